@@ -1,0 +1,60 @@
+# The two commands of the README are `make demo` and `make test`; everything else serves the builders.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Tests of several rooms run side by side; torch itself is kept to one thread in each.
+JOBS ?= 2
+
+.PHONY: help demo demo-long test test-all coco-mini lint types format clean
+
+help:  ## what there is
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(VENV)/.installed  ## from this machine's facts to a drawn skeleton, in minutes
+	$(BIN)/envcheck doctor
+	$(BIN)/envcheck pick
+	$(BIN)/envcheck run demo --output demo
+
+demo-long: $(VENV)/.installed  ## the same with half an hour of training
+	$(BIN)/envcheck run demo --long --output demo
+
+test: $(VENV)/.tests  ## the test suite
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m "not slow and not gpu and not docker"
+
+test-all: $(VENV)/.tests  ## with the long tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m "not gpu and not docker"
+
+coco-mini: $(VENV)/.tests  ## learn 86 people of real COCO pictures (needs ../shared/data; 15 minutes)
+	$(BIN)/python tests/coco_mini.py
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/vermin --quiet --no-tips --violations --target=3.10- envcheck pose tests
+
+types: $(VENV)/.tests
+	$(BIN)/mypy
+
+format: $(VENV)/.tests
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "error: Python 3.10 or newer with venv is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+# torch and what pose needs come from the lock of the recipe that fits this machine, like everybody's.
+$(VENV)/.tests: $(VENV)/.installed $(wildcard recipes/locks/*.txt)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/envcheck recipes fetch > $(VENV)/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --require-hashes \
+		--requirement $(VENV)/requirements.txt
+	@touch $@

@@ -1,0 +1,147 @@
+"""Reading and writing the JSON documents and YAML files: raw mappings live and die here.
+
+Documents (JSON, written by programs) ignore keys they don't know; files that people write (recipes,
+tables) refuse them. A wrong type is a `UsageError` that names the file and the key's path. This module
+knows how values become text, not what any document means.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+from packaging.version import InvalidVersion, Version
+
+from envcheck.errors import UsageError
+
+T = TypeVar("T")
+
+# Snapshots are a few kilobytes; a file of this size is something else, and parsing it would cost memory.
+MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+# "580.95.05", "2.13.0+cpu": no real version comes near; a version of 10,000 digits would cost quadratic time.
+MAX_VERSION_CHARACTERS = 64
+
+
+def to_plain(value: object) -> Any:  # noqa: ANN401 - JSON values have no narrower type
+    """Return `value` as JSON types; versions become strings, dataclasses become objects."""
+    return msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
+
+
+def to_json(value: object) -> str:
+    """Return `value` as an indented JSON document that ends with a newline."""
+    return json.dumps(to_plain(value), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a document in one step, so that a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(to_json(value))
+    # mkstemp makes a file that only its owner reads; documents are for everybody whom the folder lets in.
+    umask = os.umask(0)
+    os.umask(umask)
+    Path(temporary).chmod(0o666 & ~umask)
+    Path(temporary).replace(path)
+
+
+def parse_json(data: bytes, kind: type[T], *, source: str, schema: str | None = None) -> T:
+    """Return the document in `data` as `kind`; `source` names it in errors.
+
+    With `schema`, the document's own `schema` must be that one. Raises `UsageError`.
+    """
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise UsageError(f"{source}: larger than {MAX_DOCUMENT_BYTES >> 20} MiB", "Is this the right file?")
+    try:
+        raw = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{source}: not a JSON document: {error}", "Is the file complete?") from None
+    if schema is not None:
+        found = raw.get("schema") if isinstance(raw, dict) else None
+        if found != schema:
+            shown = f"{found!r:.60}" if found is not None else "no schema"
+            raise UsageError(f"{source}: `$.schema` is {shown}, expected {schema!r}")
+    return _convert(raw, kind, source)
+
+
+def read_json(path: Path, kind: type[T], *, schema: str | None = None) -> T:
+    """Return the JSON document in a file as `kind`. Raises `UsageError`."""
+    return parse_json(_read(path), kind, source=str(path), schema=schema)
+
+
+def read_yaml(path: Path, kind: type[T]) -> T:
+    """Return a YAML file that a person wrote as `kind`; unknown keys are refused. Raises `UsageError`."""
+    try:
+        raw = yaml.safe_load(_read(path))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f":{where.line + 1}" if where is not None else ""
+        problem = getattr(error, "problem", None) or "not text"
+        raise UsageError(f"{path}{line}: not YAML: {problem}") from None
+    _refuse_unknown_keys(raw, kind, str(path))
+    return _convert(raw, kind, str(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_DOCUMENT_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+
+
+def _convert(raw: object, kind: type[T], source: str) -> T:
+    try:
+        return msgspec.convert(raw, kind, dec_hook=_decode)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise UsageError(f"{source}: {error}") from None
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is not Version:
+        raise NotImplementedError(kind)
+    if not isinstance(value, str):
+        raise ValueError(f"Expected a version as `str`, got `{type(value).__name__}`")  # noqa: TRY004 - msgspec adds the path to a ValueError only
+    if len(value) > MAX_VERSION_CHARACTERS:
+        raise ValueError("Expected a version, got a text of more than 64 characters")
+    try:
+        return Version(value)
+    except InvalidVersion:
+        raise ValueError(f"Expected a version, got {value!r}") from None
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, (Version, Path)):
+        return str(value)
+    raise NotImplementedError(type(value))
+
+
+def _refuse_unknown_keys(raw: object, kind: Any, source: str, path: str = "$") -> None:  # noqa: ANN401 - walks type annotations
+    """Raise for a key that the dataclass does not have; msgspec forbids these for its own structs only."""
+    info = msgspec.inspect.type_info(kind)
+    _walk_unknown(raw, info, source, path)
+
+
+def _walk_unknown(raw: object, info: msgspec.inspect.Type, source: str, path: str) -> None:
+    if isinstance(info, msgspec.inspect.DataclassType) and isinstance(raw, dict):
+        fields = {field.encode_name: field.type for field in info.fields}
+        for key, value in raw.items():
+            if key not in fields:
+                known = ", ".join(field.name for field in dataclasses.fields(info.cls))
+                raise UsageError(f"{source}: unknown key {key!r:.60} in `{path}`", f"Known keys: {known}")
+            _walk_unknown(value, fields[key], source, f"{path}.{key}")
+    elif isinstance(info, msgspec.inspect.UnionType):
+        for option in info.types:
+            _walk_unknown(raw, option, source, path)
+    elif isinstance(info, msgspec.inspect.DictType) and isinstance(raw, dict):
+        for key, value in raw.items():
+            _walk_unknown(value, info.value_type, source, f"{path}[{key!r:.60}]")
+    elif isinstance(info, (msgspec.inspect.VarTupleType, msgspec.inspect.ListType)) and isinstance(raw, list):
+        for index, value in enumerate(raw):
+            _walk_unknown(value, info.item_type, source, f"{path}[{index}]")

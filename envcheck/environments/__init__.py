@@ -1,0 +1,1 @@
+"""Where a command runs: virtual environments and the interpreter at hand, behind one small contract."""

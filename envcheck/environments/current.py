@@ -1,0 +1,56 @@
+"""The interpreter that runs envcheck, as it is: nothing is built, every difference from the lock is said."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from envcheck.environments.place import Place, Watcher
+from envcheck.environments.wheelhouse import read_lock
+from envcheck.errors import EnvcheckError
+from envcheck.recipes import Recipe, lock_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """Checks this interpreter against a recipe."""
+
+    def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:  # noqa: ARG002 - the contract's
+        """Return this interpreter with its differences from the lock; see `Environment.prepare`."""
+        installed = {
+            canonicalize_name(found.metadata["Name"]): found.version
+            for found in metadata.distributions()
+            if found.metadata["Name"]
+        }
+        if "torch" not in installed:
+            raise EnvcheckError(
+                f"This interpreter has no torch: {sys.executable}",
+                "Install one into it, or let envcheck build an environment: --in venv",
+            )
+        mine = f"{sys.version_info.major}.{sys.version_info.minor}"
+        lock = recipe.lock_for(mine)
+        differences = []
+        if lock is None:
+            differences.append(
+                f"recipe {recipe.name} has no lock for Python {mine}: nothing could be compared"
+            )
+        else:
+            for pin in read_lock(lock):
+                have = installed.get(canonicalize_name(pin.name))
+                if have != pin.version:
+                    differences.append(f"{pin.name} is {have or 'absent'}, the lock has {pin.version}")
+        return Place(
+            kind="current",
+            recipe=recipe.name,
+            lock_hash=lock_hash(lock) if lock else "",
+            python=Path(sys.executable),
+            python_version=platform.python_version(),
+            flags=(),
+            reused=True,
+            differences=tuple(differences),
+        )

@@ -1,0 +1,85 @@
+"""What goes wrong while an environment is built, in words that say what to do."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+from envcheck.errors import INTERRUPTED, EnvcheckError, RetryError
+
+# pip's own code for Ctrl-C (2 in its documents, 130 from the shell's convention), and SIGTERM's.
+_ENDED_BY_SIGNAL = (INTERRUPTED, 128 + signal.SIGTERM)
+
+# Text in pip's output -> what it means, what to do, and whether a second try may succeed. First match wins.
+_PIP_SYMPTOMS: tuple[tuple[str, str, str, bool], ...] = (
+    (
+        "No space left on device",
+        "the disk is full",
+        "Free some space, or move the cache with ENVCHECK_CACHE=DIR.",
+        False,
+    ),
+    (
+        "DO NOT MATCH THE HASHES",
+        "a wheel does not have the digest that the lock names",
+        "The index or mirror serves another file under the same name; nothing of it was kept.",
+        False,
+    ),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "the package index's certificate was not accepted",
+        "Behind an inspecting proxy, tell pip its CA bundle: pip config set global.cert FILE.",
+        False,
+    ),
+    (
+        "Permission denied",
+        "a file could not be written",
+        "Is the cache folder yours? ENVCHECK_CACHE=DIR moves it.",
+        False,
+    ),
+    (
+        "No matching distribution found",
+        "no index that pip knows has a wheel that the lock names",
+        "Give pip a mirror or a find-links folder that has it (pip config), or check the network.",
+        False,
+    ),
+    (
+        "Connection",
+        "the package index could not be reached",
+        "Check network and proxy, then run again.",
+        True,
+    ),
+    ("Read timed out", "the package index stopped answering", "Run again; what was fetched is kept.", True),
+)
+
+
+def check_pip(code: int, log: Path, start: int) -> None:
+    """Raise what an installer's exit `code` means; it wrote to `log` from byte `start` on.
+
+    Raises `EnvcheckError`, `RetryError` where a second try may succeed, `KeyboardInterrupt` after a signal.
+    """
+    if code == 0:
+        return
+    if code in _ENDED_BY_SIGNAL:
+        raise KeyboardInterrupt
+    with log.open("rb") as file:
+        file.seek(start)
+        said = file.read().decode("utf-8", "replace")
+    for symptom, meaning, hint, retry in _PIP_SYMPTOMS:
+        if symptom in said:
+            kind = RetryError if retry else EnvcheckError
+            raise kind(f"The environment was not built: {meaning}", f"{hint}\nThe whole story: {log}")
+    last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), "")
+    raise EnvcheckError(
+        f"The environment was not built: pip ended with code {code}. {last[:200]}", f"See {log}"
+    )
+
+
+def require_disk(folder: Path, mib: int, what: str) -> None:
+    """Raise `EnvcheckError` when the file system of `folder` has less than `mib` free."""
+    free = shutil.disk_usage(folder).free >> 20
+    if free < mib:
+        raise EnvcheckError(
+            f"{what.capitalize()} need {mib:,} MiB and {folder} has {free:,} MiB free",
+            "Free some space, or move the cache with ENVCHECK_CACHE=DIR.",
+        )

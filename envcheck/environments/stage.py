@@ -1,0 +1,49 @@
+"""The copy of pose that an environment runs: addressed by its content, started past the working directory.
+
+A folder with a `__main__.py` is a program to Python, and puts itself, not the working directory, on the
+search path: a user's own `pose/` cannot shadow ours, and nothing of envcheck leaks in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+_LAUNCHER = '''"""Starts the copy of pose beside this file."""
+
+import sys
+
+from pose.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+'''
+
+
+def stage_copy(source: Path, cache: Path) -> Path:
+    """Return the folder under `cache` that runs `source` (the package folder of pose) as it is now."""
+    files = sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    digest = hashlib.sha256(_LAUNCHER.encode())
+    for path in files:
+        content = path.read_bytes()
+        digest.update(f"\0{path.relative_to(source).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    home = cache / "pose" / digest.hexdigest()[:16]
+    if home.is_dir():
+        return home
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
+        new = Path(name) / home.name
+        for path in files:
+            target = new / "pose" / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        (new / "__main__.py").write_text(_LAUNCHER, encoding="utf-8")
+        try:
+            new.replace(home)
+        except OSError:
+            if not home.is_dir():  # otherwise somebody else was faster, with the same content
+                raise
+    return home

@@ -1,0 +1,151 @@
+"""Virtual environments, built from a recipe's lock and the wheelhouse, without network.
+
+One environment per lock and interpreter, kept under the cache. It is built in a temporary folder beside its
+home and moved in when it is whole; a second builder waits for the first. What is there is therefore always
+complete, and is reused as it stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from envcheck.documents import read_json, write_json
+from envcheck.environments.failures import check_pip, require_disk
+from envcheck.environments.place import Place, Watcher
+from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.errors import EnvcheckError, UsageError
+from envcheck.processes import capture, stream
+from envcheck.recipes import Recipe, lock_hash
+
+SCHEMA = "envcheck.environment/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """`envcheck.json`, written last into an environment: what it was built from."""
+
+    schema: str = SCHEMA
+    recipe: str
+    lock_hash: str
+    python: str  # "3.11.7"
+    installer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Venv:
+    """Prepares virtual environments with the interpreters of this machine."""
+
+    cache: Path
+    interpreters: dict[str, str]  # "3.11" -> path
+    installer: str = "pip"  # or "uv", where the user has it and asks
+
+    def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
+        """Return the environment of `recipe` on `python`; see `Environment.prepare`."""
+        lock = recipe.lock_for(python)
+        if lock is None:
+            raise UsageError(f"Recipe {recipe.name} has no lock for Python {python}")
+        base = Path(self.interpreters[python])
+        version = _version(base)
+        marker = Marker(
+            recipe=recipe.name, lock_hash=lock_hash(lock), python=version, installer=self.installer
+        )
+        home = self.cache / "envs" / _folder_name(marker, base)
+        reused = _holds(home, marker)
+        if not reused:
+            home.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(home.parent / f".{home.name}.lock"):
+                reused = _holds(home, marker)  # somebody else may have built it while we waited
+                if not reused:
+                    self._build(recipe, lock, base, home, marker, watch)
+        return Place("venv", recipe.name, marker.lock_hash, home / "bin" / "python", version, ("-I",), reused)
+
+    def _build(
+        self, recipe: Recipe, lock: Path, base: Path, home: Path, marker: Marker, watch: Watcher
+    ) -> None:
+        pins = read_lock(lock)
+        wheels = Wheelhouse(self.cache)
+        log = self.cache / "logs" / f"{home.name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_bytes(b"")
+        require_disk(home.parent, recipe.size.installed_mib, f"an environment of {recipe.name}")
+        # A failed build leaves this folder to nobody: TemporaryDirectory removes it, and a killed one is
+        # removed by the next builder, who holds the lock.
+        for stale in home.parent.glob(f".{home.name}.new-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
+            new = Path(name) / home.name
+            with watch.step(f"make a virtual environment with Python {marker.python}"):
+                _run([str(base), "-I", "-m", "venv", str(new)], log)
+            python = new / "bin" / "python"
+            wheels.fetch(
+                pins,
+                python=python,
+                tag=recipe.tag,
+                log=log,
+                download_mib=recipe.size.download_mib,
+                watch=watch,
+            )
+            requirements = Path(name) / "requirements.txt"
+            requirements.write_text(wheels.requirements(pins), encoding="utf-8")
+            with watch.step(f"install {len(pins)} wheels, each checked by its hash"):
+                _run(self._install_argv(python, requirements), log)
+            _point_scripts_at(new, home)
+            write_json(new / "envcheck.json", marker)
+            shutil.rmtree(home, ignore_errors=True)  # a broken one, for example without its interpreter
+            new.replace(home)
+
+    def _install_argv(self, python: Path, requirements: Path) -> list[str]:
+        exact = ["--no-deps", "--no-index", "--require-hashes", "--requirement", str(requirements)]
+        if self.installer == "uv":
+            return ["uv", "pip", "install", "--no-config", "--python", str(python), *exact]
+        # Bytecode is left to the first import: compiling all of torch takes longer than installing it.
+        quiet = ["--disable-pip-version-check", "--no-input", "--no-compile", "--progress-bar=off"]
+        return [str(python), "-I", "-m", "pip", "install", *quiet, *exact]
+
+
+def _version(python: Path) -> str:
+    answer = capture(
+        [str(python), "-I", "-c", "import platform; print(platform.python_version())"], seconds=30
+    )
+    if answer.code != 0:
+        raise EnvcheckError(
+            f"{python} does not run: {answer.stderr.strip()[-200:]}", "Is the interpreter whole?"
+        )
+    return answer.stdout.strip()
+
+
+def _folder_name(marker: Marker, base: Path) -> str:
+    # The interpreter belongs to the identity: an environment points at it, and breaks when it goes.
+    interpreter = hashlib.sha256(str(base.resolve()).encode()).hexdigest()
+    return f"{marker.recipe}-py{marker.python}-{marker.lock_hash[:12]}-{interpreter[:6]}"
+
+
+def _holds(home: Path, marker: Marker) -> bool:
+    """Tell whether `home` is a whole environment with the same content, whoever installed it."""
+    file = home / "envcheck.json"
+    if not file.is_file() or not (home / "bin" / "python").exists():
+        return False
+    found = read_json(file, Marker, schema=SCHEMA)
+    return (found.lock_hash, found.python) == (marker.lock_hash, marker.python)
+
+
+def _run(argv: list[str], log: Path) -> None:
+    start = log.stat().st_size
+    check_pip(stream(argv, env=dict(os.environ), log=log, show=False), log, start)
+
+
+def _point_scripts_at(new: Path, home: Path) -> None:
+    """Let the scripts of an environment that is about to move name the interpreter in its new place."""
+    for script in sorted((new / "bin").iterdir()):
+        if script.is_symlink() or not script.is_file():
+            continue
+        content = script.read_bytes()
+        if str(new).encode() in content:
+            script.write_bytes(content.replace(str(new).encode(), str(home).encode()))

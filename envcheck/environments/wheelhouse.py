@@ -1,0 +1,194 @@
+"""The wheelhouse: every wheel that a lock names, fetched once, by hash, and kept for every environment.
+
+A wheel lies under its own digest (`wheels/<sha256>/<file name>`), so whatever is there is what a lock means.
+Fetching is the only step that needs a network; it is pip's, because pip honours the user's own indexes,
+find-links, proxies and certificates. Environments are then built from the wheelhouse alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from envcheck.environments.failures import check_pip, require_disk
+from envcheck.environments.place import Update, Watcher
+from envcheck.errors import EnvcheckError, UsageError
+from envcheck.processes import stream
+
+# The one address that the project knows: where PyTorch keeps the builds that the public index does not have.
+# It is asked for nothing but the wheels that the user's own settings did not find.
+PYTORCH_INDEX = "https://download.pytorch.org/whl/{tag}"
+
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One line of a lock: exactly one wheel."""
+
+    name: str
+    version: str
+    sha256: str
+
+    @property
+    def line(self) -> str:
+        """The pin as pip reads it."""
+        return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
+
+
+def read_lock(path: Path) -> tuple[Pin, ...]:
+    """Return the pins of a lock. Raises `UsageError` for a line that is not a pin with exactly one hash."""
+    pins = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        line = text.strip()
+        if not line or line.startswith("#"):
+            continue
+        match = _PIN.fullmatch(line)
+        if match is None:
+            raise UsageError(
+                f"{path}:{number}: not a pin with one hash: {line[:80]!r}",
+                "Locks are written by `envcheck recipes lock`, not by hand.",
+            )
+        pins.append(Pin(**match.groupdict()))
+    return tuple(pins)
+
+
+class Wheelhouse:
+    """The wheels of one cache folder."""
+
+    def __init__(self, cache: Path) -> None:
+        self.folder = cache / "wheels"
+
+    def find(self, pin: Pin) -> Path | None:
+        """Return the wheel that a pin names, or None when it was not fetched yet."""
+        return next(iter(sorted((self.folder / pin.sha256).glob("*.whl"))), None)
+
+    def missing(self, pins: Sequence[Pin]) -> tuple[Pin, ...]:
+        """Return the pins whose wheels are not here."""
+        return tuple(pin for pin in pins if self.find(pin) is None)
+
+    def requirements(self, pins: Sequence[Pin]) -> str:
+        """Return a requirements file that installs the pins from here, each still checked by its hash."""
+        lines = []
+        for pin in pins:
+            wheel = self.find(pin)
+            if wheel is None:
+                raise EnvcheckError(f"{pin.name} {pin.version} is not in the wheelhouse {self.folder}")
+            lines.append(f"{pin.name} @ {wheel.as_uri()} --hash=sha256:{pin.sha256}")
+        return "\n".join(lines) + "\n"
+
+    def fetch(
+        self, pins: Sequence[Pin], *, python: Path, tag: str, log: Path, download_mib: int, watch: Watcher
+    ) -> None:
+        """Fetch what is missing with `python`'s pip, whose version and platform the wheels must fit.
+
+        `tag` is the build's on PyTorch's index ("cpu", "cu128"), `download_mib` the weight of the whole lock.
+        Raises `EnvcheckError` with pip's own reason; what was fetched whole before a failure is kept.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self.folder / ".lock"):
+            missing = self.missing(pins)
+            if not missing:
+                return
+            if len(missing) == len(pins):
+                require_disk(self.folder, download_mib, "the wheels")
+            # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
+            public = [pin for pin in missing if "+" not in pin.version]
+            local = [pin for pin in missing if "+" in pin.version]
+            pip = _Pip(python, log)
+            with watch.step(f"fetch {_counted(missing)}") as update:
+                self._keep(pip, public, (), update)
+                try:
+                    self._keep(pip, local, (), update)
+                except EnvcheckError:
+                    self._keep(pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=tag)), update)
+        still = self.missing(pins)
+        if still:
+            raise EnvcheckError(
+                f"pip fetched no wheel for {', '.join(pin.name for pin in still)}", f"See {log}"
+            )
+
+    def _keep(self, pip: _Pip, pins: Sequence[Pin], options: Sequence[str], update: Update) -> None:
+        """Download `pins`; each wheel that arrived whole is kept under its digest, whatever else failed."""
+        if not pins:
+            return
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".fetch-") as name:
+            folder = Path(name)
+            try:
+                with _growth(folder, update):
+                    pip.download(pins, folder, options)
+            finally:
+                for wheel in sorted(folder.glob("*.whl")):
+                    home = self.folder / _sha256(wheel)
+                    home.mkdir(exist_ok=True)
+                    wheel.replace(home / wheel.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pip:
+    """pip as run by the interpreter that will use the wheels."""
+
+    python: Path
+    log: Path
+
+    def download(self, pins: Sequence[Pin], folder: Path, options: Sequence[str]) -> None:
+        wanted = folder / "wanted.txt"
+        wanted.write_text("".join(f"{pin.line}\n" for pin in pins), encoding="utf-8")
+        argv = [
+            *(str(self.python), "-I", "-m", "pip", "download", "--disable-pip-version-check", "--no-input"),
+            *("--progress-bar=off", "--no-cache-dir", "--no-deps", "--require-hashes", "--only-binary=:all:"),
+            *("--dest", str(folder), "--requirement", str(wanted), *options),
+        ]
+        start = self.log.stat().st_size if self.log.exists() else 0
+        # pip unpacks where TMPDIR says; the system's own is often a small tmpfs, too small for torch.
+        code = stream(argv, env={**os.environ, "TMPDIR": str(folder)}, log=self.log, show=False)
+        check_pip(code, self.log, start)
+
+
+@contextlib.contextmanager
+def _growth(folder: Path, update: Update) -> Iterator[None]:
+    """While open, tell every second how much has arrived in `folder`: pip itself is silent behind a pipe."""
+    done = threading.Event()
+
+    def tell() -> None:
+        while not done.wait(1.0):
+            update(f"{_weight(folder) / 2**20:,.0f} MiB so far")
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _weight(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # pip removes its temporary files while we look
+            total += path.stat().st_size
+    return total
+
+
+def _counted(pins: Sequence[Pin]) -> str:
+    heavy = next((pin for pin in pins if pin.name == "torch"), pins[0])
+    named = f"{heavy.name} {heavy.version}"
+    return named if len(pins) == 1 else f"{named} and {len(pins) - 1} more wheels"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

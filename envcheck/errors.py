@@ -1,0 +1,45 @@
+"""The failures that a user can cause or mend, and the exit codes of the command line.
+
+Everything expected is an `EnvcheckError`: one sentence, one hint, one exit code, shown without a
+traceback at a single boundary (`cli.main`). Anything else that escapes is a bug in envcheck.
+"""
+
+from __future__ import annotations
+
+OK = 0
+FAILED = 1
+USAGE = 2
+UNANSWERED = 3
+BUG = 70
+RETRY = 75
+INTERRUPTED = 130
+
+
+class EnvcheckError(Exception):
+    """A step that failed: no disk, no permission, a build that broke, no recipe that fits."""
+
+    exit_code = FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        """`message` is one sentence on what is wrong; `hint` is what to type or change next."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(EnvcheckError):
+    """Bad input: a wrong option, a missing file, a document with a wrong type."""
+
+    exit_code = USAGE
+
+
+class UnansweredError(EnvcheckError):
+    """The question could not be answered at all, for example because probing failed."""
+
+    exit_code = UNANSWERED
+
+
+class RetryError(EnvcheckError):
+    """Every error at hand may pass by itself: another try can succeed."""
+
+    exit_code = RETRY

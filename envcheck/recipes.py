@@ -1,0 +1,160 @@
+"""Recipes: one YAML and its hashed locks become one frozen `Recipe`.
+
+A recipe pins a base image, one torch build and a Python for containers; its locks, one for each Python that it
+serves, lie in `locks/` beside it. How a lock is made is known to `locks`, where a recipe fits to `choose`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from packaging.version import Version
+
+from envcheck.compat import tables
+from envcheck.compat.tables import Build
+from envcheck.documents import read_yaml
+from envcheck.errors import UsageError
+from envcheck.paths import bundle
+
+# A lock without a machine in its name is for this one.
+MACHINE = "x86_64"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The image that a container starts from, pinned by what it holds."""
+
+    image: str  # "python:3.11.16-slim-bookworm"
+    digest: str  # "sha256:..."
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What the recipe weighs on its container's Python."""
+
+    download_mib: int
+    installed_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How far one lock was really tried: installed whole, only resolved, or not even that."""
+
+    state: Literal["installed", "resolved", "no"]
+    on: date | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What stands in a recipe's YAML."""
+
+    name: str
+    summary: str
+    why: str
+    base: Base
+    torch: Version
+    tag: str  # the build's row in compat/tables/torch.yaml: "cpu", "cu128"
+    requirement: str  # what makes pip choose this build: "torch==2.13.0+cpu"
+    constraints: tuple[str, ...] = ()  # beside pose.in
+    container_python: str  # "3.11"
+    glibc: Version  # the oldest that every wheel of the locks runs on
+    size: Size
+    checked: dict[str, Check]  # Python -> how its lock was tried
+    wheels: dict[str, str] = field(
+        default_factory=dict
+    )  # torch's own wheels, where no index at hand has them
+    wheels_source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(Written):
+    """A recipe with its build and its place in the file system."""
+
+    file: Path
+    build: Build  # its row of the tables, narrowed to what its locks serve
+
+    @property
+    def cuda(self) -> Version | None:
+        """The CUDA inside the wheels, None for the CPU."""
+        return self.build.cuda
+
+    @property
+    def pythons(self) -> tuple[str, ...]:
+        """The Pythons that a lock serves on `MACHINE`, the oldest first."""
+        return tuple(python for python, machine in _locks(self.file, self.name) if machine == MACHINE)
+
+    def lock_path(self, python: str, machine: str = MACHINE) -> Path:
+        """Return where the lock for a Python ("3.11") stands, or would stand."""
+        suffix = "" if machine == MACHINE else f"-{machine}"
+        return self.file.parent / "locks" / f"{self.name}-cp{python.replace('.', '')}{suffix}.txt"
+
+    def lock_for(self, python: str, machine: str = MACHINE) -> Path | None:
+        """Return the lock for a Python ("3.11"), None when the recipe does not serve it."""
+        path = self.lock_path(python, machine)
+        return path if path.is_file() else None
+
+
+def load_recipes(folder: Path | None = None) -> tuple[Recipe, ...]:
+    """Return every recipe of a folder, of the shipped ones by default, ordered by name. Raises `UsageError`."""
+    return tuple(_load(file) for file in sorted((folder or bundle("recipes")).glob("*.yaml")))
+
+
+def load_recipe(name_or_file: str) -> Recipe:
+    """Return a shipped recipe by its name, or anybody's by its file. Raises `UsageError`."""
+    if name_or_file.endswith((".yaml", ".yml")) or "/" in name_or_file:
+        return _load(Path(name_or_file))
+    files = {file.stem: file for file in bundle("recipes").glob("*.yaml")}
+    if name_or_file in files:
+        return _load(files[name_or_file])
+    raise no_such_recipe(name_or_file, tuple(files))
+
+
+def no_such_recipe(name: str, known: tuple[str, ...]) -> UsageError:
+    """Return the error for a name that no recipe has, with the nearest one that exists."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}"
+    return UsageError(f"There is no recipe {name!r:.80}", hint)
+
+
+def lock_hash(path: Path) -> str:
+    """Return the SHA-256 of a lock in hexadecimal: the identity of what it installs."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _load(file: Path) -> Recipe:
+    written = read_yaml(file, Written)
+    if written.name != file.stem:
+        raise UsageError(
+            f"{file}: `$.name` is {written.name!r:.80}, and the file is called {file.stem!r:.80}"
+        )
+    row = tables.build_of(written.torch, written.tag)
+    if row is None:
+        raise UsageError(
+            f"{file}: no build torch {written.torch} {written.tag:.40} is in compat/tables/torch.yaml",
+            "`$.torch` and `$.tag` name a row there.",
+        )
+    locks = _locks(file, written.name)
+    served = replace(
+        row,
+        pythons=tuple(dict.fromkeys(python for python, _ in locks)),
+        machines=tuple(dict.fromkeys(machine for _, machine in locks)) or (MACHINE,),
+        glibc=max(row.glibc, written.glibc),
+    )
+    said = {one.name: getattr(written, one.name) for one in fields(written)}
+    return Recipe(**said, file=file, build=served)
+
+
+def _locks(file: Path, name: str) -> tuple[tuple[str, str], ...]:
+    """Return (Python, machine) of every lock beside a recipe, the oldest Python first."""
+    found = []
+    for path in (file.parent / "locks").glob(f"{name}-cp3*.txt"):
+        digits, _, machine = path.stem.removeprefix(f"{name}-cp3").partition("-")
+        if digits.isdigit():
+            found.append((int(digits), machine or MACHINE))
+    return tuple((f"3.{minor}", machine) for minor, machine in sorted(found))

@@ -1,0 +1,87 @@
+"""`record.json`: everything that a run was made of and what came out, as one document.
+
+The record is written when the run starts and again when it ends, so a run that was killed has one too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from envcheck.choose import Choice
+from envcheck.host.facts import Host
+
+SCHEMA = "envcheck.run/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """The commit of the working directory, when it is in a checkout."""
+
+    commit: str
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentUsed:
+    """What the run was promised to run in; what it really was stands in the proof."""
+
+    kind: str
+    recipe: str
+    lock_hash: str
+    python: str
+    pose: str  # the digest that addresses the copy of pose
+    reused: bool
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file that the run made."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One run. `exit_code` is null while it runs; `exit_code_of` says whose code it is."""
+
+    schema: str = SCHEMA
+    id: str
+    stage: str
+    argv: tuple[str, ...]  # as typed after `envcheck run`
+    command: tuple[str, ...]  # as started
+    working_directory: str
+    envcheck: str
+    git: Git | None
+    host: Host
+    choice: Choice
+    environment: EnvironmentUsed
+    started: str
+    ended: str | None = None
+    exit_code: int | None = None
+    exit_code_of: str | None = None  # "stage" or "envcheck"
+    proof: dict[str, Any] | None = None
+    config: dict[str, Any] | None = None
+    seed: int | None = None
+    dataset: dict[str, Any] | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    output_dir: str | None = None
+    outputs: tuple[Output, ...] = ()
+
+
+def describe_output(path: Path) -> Output | None:
+    """Return a file's size and digest, or None when it is not there."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
+            size = file.tell()
+    except OSError:
+        return None
+    return Output(str(path), size, digest.hexdigest())

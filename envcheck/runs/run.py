@@ -1,0 +1,152 @@
+"""Running a stage of pose in a prepared place: the run's folder, the promise, the stage, the record.
+
+This module knows the files through which envcheck and pose speak (promise.json, proof.json, result.json), and
+nothing of what a stage does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from envcheck import __version__
+from envcheck.choose import Choice
+from envcheck.documents import write_json
+from envcheck.environments.place import Place
+from envcheck.errors import EnvcheckError
+from envcheck.host.facts import Host
+from envcheck.prepare import Promise
+from envcheck.processes import capture, stream, terminal_hints
+from envcheck.runs.record import EnvironmentUsed, Git, Output, Record, describe_output
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that ended."""
+
+    folder: Path
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be run, where, and why there."""
+
+    typed: tuple[str, ...]  # what the user typed after `envcheck run`
+    arguments: tuple[str, ...]  # the stage's name and what belongs to it
+    program: Path  # the copy of pose
+    place: Place
+    promise: Promise
+    host: Host
+    choice: Choice
+
+
+def run_stage(job: Job, parent: Path) -> Finished:
+    """Run a stage to its end in a folder of its own under `parent`/runs.
+
+    Raises `EnvcheckError` when the folder cannot be made; whatever the stage itself does is its exit code.
+    """
+    started = datetime.now(timezone.utc)
+    folder = _make_folder(parent, job.arguments[0], started)
+    write_json(folder / "promise.json", job.promise)
+    command = job.place.command(job.program, ["--run-dir", str(folder), *job.arguments])
+    record = _opened(job, folder, command, started)
+    write_json(folder / "record.json", record)
+    env = {**os.environ, **_device_variables(job.promise), **terminal_hints()}
+    code = stream(command, env=env, log=folder / "log.txt")
+    record = _closed(record, folder, code)
+    write_json(folder / "record.json", record)
+    return Finished(folder, record)
+
+
+def _opened(job: Job, folder: Path, command: Sequence[str], started: datetime) -> Record:
+    place = job.place
+    return Record(
+        id=folder.name,
+        stage=job.arguments[0],
+        argv=job.typed,
+        command=tuple(command),
+        working_directory=str(Path.cwd()),
+        envcheck=__version__,
+        git=_git(Path.cwd()),
+        host=job.host,
+        choice=job.choice,
+        environment=EnvironmentUsed(
+            kind=place.kind,
+            recipe=place.recipe,
+            lock_hash=place.lock_hash,
+            python=place.python_version,
+            pose=job.program.name,
+            reused=place.reused,
+            differences=place.differences,
+        ),
+        started=started.isoformat(timespec="seconds"),
+    )
+
+
+def _closed(record: Record, folder: Path, code: int) -> Record:
+    result = _read(folder / "result.json")
+    return replace(
+        record,
+        ended=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        exit_code=code,
+        exit_code_of="stage",
+        proof=_read(folder / "proof.json") or None,
+        config=result.get("config"),
+        seed=result.get("seed"),
+        dataset=result.get("dataset"),
+        metrics=result.get("metrics") or {},
+        output_dir=result.get("output_dir"),
+        outputs=_outputs(result),
+    )
+
+
+def _make_folder(parent: Path, stage: str, started: datetime) -> Path:
+    while True:
+        folder = parent / "runs" / f"{started:%Y%m%dT%H%M%SZ}-{stage}-{secrets.token_hex(2)}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise EnvcheckError(
+                f"The run's folder {folder} cannot be made: {error.strerror}",
+                "Choose another place with --output DIR.",
+            ) from None
+        return folder
+
+
+def _device_variables(promise: Promise) -> Mapping[str, str]:
+    """Return the variables that hand over exactly the promised GPUs, in NVML's order."""
+    if promise.device == "cpu":
+        return {"CUDA_VISIBLE_DEVICES": ""}
+    chosen = {"CUDA_VISIBLE_DEVICES": ",".join(promise.gpus)} if promise.gpus else {}
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **chosen}
+
+
+def _git(folder: Path) -> Git | None:
+    head = capture(["git", "-C", str(folder), "rev-parse", "HEAD"], seconds=10)
+    if head.code != 0:
+        return None
+    status = capture(["git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"], seconds=30)
+    return Git(head.stdout.strip(), dirty=bool(status.stdout.strip()))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a document that the stage wrote; a stage that was killed may have written none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _outputs(result: Mapping[str, Any]) -> tuple[Output, ...]:
+    described = (describe_output(Path(str(path))) for path in result.get("outputs") or ())
+    return tuple(output for output in described if output is not None)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.errors import EnvcheckError, UsageError
+
+
+@pytest.fixture
+def house(tmp_path) -> Wheelhouse:
+    return Wheelhouse(tmp_path / "cache")
+
+
+def write_lock(tmp_path: Path, *lines: str) -> Path:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("# a comment\n" + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return lock
+
+
+def fetch(house, pins, tmp_path, listener):
+    house.fetch(
+        pins, python=Path(sys.executable), tag="cpu", log=tmp_path / "log.txt", download_mib=0, watch=listener
+    )
+
+
+def test_a_line_without_hash_is_named_by_file_and_line(tmp_path):
+    lock = write_lock(tmp_path, "alpha==1.0")
+    with pytest.raises(UsageError, match=r"lock\.txt:2: not a pin with one hash"):
+        read_lock(lock)
+
+
+def test_wheels_are_fetched_once_and_found_by_their_hash(tmp_path, index, house, listener, make_wheel, pin):
+    pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha")), pin(make_wheel(index, "beta"))))
+    fetch(house, pins, tmp_path, listener)
+    assert house.missing(pins) == ()
+    for wheel in index.glob("*.whl"):
+        wheel.unlink()
+    fetch(house, pins, tmp_path, listener)
+    assert len(listener.steps) == 1
+
+
+def test_a_wheel_with_another_hash_is_refused_and_not_kept(tmp_path, index, house, listener, make_wheel, pin):
+    wheel = make_wheel(index, "alpha")
+    pins = read_lock(write_lock(tmp_path, pin(wheel)))
+    make_wheel(index, "alpha", content="print('another file under the same name')\n")
+    with pytest.raises(EnvcheckError, match="does not have the digest"):
+        fetch(house, pins, tmp_path, listener)
+    assert house.missing(pins) == pins
+    assert [path.name for path in house.folder.iterdir()] == [".lock"]
+
+
+def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(tmp_path, index, house, listener, make_wheel, pin):
+    lock = write_lock(tmp_path, pin(make_wheel(index, "alpha")), f"beta==1.0+cpu --hash=sha256:{'0' * 64}")
+    pins = read_lock(lock)
+    with pytest.raises(EnvcheckError):
+        fetch(house, pins, tmp_path, listener)
+    assert house.missing(pins) == pins[1:]
+
+
+def test_too_little_disk_is_said_before_anything_is_fetched(tmp_path, index, house, listener, make_wheel, pin):
+    pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha"))))
+    with pytest.raises(EnvcheckError, match="MiB free"):
+        house.fetch(
+            pins, python=Path(sys.executable), tag="cpu", log=tmp_path / "log", download_mib=10**9, watch=listener
+        )
+    assert listener.steps == []

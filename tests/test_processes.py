@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+from envcheck.processes import capture, stream
+
+
+def program(folder: Path, text: str) -> list[str]:
+    file = folder / "program.py"
+    file.write_text(textwrap.dedent(text), encoding="utf-8")
+    return [sys.executable, str(file)]
+
+
+def test_capture_returns_code_and_both_streams(tmp_path):
+    answer = capture(program(tmp_path, "import sys; print('out'); sys.exit('err')"), seconds=30)
+    assert (answer.code, answer.stdout, answer.stderr) == (1, "out\n", "err\n")
+
+
+def test_capture_of_a_program_that_hangs_says_so_instead_of_hanging(tmp_path):
+    answer = capture(program(tmp_path, "import time; time.sleep(60)"), seconds=0.5)
+    assert answer.code is None
+    assert "0.5 seconds" in answer.stderr
+
+
+def test_capture_of_a_missing_program_is_an_answer():
+    assert capture(["/nonexistent/program"], seconds=1).code is None
+
+
+def test_capture_survives_bytes_that_are_not_text(tmp_path):
+    answer = capture(program(tmp_path, r"import sys; sys.stdout.buffer.write(b'a\xffb')"), seconds=30)
+    assert answer.stdout == "a\ufffdb"
+
+
+def test_stream_passes_both_streams_through_and_logs_them(tmp_path, capfdbinary):
+    argv = program(tmp_path, "import sys; print('data'); print('news', file=sys.stderr); sys.exit(7)")
+    assert stream(argv, log=tmp_path / "log.txt") == 7
+    seen = capfdbinary.readouterr()
+    assert (seen.out, seen.err) == (b"data\n", b"news\n")
+    assert sorted((tmp_path / "log.txt").read_text().splitlines()) == ["data", "news"]
+
+
+def test_a_log_holds_the_last_state_of_a_progress_bar_and_no_colours(tmp_path):
+    argv = program(tmp_path, r"print('\r 10%\r\x1b[2K\x1b[32m100%\x1b[0m'); print('end', end='')")
+    stream(argv, log=tmp_path / "log.txt", show=False)
+    assert (tmp_path / "log.txt").read_text() == "100%\nend\n"
+
+
+def test_the_code_of_a_program_ended_by_a_signal_is_the_shells(tmp_path):
+    argv = program(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert stream(argv, show=False) == 128 + signal.SIGKILL
+
+
+def test_an_interrupt_reaches_the_program_once_and_it_may_finish_its_work(tmp_path):
+    """The parent is a process of its own, as in a shell: the signal goes to it alone."""
+    inner = """
+        import signal, sys, time
+        from pathlib import Path
+        heard = []
+        signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+        Path(sys.argv[1], "ready").touch()
+        while not heard:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        Path(sys.argv[1], "saved").write_text(str(len(heard)))
+        sys.exit(130)
+    """
+    argv = [*program(tmp_path, inner), str(tmp_path)]
+    outer = f"import sys; from envcheck.processes import stream; sys.exit(stream({argv!r}))"
+    root = Path(__file__).resolve().parent.parent
+    process = subprocess.Popen([sys.executable, "-c", outer], env={**os.environ, "PYTHONPATH": str(root)})
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert (tmp_path / "saved").read_text() == "1"
