@@ -5,28 +5,25 @@ Each verb imports what it needs when it runs, so that `--help` and `--version` a
 
 from __future__ import annotations
 
-import json
+import os
 import sys
+import traceback
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, cast
 
 import typer
 
 from envcheck import __version__, errors
-from envcheck.errors import EnvcheckError, UsageError
-from envcheck.report.console import Steps, show_error, stderr, stdout
+from envcheck.errors import BugError, EnvcheckError, StoppedError, UsageError
 
-if TYPE_CHECKING:
-    from envcheck.choose import Choice
-    from envcheck.host.facts import Host
-
-# typer carries its own click, or uses the installed one, depending on its release: this is UsageError's base
-# in either, the class of everything that a command line can have wrong.
-_ClickError = typer.BadParameter.__mro__[2]
+# typer brings its own click or uses the installed one, depending on its release. Either way
+# BadParameter's grandparent is ClickException, the family of all that can be wrong with a command line.
+_ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
-    help="Takes this machine as it is, says what is wrong with it, and runs your training where it really runs.",
+    help="Says what is wrong with this machine, and runs your training in the environment that fits it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -62,28 +59,38 @@ class In(str, Enum):
 class Stage(str, Enum):
     """What pose can do."""
 
+    demo = "demo"
     train = "train"
     test = "test"
     pred = "pred"
     synth = "synth"
-    demo = "demo"
     env = "env"
 
 
-HostOption = Annotated[str | None, typer.Option("--host", metavar="FILE", help="A snapshot by `envcheck probe`; - is stdin.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
-OutputOption = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write here instead of stdout.")]
-GpusOption = Annotated[
-    str | None, typer.Option("--gpus", metavar="LIST|none", help="Indices or UUIDs, comma between them; none: the CPU.")
+HostOption = Annotated[
+    str | None,
+    typer.Option("--host", metavar="FILE", help="Another machine's facts, by `envcheck probe`; -: stdin."),
 ]
-RecipeOption = Annotated[str | None, typer.Option("--recipe", metavar="NAME|FILE", help="This recipe and no other.")]
-InOption = Annotated[In, typer.Option("--in", help="A built virtual environment, or this interpreter as it is.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
+FileOption = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
+]
+GpusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gpus", metavar="LIST|none", help="Only these, by index or UUID, with commas; none: the CPU."
+    ),
+]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", metavar="NAME|FILE", help="This recipe and no other.")
+]
+InOption = Annotated[
+    In, typer.Option("--in", help="A virtual environment built from the lock, or this interpreter as it is.")
+]
 
 
 @app.callback(invoke_without_command=True)
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,  # noqa: FBT002
-) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     if version:
         typer.echo(f"envcheck {__version__}")
         raise typer.Exit
@@ -93,26 +100,31 @@ def _root(
 def doctor(
     host: HostOption = None,
     format: FormatOption = Format.text,  # noqa: A002 - the option's name
-    output: OutputOption = None,
-    fail_on: Annotated[Level, typer.Option("--fail-on", help="From which status on the exit code is 1.")] = Level.error,
+    output: FileOption = None,
+    fail_on: Annotated[
+        Level, typer.Option("--fail-on", help="From which status on the exit code is 1.")
+    ] = Level.error,
 ) -> None:
     """Say what is wrong with this machine, the cause first, and what would run on it."""
     from envcheck.doctor.diagnose import diagnose
-    from envcheck.report.screens import doctor_screen
+    from envcheck.report.console import answer
+    from envcheck.report.doctor import doctor_screen
+    from envcheck.situation import look
 
-    facts, choice = _facts_and_choice(host, None, None)
-    diagnosis = diagnose(facts, choice)
-    _answer(diagnosis, lambda: doctor_screen(diagnosis, facts, choice), format, output)
+    seen = look(host)
+    diagnosis = diagnose(seen.host, seen.choice)
+    answer(diagnosis, doctor_screen(diagnosis, seen), as_json=format is Format.json, file=output)
     if fail_on is not Level.never and diagnosis.reaches(fail_on.value):
         raise typer.Exit(errors.FAILED)
 
 
 @app.command()
-def probe(output: OutputOption = None) -> None:
+def probe(output: FileOption = None) -> None:
     """Print this machine's facts as JSON."""
     from envcheck.host.probe import probe as probe_host
+    from envcheck.report.console import answer
 
-    _answer(probe_host(), None, Format.json, output)
+    answer(probe_host(), None, as_json=True, file=output)
 
 
 @app.command()
@@ -123,24 +135,30 @@ def pick(
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
     """Choose the recipe that runs here, and say why, and why not the others."""
-    from envcheck.report.screens import choice_screen
+    from envcheck.report.choice import choice_screen
+    from envcheck.report.console import answer
+    from envcheck.situation import look
 
-    facts, choice = _facts_and_choice(host, recipe, gpus)
-    _answer(choice, lambda: choice_screen(choice, facts), format, None)
-    if choice.recipe is None:
+    seen = look(host, recipe=recipe, gpus=gpus)
+    answer(seen.choice, choice_screen(seen), as_json=format is Format.json)
+    if seen.choice.recipe is None:
         raise typer.Exit(errors.FAILED)
 
 
 @app.command()
 def build(
-    recipe: Annotated[str | None, typer.Argument(metavar="[RECIPE]", help="A name or a file; else the one that fits.")] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="[RECIPE]", help="A name or a file; else the one that fits.")
+    ] = None,
     gpus: GpusOption = None,
 ) -> None:
-    """Build the picked environment, and print the interpreter inside it."""
-    from envcheck.prepare import prepare
+    """Build an environment, and print the interpreter inside it."""
+    from envcheck.environments.prepare import prepare
+    from envcheck.report.console import Steps
+    from envcheck.situation import look
 
-    facts, choice = _facts_and_choice(None, recipe, gpus)
-    place = prepare(_fitting(choice, recipe), choice, facts, "venv", Steps())
+    seen = look(recipe=recipe, gpus=gpus)
+    place = prepare(seen.recipe, seen.python, seen.host, "venv", Steps())
     typer.echo(place.python)
 
 
@@ -150,39 +168,140 @@ def build(
 )
 def run(
     context: typer.Context,
-    stage: Annotated[Stage | None, typer.Argument(metavar="STAGE")] = None,
+    stage: Annotated[Stage | None, typer.Argument(help="What to run.")] = None,
     recipe: RecipeOption = None,
     place: InOption = In.auto,
-    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The dataset: sets DATASET.ROOT.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="The dataset: sets DATASET.ROOT.")
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="Where results and runs/ go: sets OUTPUT_DIR.")
+        Path | None, typer.Option("--output", metavar="DIR", help="For results and runs/: sets OUTPUT_DIR.")
     ] = None,
     gpus: GpusOption = None,
-    deterministic: Annotated[bool, typer.Option("--deterministic", help="Same seed, same bits.")] = False,  # noqa: FBT002
-    help: Annotated[bool, typer.Option("--help", help="Show this, and the stage's own help.")] = False,  # noqa: A002, FBT002
+    deterministic: Annotated[bool, typer.Option("--deterministic", help="Only repeatable kernels.")] = False,
+    help: Annotated[bool, typer.Option("--help", help="This text, and the stage's own.")] = False,  # noqa: A002
 ) -> None:
-    """Run a stage of pose in the environment that fits: train, test, pred, synth, demo, env.
+    """Run a stage of pose in the environment that fits.
 
-    Options named here are envcheck's wherever they stand; everything else goes to the stage as it is typed.
+    The options below are envcheck's, wherever they stand; everything else goes to the stage as it was typed.
     """
-    from envcheck.report.screens import run_footer, run_header
-    from envcheck.runs.run import Order, run_stage
+    from envcheck.environments.prepare import kind_of, prepare, program_of_pose
+    from envcheck.report.console import Steps, show
+    from envcheck.report.run import footer, header
+    from envcheck.runs.run import Job, promise, run_stage
+    from envcheck.situation import look
 
     if help or stage is None:
-        _show_help(context, stage)
-        return
-    facts, choice = _facts_and_choice(None, recipe, gpus)
-    chosen = _fitting(choice, recipe)
-    order = Order.prepare(
-        chosen,
-        choice,
-        facts,
-        wanted=place.value,
-        watch=Steps(),
+        typer.echo(context.get_help())
+        raise typer.Exit(_stage_help(stage) if stage else errors.OK)
+    seen = look(recipe=recipe, gpus=gpus)
+    kind, why = kind_of(place.value)
+    prepared = prepare(seen.recipe, seen.python, seen.host, kind, Steps())
+    job = Job(
         typed=tuple(sys.argv[2:]),
-        arguments=_stage_arguments(stage, data, output, deterministic, context.args),
+        arguments=(stage.value, *_shared_options(data, output, deterministic), *context.args),
+        program=program_of_pose(),
+        place=prepared,
+        promise=promise(seen, prepared),
+        situation=seen,
     )
-    stderr().print(run_header(order))
-    finished = run_stage(order, output or Path.cwd())
-    stderr().print(run_footer(finished))
-    raise typer.Exit(finished.record.exit_code or 0)
+    show(header(job, why))
+    finished = run_stage(job, output or Path.cwd())
+    show(footer(finished))
+    raise typer.Exit(finished.record.exit_code or errors.OK)
+
+
+@recipes_app.command("list")
+def recipes_list() -> None:
+    """List the recipes."""
+    from envcheck.recipes import load_recipes
+    from envcheck.report.console import show
+    from envcheck.report.recipes import recipes_table
+
+    show(recipes_table(load_recipes()), data=True)
+
+
+@recipes_app.command("show")
+def recipes_show(name: Annotated[str, typer.Argument(metavar="NAME|FILE")]) -> None:
+    """Show a recipe: what it pins, why, and how far that was tried."""
+    from envcheck.recipes import load_recipe
+    from envcheck.report.console import show
+    from envcheck.report.recipes import recipe_screen
+
+    show(recipe_screen(load_recipe(name)), data=True)
+
+
+@recipes_app.command("lock")
+def recipes_lock(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
+    python: Annotated[str, typer.Option("--python", metavar="X.Y", help="The Python that the lock is for.")],
+) -> None:
+    """Resolve a recipe's lock anew and write it beside the recipe."""
+    from envcheck.environments.prepare import relock
+    from envcheck.recipes import load_recipe
+    from envcheck.report.console import Steps
+
+    typer.echo(relock(load_recipe(name), python, Steps()))
+
+
+@recipes_app.command("fetch")
+def recipes_fetch(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME|FILE]", help="A name or a file; else the one that fits.")
+    ] = None,
+) -> None:
+    """Fetch a recipe's wheels, and print the requirements file that installs them without network."""
+    from envcheck.environments.prepare import fetch
+    from envcheck.report.console import Steps
+    from envcheck.situation import look
+
+    seen = look(recipe=name)
+    typer.echo(fetch(seen.recipe, seen.python, seen.host, Steps()), nl=False)
+
+
+def main() -> None:
+    """Run the command line; the one place where failures become words and exit codes."""
+    from envcheck.report.console import show_error
+
+    as_json = "--format=json" in sys.argv or ("--format", "json") in pairwise(sys.argv)
+    try:
+        code = app(standalone_mode=False) or errors.OK
+    except EnvcheckError as error:
+        show_error(error, as_json=as_json)
+        code = error.exit_code
+    except _ClickException as error:
+        message = cast("typer.BadParameter", error).format_message()
+        show_error(UsageError(message, "envcheck --help shows what there is."), as_json=as_json)
+        code = errors.USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        show_error(StoppedError(), as_json=as_json)
+        code = errors.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; pointing stdout away keeps the interpreter's own flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = errors.FAILED
+    except Exception as error:  # noqa: BLE001 - the boundary: what is left is a bug of ours
+        traceback.print_exc()
+        show_error(BugError(error), as_json=as_json)
+        code = errors.BUG
+    sys.exit(code)
+
+
+def _stage_help(stage: Stage) -> int:
+    """Show a stage's own help; pose answers it without torch, so this interpreter will do."""
+    from envcheck.environments.prepare import program_of_pose
+    from envcheck.processes import stream
+
+    return stream([sys.executable, str(program_of_pose()), stage.value, "--help"])
+
+
+def _shared_options(data: Path | None, output: Path | None, deterministic: bool) -> tuple[str, ...]:
+    """Return the options that are envcheck's and the stage's at once, as the stage takes them."""
+    options: list[str] = []
+    if data is not None:
+        options += ["--data", str(data)]
+    if output is not None:
+        options += ["--output", str(output)]
+    if deterministic:
+        options += ["--deterministic"]
+    return tuple(options)

@@ -43,3 +43,23 @@ class RetryError(EnvcheckError):
     """Every error at hand may pass by itself: another try can succeed."""
 
     exit_code = RETRY
+
+
+class StoppedError(EnvcheckError):
+    """Somebody stopped us; what was finished stays usable."""
+
+    exit_code = INTERRUPTED
+
+    def __init__(self) -> None:
+        """There is one thing to say."""
+        super().__init__("Interrupted", "What was finished is kept; the same command goes on from there.")
+
+
+class BugError(EnvcheckError):
+    """An exception that nobody expected, as people are told of it."""
+
+    exit_code = BUG
+
+    def __init__(self, cause: Exception) -> None:
+        """Name the exception; its traceback is shown above."""
+        super().__init__(f"A bug in envcheck: {type(cause).__name__}: {cause}", "The lines above say where.")

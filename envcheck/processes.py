@@ -75,6 +75,7 @@ def stream(
             )
         except OSError as error:
             raise EnvcheckError(f"{argv[0]} could not be started: {error.strerror or error}") from None
+        stack.enter_context(process)
         stack.enter_context(_handed_on(process))
         assert process.stdout is not None  # noqa: S101 - asked for above
         assert process.stderr is not None  # noqa: S101

@@ -1,7 +1,7 @@
 """Recipes: one YAML and its hashed locks become one frozen `Recipe`.
 
-A recipe pins a base image, one torch build and a Python for containers; its locks, one for each Python that it
-serves, lie in `locks/` beside it. How a lock is made is known to `locks`, where a recipe fits to `choose`.
+A recipe pins a base image, one torch build and a Python for containers; its locks, one for each Python that
+it serves, lie in `locks/` beside it. How a lock is made is known to `locks`, where a recipe fits to `choose`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from envcheck.documents import read_yaml
 from envcheck.errors import UsageError
 from envcheck.paths import bundle
 
-# A lock without a machine in its name is for this one.
+# What the locks are resolved for; a lock for another machine will carry that machine in its name.
 MACHINE = "x86_64"
 
 
@@ -46,7 +46,7 @@ class Check:
     """How far one lock was really tried: installed whole, only resolved, or not even that."""
 
     state: Literal["installed", "resolved", "no"]
-    on: date | None = None
+    when: date | None = None
     note: str = ""
 
 
@@ -66,9 +66,7 @@ class Written:
     glibc: Version  # the oldest that every wheel of the locks runs on
     size: Size
     checked: dict[str, Check]  # Python -> how its lock was tried
-    wheels: dict[str, str] = field(
-        default_factory=dict
-    )  # torch's own wheels, where no index at hand has them
+    wheels: dict[str, str] = field(default_factory=dict)  # torch's own, for when no index at hand has them
     wheels_source: str = ""
 
 
@@ -86,22 +84,21 @@ class Recipe(Written):
 
     @property
     def pythons(self) -> tuple[str, ...]:
-        """The Pythons that a lock serves on `MACHINE`, the oldest first."""
-        return tuple(python for python, machine in _locks(self.file, self.name) if machine == MACHINE)
+        """The Pythons that a lock serves, the oldest first."""
+        return self.build.pythons
 
-    def lock_path(self, python: str, machine: str = MACHINE) -> Path:
+    def lock_path(self, python: str) -> Path:
         """Return where the lock for a Python ("3.11") stands, or would stand."""
-        suffix = "" if machine == MACHINE else f"-{machine}"
-        return self.file.parent / "locks" / f"{self.name}-cp{python.replace('.', '')}{suffix}.txt"
+        return self.file.parent / "locks" / f"{self.name}-cp{python.replace('.', '')}.txt"
 
-    def lock_for(self, python: str, machine: str = MACHINE) -> Path | None:
+    def lock_for(self, python: str) -> Path | None:
         """Return the lock for a Python ("3.11"), None when the recipe does not serve it."""
-        path = self.lock_path(python, machine)
+        path = self.lock_path(python)
         return path if path.is_file() else None
 
 
 def load_recipes(folder: Path | None = None) -> tuple[Recipe, ...]:
-    """Return every recipe of a folder, of the shipped ones by default, ordered by name. Raises `UsageError`."""
+    """Return a folder's recipes, the shipped ones by default, ordered by name. Raises `UsageError`."""
     return tuple(_load(file) for file in sorted((folder or bundle("recipes")).glob("*.yaml")))
 
 
@@ -139,22 +136,18 @@ def _load(file: Path) -> Recipe:
             f"{file}: no build torch {written.torch} {written.tag:.40} is in compat/tables/torch.yaml",
             "`$.torch` and `$.tag` name a row there.",
         )
-    locks = _locks(file, written.name)
     served = replace(
         row,
-        pythons=tuple(dict.fromkeys(python for python, _ in locks)),
-        machines=tuple(dict.fromkeys(machine for _, machine in locks)) or (MACHINE,),
+        pythons=_locked_pythons(file),
+        machines=(MACHINE,),
         glibc=max(row.glibc, written.glibc),
     )
     said = {one.name: getattr(written, one.name) for one in fields(written)}
     return Recipe(**said, file=file, build=served)
 
 
-def _locks(file: Path, name: str) -> tuple[tuple[str, str], ...]:
-    """Return (Python, machine) of every lock beside a recipe, the oldest Python first."""
-    found = []
-    for path in (file.parent / "locks").glob(f"{name}-cp3*.txt"):
-        digits, _, machine = path.stem.removeprefix(f"{name}-cp3").partition("-")
-        if digits.isdigit():
-            found.append((int(digits), machine or MACHINE))
-    return tuple((f"3.{minor}", machine) for minor, machine in sorted(found))
+def _locked_pythons(file: Path) -> tuple[str, ...]:
+    locks = file.parent / "locks"
+    names = [path.stem for path in locks.iterdir() if path.suffix == ".txt"] if locks.is_dir() else []
+    tags = [name.removeprefix(f"{file.stem}-cp3") for name in names if name.startswith(f"{file.stem}-cp3")]
+    return tuple(f"3.{minor}" for minor in sorted(int(tag) for tag in tags if tag.isdigit()))

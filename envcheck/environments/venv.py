@@ -11,8 +11,10 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import filelock
 
@@ -25,6 +27,8 @@ from envcheck.processes import capture, stream
 from envcheck.recipes import Recipe, lock_hash
 
 SCHEMA = "envcheck.environment/1"
+
+Installer = Literal["pip", "uv"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +47,16 @@ class Venv:
     """Prepares virtual environments with the interpreters of this machine."""
 
     cache: Path
-    interpreters: dict[str, str]  # "3.11" -> path
-    installer: str = "pip"  # or "uv", where the user has it and asks
+    interpreters: Mapping[str, str]  # "3.11" -> path
+    installer: Installer = "pip"  # uv where the user has it and asks
 
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
         """Return the environment of `recipe` on `python`; see `Environment.prepare`."""
         lock = recipe.lock_for(python)
         if lock is None:
             raise UsageError(f"Recipe {recipe.name} has no lock for Python {python}")
+        if python not in self.interpreters:
+            raise UsageError(f"This machine has no Python {python} with venv")
         base = Path(self.interpreters[python])
         version = _version(base)
         marker = Marker(
@@ -84,14 +90,7 @@ class Venv:
             with watch.step(f"make a virtual environment with Python {marker.python}"):
                 _run([str(base), "-I", "-m", "venv", str(new)], log)
             python = new / "bin" / "python"
-            wheels.fetch(
-                pins,
-                python=python,
-                tag=recipe.tag,
-                log=log,
-                download_mib=recipe.size.download_mib,
-                watch=watch,
-            )
+            wheels.fetch(pins, python=python, recipe=recipe, log=log, watch=watch)
             requirements = Path(name) / "requirements.txt"
             requirements.write_text(wheels.requirements(pins), encoding="utf-8")
             with watch.step(f"install {len(pins)} wheels, each checked by its hash"):

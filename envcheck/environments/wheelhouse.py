@@ -23,6 +23,7 @@ from envcheck.environments.failures import check_pip, require_disk
 from envcheck.environments.place import Update, Watcher
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import stream
+from envcheck.recipes import Recipe
 
 # The one address that the project knows: where PyTorch keeps the builds that the public index does not have.
 # It is asked for nothing but the wheels that the user's own settings did not find.
@@ -86,21 +87,19 @@ class Wheelhouse:
             lines.append(f"{pin.name} @ {wheel.as_uri()} --hash=sha256:{pin.sha256}")
         return "\n".join(lines) + "\n"
 
-    def fetch(
-        self, pins: Sequence[Pin], *, python: Path, tag: str, log: Path, download_mib: int, watch: Watcher
-    ) -> None:
-        """Fetch what is missing with `python`'s pip, whose version and platform the wheels must fit.
+    def fetch(self, pins: Sequence[Pin], *, python: Path, recipe: Recipe, log: Path, watch: Watcher) -> None:
+        """Fetch what is missing of a lock of `recipe`, with the pip of `python`, which the wheels must fit.
 
-        `tag` is the build's on PyTorch's index ("cpu", "cu128"), `download_mib` the weight of the whole lock.
         Raises `EnvcheckError` with pip's own reason; what was fetched whole before a failure is kept.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self.folder / ".lock"):
             missing = self.missing(pins)
             if not missing:
                 return
             if len(missing) == len(pins):
-                require_disk(self.folder, download_mib, "the wheels")
+                require_disk(self.folder, recipe.size.download_mib, "the wheels")
             # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
             public = [pin for pin in missing if "+" not in pin.version]
             local = [pin for pin in missing if "+" in pin.version]
@@ -110,7 +109,9 @@ class Wheelhouse:
                 try:
                     self._keep(pip, local, (), update)
                 except EnvcheckError:
-                    self._keep(pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=tag)), update)
+                    self._keep(
+                        pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=recipe.tag)), update
+                    )
         still = self.missing(pins)
         if still:
             raise EnvcheckError(

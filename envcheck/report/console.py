@@ -9,32 +9,66 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
-from envcheck.documents import to_json
-from envcheck.errors import EnvcheckError
+from envcheck.documents import to_json, write_json
+from envcheck.errors import EnvcheckError, UsageError
 
 # Screens are drawn for this width at most; a narrower terminal wraps them.
 WIDTH = 100
 
-
-def stdout() -> Console:
-    """Return the console for data."""
-    return _console(stderr=False)
+# What a terminal would obey: C0 without tab and newline, DEL, C1.
+_CONTROLS = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 
 
-def stderr() -> Console:
-    """Return the console for everything that is not data."""
-    return _console(stderr=True)
+class PlainConsole(Console):
+    """A console that takes nothing for markup and lets no control character of a text through."""
+
+    def __init__(self, *, stderr: bool = False, file: IO[str] | None = None) -> None:
+        """Write to `file`, else to stderr or stdout, no wider than people read."""
+        super().__init__(stderr=stderr, file=file, highlight=False, markup=False, emoji=False)
+        if self.width > WIDTH or not self.is_terminal:
+            self.width = WIDTH
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield what rich yields, with the texts disarmed: GPU names and file names come from outside."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(segment.text.translate(_CONTROLS), segment.style)
+
+
+def show(screen: RenderableType, *, data: bool = False) -> None:
+    """Show a screen: on stdout if it is what was asked for, else on stderr."""
+    PlainConsole(stderr=not data).print(screen)
+
+
+def answer(value: object, screen: RenderableType | None, *, as_json: bool, file: Path | None = None) -> None:
+    """Give a command's answer, as a document or as a screen, to stdout or into a file."""
+    if file is None:
+        if as_json or screen is None:
+            sys.stdout.write(to_json(value))
+        else:
+            show(screen, data=True)
+        return
+    try:
+        if as_json or screen is None:
+            write_json(file, value)
+        else:
+            with file.open("w", encoding="utf-8") as sink:
+                PlainConsole(file=sink).print(screen)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
 
 
 class Steps:
     """Draws the steps of a build: one line each, with the time it took."""
 
     def __init__(self) -> None:
-        self._console = stderr()
+        self._console = PlainConsole(stderr=True)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Callable[[str], None]]:
@@ -52,14 +86,7 @@ def show_error(error: EnvcheckError, *, as_json: bool) -> None:
         document = {"schema": "envcheck.error/1", "message": error.message, "hint": error.hint}
         sys.stdout.write(to_json({**document, "exit": error.exit_code}))
         return
-    console = stderr()
-    console.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
+    screen = PlainConsole(stderr=True)
+    screen.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
     for number, line in enumerate(error.hint.splitlines()):
-        console.print(Text.assemble(("hint:  " if number == 0 else "       ", "bold"), line), soft_wrap=True)
-
-
-def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if console.width > WIDTH or not console.is_terminal:
-        console.width = WIDTH
-    return console
+        screen.print(Text.assemble(("hint:  " if number == 0 else "       ", "bold"), line), soft_wrap=True)

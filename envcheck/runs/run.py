@@ -16,14 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from envcheck import __version__
-from envcheck.choose import Choice
 from envcheck.documents import write_json
 from envcheck.environments.place import Place
 from envcheck.errors import EnvcheckError
-from envcheck.host.facts import Host
-from envcheck.prepare import Promise
 from envcheck.processes import capture, stream, terminal_hints
 from envcheck.runs.record import EnvironmentUsed, Git, Output, Record, describe_output
+from envcheck.situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """`promise.json`: what a stage has to find in its environment before it may begin."""
+
+    torch: str | None  # null where nothing was promised: the interpreter at hand is taken as it is
+    cuda: str | None
+    device: str  # "cpu" or "cuda"
+    gpus: tuple[str, ...]  # UUIDs
+    schema: str = "envcheck.promise/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,19 @@ class Job:
     program: Path  # the copy of pose
     place: Place
     promise: Promise
-    host: Host
-    choice: Choice
+    situation: Situation
+
+
+def promise(situation: Situation, place: Place) -> Promise:
+    """Return what a stage may rely on in `place`: the recipe's own torch, and the GPUs that were judged."""
+    recipe, judged = situation.recipe, situation.judged
+    exact = place.kind != "current"
+    return Promise(
+        torch=str(recipe.torch) if exact else None,
+        cuda=str(recipe.cuda) if exact and recipe.cuda is not None else None,
+        device="cuda" if judged else "cpu",
+        gpus=tuple(gpu.uuid for gpu in judged if gpu.uuid is not None),
+    )
 
 
 def run_stage(job: Job, parent: Path) -> Finished:
@@ -75,8 +95,8 @@ def _opened(job: Job, folder: Path, command: Sequence[str], started: datetime) -
         working_directory=str(Path.cwd()),
         envcheck=__version__,
         git=_git(Path.cwd()),
-        host=job.host,
-        choice=job.choice,
+        host=job.situation.host,
+        choice=job.situation.choice,
         environment=EnvironmentUsed(
             kind=place.kind,
             recipe=place.recipe,

@@ -10,7 +10,9 @@ def pose(folder, text):
     package = folder / "pose"
     package.mkdir(parents=True, exist_ok=True)
     (package / "__init__.py").write_text("", encoding="utf-8")
-    (package / "__main__.py").write_text(f"def main():\n    print({text!r})\n    return 0\n", encoding="utf-8")
+    (package / "__main__.py").write_text(
+        f"def main():\n    print({text!r})\n    return 0\n", encoding="utf-8"
+    )
     return package
 
 

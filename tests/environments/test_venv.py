@@ -44,7 +44,7 @@ def recipe(tmp_path, index, make_wheel, pin) -> SmallRecipe:
     return SmallRecipe(lock)
 
 
-def test_an_environment_holds_what_the_lock_names_and_its_scripts_run_where_it_stands(venvs, recipe, listener):
+def test_an_environment_holds_what_the_lock_names_and_its_scripts_run(venvs, recipe, listener):
     place = venvs.prepare(recipe, MINE, watch=listener)
     answer = capture([str(place.python.parent / "alpha-tool")], seconds=30)
     assert (answer.code, answer.stdout) == (0, "alpha 1.0\n")
@@ -67,8 +67,12 @@ def test_another_lock_makes_another_environment(venvs, recipe, listener, index, 
     recipe.lock.write_text(pin(make_wheel(index, "alpha", "2.0")) + "\n", encoding="utf-8")
     second = venvs.prepare(recipe, MINE, watch=listener)
     assert first.python != second.python
-    assert capture([str(first.python), "-c", "import alpha; alpha.main()"], seconds=30).stdout == "alpha 1.0\n"
-    assert capture([str(second.python), "-c", "import alpha; alpha.main()"], seconds=30).stdout == "alpha 2.0\n"
+    assert (
+        capture([str(first.python), "-c", "import alpha; alpha.main()"], seconds=30).stdout == "alpha 1.0\n"
+    )
+    assert (
+        capture([str(second.python), "-c", "import alpha; alpha.main()"], seconds=30).stdout == "alpha 2.0\n"
+    )
 
 
 def test_an_environment_whose_interpreter_is_gone_is_built_again(venvs, recipe, listener):
@@ -86,7 +90,9 @@ def test_a_failed_build_leaves_nothing_half_made(venvs, recipe, listener, index)
     assert [path for path in (venvs.cache / "envs").iterdir() if path.is_dir()] == []
 
 
-def test_the_callers_pythonpath_does_not_leak_into_an_environment(venvs, recipe, listener, tmp_path, monkeypatch):
+def test_the_callers_pythonpath_does_not_leak_into_an_environment(
+    venvs, recipe, listener, tmp_path, monkeypatch
+):
     (tmp_path / "alpha.py").write_text("raise SystemExit('shadowed')\n", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     place = venvs.prepare(recipe, MINE, watch=listener)
@@ -111,7 +117,7 @@ class Watch:
         yield lambda news: None
 
 cache, lock, python = sys.argv[1:]
-recipe = SimpleNamespace(name="small", tag="cpu", lock_for=lambda _: Path(lock),
+recipe = SimpleNamespace(name="small", tag="cpu", lock_for=lambda *_: Path(lock),
                          size=SimpleNamespace(download_mib=1, installed_mib=1))
 print(Venv(Path(cache), {python: sys.executable}).prepare(recipe, python, watch=Watch()).reused)
 """
@@ -145,7 +151,9 @@ def test_an_interrupted_build_leaves_no_environment_and_the_next_one_succeeds(
     assert not any((venvs.cache / "envs").glob("small-*"))
     place = venvs.prepare(recipe, MINE, watch=listener)
     assert not place.reused
-    assert [path.name for path in (venvs.cache / "envs").iterdir() if path.is_dir()] == [place.python.parts[-3]]
+    assert [path.name for path in (venvs.cache / "envs").iterdir() if path.is_dir()] == [
+        place.python.parts[-3]
+    ]
 
 
 def test_the_marker_says_what_an_environment_was_built_from(venvs, recipe, listener):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,10 +21,9 @@ def write_lock(tmp_path: Path, *lines: str) -> Path:
     return lock
 
 
-def fetch(house, pins, tmp_path, listener):
-    house.fetch(
-        pins, python=Path(sys.executable), tag="cpu", log=tmp_path / "log.txt", download_mib=0, watch=listener
-    )
+def fetch(house, pins, tmp_path, listener, download_mib=0):
+    recipe = SimpleNamespace(tag="cpu", size=SimpleNamespace(download_mib=download_mib))
+    house.fetch(pins, python=Path(sys.executable), recipe=recipe, log=tmp_path / "log.txt", watch=listener)
 
 
 def test_a_line_without_hash_is_named_by_file_and_line(tmp_path):
@@ -52,7 +52,9 @@ def test_a_wheel_with_another_hash_is_refused_and_not_kept(tmp_path, index, hous
     assert [path.name for path in house.folder.iterdir()] == [".lock"]
 
 
-def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(tmp_path, index, house, listener, make_wheel, pin):
+def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(
+    tmp_path, index, house, listener, make_wheel, pin
+):
     lock = write_lock(tmp_path, pin(make_wheel(index, "alpha")), f"beta==1.0+cpu --hash=sha256:{'0' * 64}")
     pins = read_lock(lock)
     with pytest.raises(EnvcheckError):
@@ -60,10 +62,8 @@ def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(tmp_path, index, ho
     assert house.missing(pins) == pins[1:]
 
 
-def test_too_little_disk_is_said_before_anything_is_fetched(tmp_path, index, house, listener, make_wheel, pin):
+def test_too_little_disk_is_said_before_a_fetch(tmp_path, index, house, listener, make_wheel, pin):
     pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha"))))
     with pytest.raises(EnvcheckError, match="MiB free"):
-        house.fetch(
-            pins, python=Path(sys.executable), tag="cpu", log=tmp_path / "log", download_mib=10**9, watch=listener
-        )
+        fetch(house, pins, tmp_path, listener, download_mib=10**9)
     assert listener.steps == []

@@ -1,0 +1,1 @@
+"""What fits: tables of drivers, GPUs and torch builds, and pure rules over them."""

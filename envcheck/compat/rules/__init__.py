@@ -1,0 +1,28 @@
+"""The rules: pure functions from a machine and a torch build to reasons, and the one list of them.
+
+To add a rule: write the function, in the module of its subject, and add it to `RULES`. A rule that has
+nothing to say about a machine returns (); one that misses a fact says which fact would settle it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from envcheck.compat.rules.code import code
+from envcheck.compat.rules.devices import cpu, unlisted
+from envcheck.compat.rules.driver import driver
+from envcheck.compat.rules.generation import generation
+from envcheck.compat.rules.system import glibc, platform, python
+from envcheck.compat.tables import Build
+from envcheck.compat.verdict import Reason
+from envcheck.host.facts import Host
+
+Rule = Callable[[Host, Build], tuple[Reason, ...]]
+
+# In the order in which a person wants to read them: what is in the way of everything first.
+RULES: tuple[Rule, ...] = (unlisted, cpu, platform, driver, generation, code, glibc, python)
+
+
+def judge(host: Host, build: Build) -> tuple[Reason, ...]:
+    """Return what every rule says about running `build` on all of the host's GPUs."""
+    return tuple(reason for rule in RULES for reason in rule(host, build))

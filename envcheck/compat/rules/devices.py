@@ -1,0 +1,91 @@
+"""Which device the work would run on: cards that nobody drives, and the CPU beside idle GPUs."""
+
+from __future__ import annotations
+
+from envcheck.compat.tables import Build
+from envcheck.compat.verdict import Reason, Verdict
+from envcheck.compat.words import cards
+from envcheck.host.facts import Host, PciDevice
+
+_NVIDIA = "10de"
+# A card that was handed to a virtual machine is not missing: somebody gave it away.
+_GIVEN_AWAY = ("vfio-pci", "pci-stub")
+
+
+def unlisted(host: Host, build: Build) -> tuple[Reason, ...]:  # noqa: ARG001 - it stops every build, the CPU's too
+    """Stop every build while a card stands on the PCI bus that the driver does not list."""
+    return tuple(_explain(host, device) for device in unlisted_cards(host))
+
+
+def unlisted_cards(host: Host) -> tuple[PciDevice, ...]:
+    """Return the cards on the PCI bus that are not among the host's GPUs and that nothing explains."""
+    listed = host.gpus or ()
+    bus = [
+        device
+        for device in host.pci or ()
+        if device.vendor in (None, _NVIDIA, f"0x{_NVIDIA}") and device.driver not in _GIVEN_AWAY
+    ]
+    if listed and host.os.container is not None:
+        # The bus shows every card of the machine, whichever of them were handed to this container.
+        bus = [device for device in bus if device.driver != "nvidia"]
+    addresses = {_address(gpu.pci_address) for gpu in listed if gpu.pci_address}
+    missing = [device for device in bus if _address(device.address) not in addresses]
+    # A GPU whose address is not known may be any of the cards that are left over.
+    nameless = sum(1 for gpu in listed if not gpu.pci_address)
+    return tuple(missing[nameless:])
+
+
+def cpu(host: Host, build: Build) -> tuple[Reason, ...]:
+    """Say whether work on the CPU is what is wanted: it never is while a GPU stands idle."""
+    if host.gpus is None:
+        if build.cuda is not None:
+            return ()
+        because = "Whether a GPU would stand idle is not known: `gpus` would settle it."
+        return (Reason("cpu", "unknown", because, "Ask for the CPU: --gpus none."),)
+    if build.cuda is None and host.gpus:
+        because = f"This build runs on the CPU and would leave {cards(host.gpus)} idle."
+        return (Reason("cpu", "refused", because, "Ask for the CPU: --gpus none."),)
+    if build.cuda is None:
+        return (Reason("cpu", "fits", "There is no GPU to use, and this build needs none."),)
+    if not host.gpus:
+        because = f"There is no GPU to use: it would run on the CPU, and its CUDA {build.cuda} is not needed."
+        return (Reason("cpu", "fits", because),)
+    return ()
+
+
+def _explain(host: Host, device: PciDevice) -> Reason:
+    name = device.name or "An NVIDIA card"
+    subject = f"{name} ({device.address}, {_NVIDIA}:{device.device or '????'}) is on the PCI bus"
+    verdict: Verdict = "refused"
+    if device.driver is None:
+        because = f"{subject}, and no kernel driver is seen bound to it."
+        remedy = "Install NVIDIA's driver, or load it (modprobe nvidia)"
+    elif device.driver != "nvidia":
+        because = f"{subject}, driven by {device.driver}, which cannot run CUDA."
+        remedy = "Install NVIDIA's driver and reboot"
+    elif host.gpus is not None:
+        because = f"{subject}, bound to NVIDIA's driver, which does not list it."
+        remedy = _revive(host)
+    else:
+        verdict = "unknown"
+        why = f" ({host.unknown['gpus']})" if "gpus" in host.unknown else ""
+        because = f"{subject}, bound to NVIDIA's driver, which does not say whether it lists it{why}."
+        remedy = _revive(host)
+    others = "name the cards to use (--gpus 0)" if host.gpus else "ask for the CPU (--gpus none)"
+    return Reason("unlisted", verdict, because, f"{remedy}; or {others}.", "PCI bus, /sys/bus/pci/devices")
+
+
+def _revive(host: Host) -> str:
+    if host.os.container is not None:
+        return "Start the container with its GPUs (docker run --gpus all)"
+    driver = host.driver
+    if host.gpus is not None and driver is not None and driver.open_module is False:
+        version = driver.module_version or driver.version
+        package = f"nvidia-driver-{version.major}-open" if version else "nvidia-driver-open"
+        return f"For a Blackwell or newer, install the open kernel modules ({package}) and reboot"
+    return "`envcheck doctor` and the kernel's log say why (dmesg | grep -e NVRM -e Xid)"
+
+
+def _address(text: str) -> str:
+    """Return a PCI address without the zeros in front: NVML writes eight digits of domain, Linux four."""
+    return text.lower().lstrip("0")

@@ -1,0 +1,91 @@
+"""The machine under the wheel: operating system and processor, C library, Python."""
+
+from __future__ import annotations
+
+from packaging.version import Version
+
+from envcheck.compat.tables import Build
+from envcheck.compat.verdict import Reason
+from envcheck.host.facts import Host
+
+
+def platform(host: Host, build: Build) -> tuple[Reason, ...]:
+    """Say whether the build is made for this operating system and processor."""
+    system, machine = host.os.system, host.os.machine
+    served = " and ".join(f"Linux {name}" for name in build.machines)
+    if host.os.jetson is not None:
+        because = (
+            f"This is a Jetson (L4T {host.os.jetson}): its torch comes with its own JetPack,"
+            f" and the build serves {served}."
+        )
+        return (Reason("platform", "refused", because, source=build.source),)
+    if system is not None and system != "Linux":
+        because = f"This machine runs {system}, and the build serves {served}."
+        remedy = "Run envcheck inside WSL 2." if system == "Windows" else ""
+        return (Reason("platform", "refused", because, remedy, build.source),)
+    if machine is not None and machine not in build.machines:
+        because = f"This machine is {machine}, and the build serves {served}."
+        return (Reason("platform", "refused", because, source=build.source),)
+    missing = [f"`os.{name}`" for name, value in (("system", system), ("machine", machine)) if value is None]
+    if missing:
+        because = (
+            f"The build serves {served}; {' and '.join(missing)} would settle whether that is this machine."
+        )
+        return (Reason("platform", "unknown", because, source=build.source),)
+    return (Reason("platform", "fits", f"Linux {machine} is served.", source=build.source),)
+
+
+def glibc(host: Host, build: Build) -> tuple[Reason, ...]:
+    """Say whether the C library is new enough for the wheels' manylinux tag."""
+    found, tag = host.os.glibc, f"manylinux_{build.glibc.major}_{build.glibc.minor}"
+    if found is None:
+        why = host.unknown.get("os.glibc")
+        because = f"The wheels ({tag}) need glibc {build.glibc}; {why or '`os.glibc` would settle it'}."
+        return (Reason("glibc", "unknown", because, source=build.source),)
+    if found < build.glibc:
+        because = f"glibc {found} is older than {build.glibc}, which the wheels ({tag}) need."
+        remedy = f"Use a distribution with glibc {build.glibc} or newer."
+        return (Reason("glibc", "refused", because, remedy, build.source),)
+    return (Reason("glibc", "fits", f"glibc {found} is new enough for {tag}.", source=build.source),)
+
+
+def python(host: Host, build: Build) -> tuple[Reason, ...]:
+    """Say whether the host has a Python that the build is locked for; see `host_pythons`."""
+    found = host_pythons(host)
+    wanted = _listed(build.pythons)
+    served = [version for version in found or () if version in build.pythons]
+    if found is None:
+        because = f"Locked for Python {wanted}; `python.interpreters` would settle whether one is here."
+        return (Reason("python", "unknown", because),)
+    if served:
+        return (Reason("python", "fits", f"Python {_listed(served)} is here and locked."),)
+    broken = [version for version in host.python.incomplete if version in build.pythons]
+    if broken:
+        because = f"Python {_listed(broken)} is here without venv, and no other of {wanted} is."
+        remedy = f"Install its venv (Debian and Ubuntu: apt install python{broken[0]}-venv)."
+        return (Reason("python", "refused", because, remedy),)
+    here = f"Python {_listed(found)}" if found else "no Python that can make a virtual environment"
+    because = f"This machine has {here}, and the build is locked for {wanted}."
+    return (Reason("python", "refused", because, _get_python(build.pythons)),)
+
+
+def host_pythons(host: Host) -> tuple[str, ...] | None:
+    """Return the Pythons ("3.11") from which the host can make a virtual environment, None when unknown."""
+    if host.python.interpreters or host.python.incomplete:
+        return tuple(sorted(host.python.interpreters, key=Version))
+    if host.python.version is not None:
+        return (f"{host.python.version.major}.{host.python.version.minor}",)
+    return None
+
+
+def _get_python(pythons: tuple[str, ...]) -> str:
+    if not pythons:
+        return ""
+    # Not the newest: 3.11 and 3.12 are what distributions package today.
+    one = next((version for version in ("3.11", "3.12") if version in pythons), pythons[-1])
+    return f"Install one: apt install python{one}-venv, uv python install {one}, or pyenv install {one}."
+
+
+def _listed(versions: tuple[str, ...] | list[str]) -> str:
+    *head, last = versions or ("none",)
+    return f"{', '.join(head)} or {last}" if head else last

@@ -1,0 +1,44 @@
+"""How drivers, GPUs and code are called in sentences, so that every rule calls them the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from packaging.version import Version
+
+from envcheck.host.facts import Gpu
+
+
+def driver_text(version: Version) -> str:
+    """Return a driver's version as NVIDIA writes it: 450.80.02, not 450.80.2."""
+    first, *rest = version.release
+    return ".".join([str(first), *(f"{field:02d}" for field in rest)])
+
+
+def code_text(capabilities: Iterable[Version], prefix: str = "sm") -> str:
+    """Return machine code as compilers name it: "sm_75, sm_80"."""
+    return ", ".join(f"{prefix}_{one.major}{one.minor}" for one in sorted(capabilities))
+
+
+def card(gpu: Gpu) -> str:
+    """Return a GPU's name without the maker's, or its index where it has none."""
+    if gpu.name:
+        return gpu.name.removeprefix("NVIDIA ")
+    return "a GPU" if gpu.index is None else f"GPU {gpu.index}"
+
+
+def cards(gpus: Iterable[Gpu]) -> str:
+    """Return several GPUs in a phrase: "2 x Tesla T4, GeForce GTX 1080 Ti"; their order changes nothing."""
+    counted = sorted(Counter(card(gpu) for gpu in gpus).items())
+    return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counted)
+
+
+def by_capability(gpus: Iterable[Gpu]) -> list[tuple[Version | None, tuple[Gpu, ...]]]:
+    """Return the GPUs in groups of one capability, the unknown one first, then the oldest."""
+    groups: dict[Version | None, list[Gpu]] = {}
+    for gpu in gpus:
+        groups.setdefault(gpu.compute_capability, []).append(gpu)
+    known = sorted(capability for capability in groups if capability is not None)
+    order: list[Version | None] = [None] if None in groups else []
+    return [(capability, tuple(groups[capability])) for capability in [*order, *known]]

@@ -1,0 +1,100 @@
+"""The choice: what runs here and on which evidence, then every recipe that was not taken, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from envcheck.choose import Judgement
+from envcheck.recipes import Recipe
+from envcheck.report.host import host_lines
+from envcheck.situation import Situation
+
+
+def choice_screen(situation: Situation) -> RenderableType:
+    """Return the screen of `pick`: the machine, the choice with its evidence, the others."""
+    return Group(
+        host_lines(situation.host), "", chosen_lines(situation), "", _others(situation), "", _next(situation)
+    )
+
+
+def chosen_lines(situation: Situation) -> RenderableType:
+    """Return the picked recipe and its reasons, or why there is none and what comes nearest."""
+    choice, recipe = situation.choice, situation.chosen
+    if recipe is None:
+        return Group(
+            Text("No recipe runs on this machine.", style="bold red"),
+            Padding(Text(choice.advice), (0, 0, 0, 2)),
+        )
+    head = Text.assemble(
+        "This machine runs  ", (recipe.name, "bold green"), "   ", _contents(recipe, choice.python)
+    )
+    return Group(
+        head, Padding(Text(choice.advice), (0, 0, 0, 2)), _evidence(_verdict_on(situation, recipe.name))
+    )
+
+
+def _contents(recipe: Recipe, python: str | None) -> str:
+    cuda = f"CUDA {recipe.cuda}" if recipe.cuda is not None else "no CUDA"
+    return f"torch {recipe.torch} · {cuda} · Python {python or recipe.container_python}"
+
+
+def _verdict_on(situation: Situation, name: str) -> Judgement:
+    return next(one for one in situation.choice.verdicts if one.recipe == name)
+
+
+def _evidence(judgement: Judgement) -> RenderableType:
+    """Return the reasons of a fit, each with the number of its source, and the sources under them."""
+    sources = list(dict.fromkeys(reason.source for reason in judgement.reasons if reason.source))
+    table = _grid()
+    for reason in judgement.reasons:
+        number = f"  [{sources.index(reason.source) + 1}]" if reason.source else ""
+        table.add_row(Text(reason.rule, style="cyan"), Text.assemble(reason.because, (number, "dim")))
+    for index, source in enumerate(sources, start=1):
+        table.add_row(Text(f"[{index}]", style="dim"), Text(source, style="dim"))
+    return table
+
+
+def _others(situation: Situation) -> RenderableType:
+    """Return the recipes that were not taken, those with the same reasons together."""
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for one in situation.choice.verdicts:
+        if one.recipe != situation.choice.recipe:
+            groups.setdefault(tuple(_why_not(one, situation)), []).append(one.recipe)
+    table = _grid()
+    for reasons, names in groups.items():
+        for row, (rule, because) in enumerate(reasons):
+            shown = Text("\n".join(names), style="bold") if row == 0 else ""
+            table.add_row(shown, Text.assemble((f"{rule}  ", "cyan"), because))
+    return Group(Text("Why not the others"), table) if groups else Text("There are no others.")
+
+
+def _why_not(judgement: Judgement, situation: Situation) -> Iterable[tuple[str, str]]:
+    obstacles = [reason for reason in judgement.reasons if reason.verdict != "fits"]
+    if judgement.verdict == "refused":
+        obstacles = [reason for reason in obstacles if reason.verdict == "refused"]
+    for reason in obstacles:
+        yield reason.rule, reason.because
+    if not obstacles:
+        chosen = situation.chosen
+        if chosen is not None and chosen.cuda is None:
+            yield "fits", "It would run on the CPU too; the CUDA in it makes it large and is not needed."
+        else:
+            yield "fits", f"It would run too; torch {situation.choice.torch} is newer."
+
+
+def _next(situation: Situation) -> RenderableType:
+    if situation.chosen is None:
+        return Text("Next:  envcheck doctor")
+    return Text("Next:  envcheck run demo")
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2), pad_edge=True)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    return table

@@ -1,0 +1,76 @@
+"""A machine and what was chosen for it: the first half of every command.
+
+Facts come from this machine or from a snapshot; the recipes are the shipped ones and whatever file was named.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from envcheck.choose import Choice, Wishes, choose, narrow
+from envcheck.documents import MAX_DOCUMENT_BYTES, parse_json, read_json
+from envcheck.errors import EnvcheckError
+from envcheck.host.facts import SCHEMA, Gpu, Host
+from envcheck.host.probe import probe
+from envcheck.recipes import Recipe, load_recipe, load_recipes
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known, and what follows from it."""
+
+    host: Host
+    choice: Choice
+    judged: tuple[Gpu, ...]  # the GPUs that the choice is for
+    chosen: Recipe | None
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that was chosen. Raises `EnvcheckError` when none fits."""
+        if self.chosen is None:
+            raise EnvcheckError("No recipe runs on this machine", self.choice.advice)
+        return self.chosen
+
+    @property
+    def python(self) -> str:
+        """The Python of an environment here, "3.11". Raises `EnvcheckError` when there is none."""
+        if self.choice.python is None:
+            raise EnvcheckError(
+                f"No Python on this machine is served by {self.recipe.name}",
+                f"It serves {', '.join(self.recipe.pythons)}, with venv; install one of them.",
+            )
+        return self.choice.python
+
+
+def look(host: str | None = None, *, recipe: str | None = None, gpus: str | None = None) -> Situation:
+    """Return the situation on this machine, or on the one whose facts lie in file `host` ("-": stdin).
+
+    `recipe` is a name or a file, `gpus` a list with commas or "none". Raises `UsageError` for bad input.
+    """
+    facts = probe() if host is None else _read_host(host)
+    recipes = load_recipes()
+    wished = load_recipe(recipe) if recipe is not None else None
+    if wished is not None:
+        recipes = (*(one for one in recipes if one.name != wished.name), wished)
+    wishes = Wishes(recipe=wished.name if wished else None, gpus=_gpus(gpus))
+    choice = choose(facts, recipes, wishes)
+    chosen = next((one for one in recipes if one.name == choice.recipe), None)
+    return Situation(facts, choice, narrow(facts, wishes.gpus).gpus or (), chosen)
+
+
+def _read_host(name: str) -> Host:
+    if name == "-":
+        data = sys.stdin.buffer.read(MAX_DOCUMENT_BYTES + 1)
+        return parse_json(data, Host, source="standard input", schema=SCHEMA)
+    return read_json(Path(name), Host, schema=SCHEMA)
+
+
+def _gpus(text: str | None) -> tuple[str, ...] | Literal["none"] | None:
+    if text is None:
+        return None
+    if text == "none":
+        return "none"
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,210 @@
+"""Asks uv which wheels satisfy requirements on another Python and platform; the only owner of uv.
+
+uv evaluates markers for the target, not for the interpreter that runs it, and reads metadata alone. It does
+not read pip's settings, so they are handed to it, in its environment because they may hold passwords: the
+answer comes from the indexes that the user's own pip would ask. What the wheels are for is not known here.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
+from envcheck.errors import EnvcheckError
+from envcheck.processes import capture
+
+# The CUDA builds take 10 to 40 seconds where neither cache nor index is slow.
+_TIME_LIMIT_S = 900.0
+# Older names of manylinux tags, which wheels still carry.
+_LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+# What of a user's uv settings stays: where and how to reach, not what to choose.
+_KEPT = ("UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_KEYRING_PROVIDER", "UV_OFFLINE", "UV_SYSTEM_CERTS")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a lock is for: a Python on Linux, on a kind of machine, from a glibc on."""
+
+    python: str  # "3.11"
+    machine: str  # "x86_64"
+    glibc: Version
+
+    @cached_property
+    def platforms(self) -> tuple[str, ...]:
+        """The platform tags that run there, the newest first, as pip orders them."""
+        names: list[str] = []
+        for minor in range(self.glibc.minor, 4, -1):
+            names.append(f"manylinux_2_{minor}_{self.machine}")
+            if minor in _LEGACY:
+                names.append(f"{_LEGACY[minor]}_{self.machine}")
+        return (*names, f"linux_{self.machine}")
+
+    @cached_property
+    def tags(self) -> dict[Tag, int]:
+        """The wheel tags that run there, with their rank: 0 is the best."""
+        version = tuple(int(part) for part in self.python.split("."))
+        interpreter = f"cp{version[0]}{version[1]}"
+        every = [
+            *cpython_tags(version, platforms=self.platforms),
+            *compatible_tags(version, interpreter, self.platforms),
+        ]
+        return {tag: rank for rank, tag in reversed(list(enumerate(every)))}
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedWheel:
+    """One package at one version, as the one file that pip would install on the target."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    hashes: dict[str, str]
+    url: str = ""
+    path: str = ""
+
+    @property
+    def name(self) -> str:
+        return unquote(urlsplit(self.url).path or self.path).rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Package:
+    name: str
+    version: str
+    wheels: tuple[_File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pylock:
+    packages: tuple[_Package, ...]
+
+
+def compile_wheels(
+    requirements: Sequence[str], constraints: Sequence[str], target: Target, *, index: str = ""
+) -> tuple[PinnedWheel, ...]:
+    """Return the wheels that satisfy `requirements` on `target`, dependencies included, ordered by name.
+
+    `index` is asked beside those of pip's settings. Raises `EnvcheckError` with uv's reason.
+    """
+    settings = read_pip_settings()
+    with tempfile.TemporaryDirectory(prefix="envcheck-lock-") as name:
+        folder = Path(name)
+        (folder / "wanted.in").write_text("\n".join([*requirements, ""]), encoding="utf-8")
+        (folder / "bounds.txt").write_text("\n".join([*constraints, ""]), encoding="utf-8")
+        argv = [
+            *(sys.executable, "-m", "uv", "pip", "compile", "wanted.in"),
+            *(f"--constraints={file}" for file in ("bounds.txt", *settings.get("constraint", "").split())),
+            *("--python-version", target.python, "--only-binary", ":all:"),
+            *("--python-platform", f"{target.machine}-manylinux_{target.glibc.major}_{target.glibc.minor}"),
+            # pip takes the best version of all indexes; uv would stop at the first index that has the name.
+            *(
+                "--index-strategy",
+                "unsafe-best-match",
+                "--format",
+                "pylock.toml",
+                "--output-file",
+                "pylock.toml",
+            ),
+            *("--no-config", "--no-python-downloads", "--quiet"),
+            *(("--no-index",) if settings.get("no-index", "").lower() in ("1", "true", "yes", "on") else ()),
+        ]
+        answer = capture(
+            argv, seconds=_TIME_LIMIT_S, env=uv_environment(settings, os.environ, index), cwd=folder
+        )
+        if answer.code != 0:
+            raise _failure(answer.stderr)
+        lock = msgspec.toml.decode((folder / "pylock.toml").read_bytes(), type=_Pylock)
+    pins = (PinnedWheel(one.name, one.version, _best(one, target)) for one in lock.packages)
+    return tuple(sorted(pins, key=lambda pin: pin.name))
+
+
+def uv_version() -> str:
+    """Return the version of the uv that is asked, "" when there is none."""
+    words = capture([sys.executable, "-m", "uv", "--version"], seconds=30).stdout.split()
+    return words[1] if len(words) > 1 else ""
+
+
+def read_pip_settings() -> dict[str, str]:
+    """Return the user's pip settings for `pip install`, by its own precedence."""
+    answer = capture([sys.executable, "-m", "pip", "config", "list"], seconds=60)
+    # The environment wins over the command's section, which wins over the global one.
+    found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for section, key, value in _settings(answer.stdout):
+        if section in found:
+            found[section][key] = value
+    return {**found["global"], **found["install"], **found[":env:"]}
+
+
+def uv_environment(pip: Mapping[str, str], environ: Mapping[str, str], index: str = "") -> dict[str, str]:
+    """Return the environment in which uv asks what pip would ask, given pip's settings."""
+    env = {key: value for key, value in environ.items() if not key.startswith("UV_") or key in _KEPT}
+    extra = [*pip.get("extra-index-url", "").split(), *index.split()]
+    handed = {
+        "UV_DEFAULT_INDEX": pip.get("index-url", ""),
+        "UV_INDEX": " ".join(extra),
+        "UV_FIND_LINKS": ",".join(pip.get("find-links", "").split()),
+        "UV_INSECURE_HOST": " ".join(pip.get("trusted-host", "").split()),
+        "SSL_CERT_FILE": pip.get("cert", ""),
+        "SSL_CLIENT_CERT": pip.get("client-cert", ""),
+        "ALL_PROXY": pip.get("proxy", ""),
+    }
+    return {**env, **{key: value for key, value in handed.items() if value}}
+
+
+def _settings(listing: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (section, key, value) of what `pip config list` prints: global.index-url='https://...'."""
+    for line in listing.splitlines():
+        where, equals, shown = line.partition("=")
+        section, dot, key = where.rpartition(".")
+        if not equals or not dot:
+            continue
+        try:
+            value = ast.literal_eval(shown)
+        except (SyntaxError, ValueError):
+            continue  # not a setting: a warning of pip's
+        yield section, key, str(value)
+
+
+def _best(package: _Package, target: Target) -> str:
+    """Return the digest of the wheel that pip would take: the best tag, then the highest build number."""
+    ranked = []
+    for file in package.wheels:
+        try:
+            _, _, build, tags = parse_wheel_filename(file.name)
+        except InvalidWheelFilename:
+            continue
+        ranks = [target.tags[tag] for tag in tags if tag in target.tags]
+        if ranks and "sha256" in file.hashes:
+            ranked.append((-min(ranks), build, file.hashes["sha256"]))
+    if not ranked:
+        raise EnvcheckError(
+            f"No index gives {package.name} {package.version} for {target.platforms[0]} with a SHA-256",
+            "A lock needs a digest for every wheel.",
+        )
+    return max(ranked)[2]
+
+
+def _failure(said: str) -> EnvcheckError:
+    if "No module named uv" in said:
+        return EnvcheckError("uv is not installed beside envcheck", "pip install 'envcheck[dev]'")
+    lines = [line.strip().removeprefix("cause: ") for line in said.splitlines() if line.strip()]
+    reason = next(
+        (line for line in lines if line.startswith("Because")), lines[-1] if lines else "it said nothing"
+    )
+    return EnvcheckError(f"uv found no set of wheels: {reason}", "Which indexes are asked: pip config list")

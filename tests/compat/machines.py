@@ -1,0 +1,50 @@
+"""Machines in one line, for the tests of rules and choice."""
+
+from __future__ import annotations
+
+from packaging.version import Version
+
+from envcheck.host.facts import Driver, Gpu, Host, OperatingSystem, Python
+
+RTX_3090 = ("NVIDIA GeForce RTX 3090", "8.6")
+RTX_5090 = ("NVIDIA GeForce RTX 5090", "12.0")
+GTX_1080_TI = ("NVIDIA GeForce GTX 1080 Ti", "6.1")
+V100 = ("Tesla V100-SXM2-16GB", "7.0")
+K80 = ("Tesla K80", "3.7")
+H100 = ("NVIDIA H100 80GB HBM3", "9.0")
+
+
+def machine(  # noqa: PLR0913 - each fact has a default
+    *cards: tuple[str, str | None],
+    driver: str | None = None,
+    cuda: str | None = None,
+    open_module: bool | None = None,
+    pythons: tuple[str, ...] = ("3.11",),
+    system: str | None = "Linux",
+    cpu: str | None = "x86_64",
+    glibc: str | None = "2.35",
+    wsl: bool | None = False,
+    **more,
+) -> Host:
+    """A Linux machine with these (name, capability) cards; `more` are other fields of Host."""
+    gpus = tuple(
+        Gpu(
+            index=index,
+            uuid=f"GPU-{index:08x}",
+            name=name,
+            compute_capability=Version(capability) if capability else None,
+        )
+        for index, (name, capability) in enumerate(cards)
+    )
+    known_driver = Driver(
+        version=Version(driver) if driver else None,
+        cuda=Version(cuda) if cuda else None,
+        open_module=open_module,
+    )
+    fields = {
+        "os": OperatingSystem(system=system, machine=cpu, glibc=Version(glibc) if glibc else None, wsl=wsl),
+        "driver": known_driver if driver or cuda else None,
+        "gpus": gpus,
+        "python": Python(interpreters=dict.fromkeys(pythons, "/usr/bin/python")),
+    }
+    return Host(**{**fields, **more})

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from packaging.version import Version
+
+from envcheck.compat import tables
+from envcheck.compat.rules.devices import cpu, unlisted
+from envcheck.host.facts import Driver, PciDevice
+from tests.compat.machines import RTX_3090, machine
+
+CU128 = tables.build_of(Version("2.10.0"), "cu128")
+CPU = tables.build_of(Version("2.13.0"), "cpu")
+
+
+def _bus(*drivers, vendor="10de"):
+    return tuple(
+        PciDevice(f"0000:{number:02x}:00.0", vendor, "2b85", driver, "GB202 [GeForce RTX 5090]")
+        for number, driver in enumerate(drivers, start=1)
+    )
+
+
+def _at(host, *addresses):
+    return replace(
+        host, gpus=tuple(replace(gpu, pci_address=at) for gpu, at in zip(host.gpus, addresses, strict=True))
+    )
+
+
+@pytest.mark.parametrize("build", [CU128, CPU], ids=["GPU build", "CPU build"])
+def test_a_card_that_no_driver_lists_refuses_every_build(build):
+    (reason,) = unlisted(machine(pci=_bus("nvidia")), build)
+    assert reason.verdict == "refused"
+    assert "0000:01:00.0" in reason.because
+    assert "10de:2b85" in reason.because
+
+
+def test_the_way_out_depends_on_who_drives_the_card():
+    (none,) = unlisted(machine(pci=_bus(None)), CPU)
+    assert "modprobe nvidia" in none.remedy
+    (nouveau,) = unlisted(machine(pci=_bus("nouveau")), CPU)
+    assert "nouveau" in nouveau.because
+    proprietary = Driver(module_version=Version("575.57.08"), open_module=False)
+    (own,) = unlisted(machine(pci=_bus("nvidia"), driver="575.57.08"), CPU)
+    assert "dmesg" in own.remedy
+    assert "open kernel modules" not in own.remedy
+    (own,) = unlisted(replace(machine(pci=_bus("nvidia")), driver=proprietary), CPU)
+    assert "nvidia-driver-575-open" in own.remedy
+
+
+def test_a_driver_that_does_not_answer_leaves_it_open_whether_the_card_is_listed():
+    proprietary = Driver(version=Version("460.73.01"), open_module=False)
+    host = replace(
+        machine(pci=_bus("nvidia")), driver=proprietary, gpus=None, unknown={"gpus": "version mismatch"}
+    )
+    (reason,) = unlisted(host, CPU)
+    assert reason.verdict == "unknown"
+    assert "version mismatch" in reason.because
+    assert "Blackwell" not in reason.remedy
+    (unbound,) = unlisted(replace(host, pci=_bus(None)), CPU)
+    assert unbound.verdict == "refused"
+
+
+def test_every_way_out_ends_with_the_users_own_word():
+    (reason,) = unlisted(machine(pci=_bus(None)), CPU)
+    assert "--gpus none" in reason.remedy
+    (reason,) = unlisted(_at(machine(RTX_3090, pci=_bus("nvidia", None)), "0000:01:00.0"), CPU)
+    assert "--gpus 0" in reason.remedy
+
+
+def test_a_listed_card_is_recognised_by_its_address_however_many_zeros_stand_before_it():
+    host = _at(machine(RTX_3090, pci=_bus("nvidia")), "00000000:01:00.0")
+    assert unlisted(host, CPU) == ()
+    elsewhere = _at(host, "0000:05:00.0")
+    assert [reason.verdict for reason in unlisted(elsewhere, CPU)] == ["refused"]
+
+
+def test_without_addresses_the_cards_are_counted():
+    assert unlisted(machine(RTX_3090, pci=_bus("nvidia")), CPU) == ()
+    assert len(unlisted(machine(RTX_3090, pci=_bus("nvidia", "nvidia", "nvidia")), CPU)) == 2
+
+
+def test_what_was_given_away_or_is_not_nvidias_is_not_missing():
+    assert unlisted(machine(pci=_bus("vfio-pci")), CPU) == ()
+    assert unlisted(machine(pci=_bus("amdgpu", vendor="1002")), CPU) == ()
+
+
+def test_a_container_sees_the_whole_bus_but_only_its_own_cards():
+    inside = _at(machine(RTX_3090, pci=_bus("nvidia", "nvidia")), "0000:01:00.0")
+    inside = replace(inside, os=replace(inside.os, container="docker"))
+    assert unlisted(inside, CPU) == ()
+    blind = replace(inside, gpus=())
+    assert all("--gpus all" in reason.remedy for reason in unlisted(blind, CPU))
+    assert len(unlisted(blind, CPU)) == 2
+
+
+def test_an_unread_bus_refuses_nothing():
+    assert unlisted(machine(pci=None), CPU) == ()
+
+
+def test_the_cpu_is_not_used_while_a_gpu_stands_idle():
+    (reason,) = cpu(machine(RTX_3090), CPU)
+    assert reason.verdict == "refused"
+    assert "GeForce RTX 3090" in reason.because
+    assert "--gpus none" in reason.remedy
+
+
+def test_without_a_gpu_the_cpu_build_fits_and_a_gpu_build_is_not_needed():
+    (own,) = cpu(machine(), CPU)
+    assert own.verdict == "fits"
+    (larger,) = cpu(machine(), CU128)
+    assert larger.verdict == "fits"
+    assert "not needed" in larger.because
+
+
+def test_with_a_gpu_there_is_nothing_to_say_about_a_gpu_build():
+    assert cpu(machine(RTX_3090), CU128) == ()
+
+
+def test_unknown_gpus_may_stand_idle():
+    (reason,) = cpu(machine(gpus=None), CPU)
+    assert reason.verdict == "unknown"
+    assert "`gpus`" in reason.because

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+from packaging.version import Version
+
+from envcheck.compat import tables
+from envcheck.compat.rules.generation import generation
+from envcheck.compat.verdict import join
+from tests.compat.machines import GTX_1080_TI, H100, K80, RTX_3090, RTX_5090, V100, machine
+
+CU128 = tables.build_of(Version("2.10.0"), "cu128")
+CPU = tables.build_of(Version("2.13.0"), "cpu")
+B300 = ("NVIDIA B300", "10.3")
+
+
+@pytest.mark.parametrize(
+    ("card", "driver", "verdict"),
+    [
+        (K80, "470.82.01", "fits"),
+        (K80, "495.29.05", "refused"),
+        (V100, "580.65.06", "fits"),
+        (V100, "590.44.01", "refused"),
+        (GTX_1080_TI, "595.45.04", "refused"),
+        (RTX_3090, "615.10", "fits"),
+        (RTX_5090, "565.57.01", "refused"),
+        (RTX_5090, "570.86.16", "fits"),
+        (B300, "570.86.15", "fits"),  # the sources differ: only what all of them exclude is refused
+        (RTX_3090, "450.80.02", "refused"),  # 8.6 came with R455
+    ],
+)
+def test_a_branch_drives_a_generation_from_its_first_to_its_last(card, driver, verdict):
+    assert join(generation(machine(card, driver=driver), CU128)) == verdict
+
+
+def test_windows_numbers_are_put_into_their_branch():
+    assert join(generation(machine(V100, driver="582.16", wsl=True), CU128)) == "fits"
+    assert join(generation(machine(V100, driver="591.44", wsl=True), CU128)) == "refused"
+    assert join(generation(machine(RTX_5090, driver="566.36", wsl=True), CU128)) == "refused"
+
+
+@pytest.mark.parametrize(
+    ("card", "open_module", "verdict"),
+    [
+        (RTX_5090, True, "fits"),
+        (RTX_5090, False, "refused"),
+        (V100, True, "refused"),  # Maxwell, Pascal and Volta: proprietary only
+        (V100, False, "fits"),
+        (H100, True, "fits"),
+        (H100, False, "fits"),
+    ],
+)
+def test_the_loaded_kernel_modules_have_to_be_ones_that_drive_the_card(card, open_module, verdict):
+    host = machine(card, driver="575.57.08", open_module=open_module)
+    assert join(generation(host, CU128)) == verdict
+
+
+def test_the_way_out_names_branch_and_modules():
+    (reason,) = generation(machine(RTX_5090, driver="575.57.08", open_module=False), CU128)
+    assert "R575" in reason.remedy
+    assert "-open" in reason.remedy
+    (reason,) = generation(machine(V100, driver="590.44.01"), CU128)
+    assert reason.remedy == "Install a driver of branch R580."
+
+
+def test_facts_that_are_absent_are_settled_by_the_driver_having_listed_the_card():
+    assert join(generation(machine(V100, RTX_5090, driver="580.65.06"), CU128)) == "fits"
+    assert join(generation(machine(RTX_5090, cuda="13.0"), CU128)) == "fits"
+
+
+def test_a_capability_that_the_tables_do_not_know_is_unknown():
+    (reason,) = generation(machine(("card of tomorrow", "13.0"), driver="700.10"), CU128)
+    assert reason.verdict == "unknown"
+    assert "13.0" in reason.because
+
+
+def test_the_generation_is_no_question_for_the_cpu():
+    assert generation(machine(V100, driver="590.44.01"), CPU) == ()

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from packaging.version import Version
+
+from envcheck.compat import tables
+from envcheck.compat.rules.system import glibc, host_pythons, platform, python
+from envcheck.host.facts import Python
+from tests.compat.machines import machine
+
+CU117 = tables.build_of(Version("1.13.1"), "cu117")
+CU128 = tables.build_of(Version("2.10.0"), "cu128")
+CPU = replace(tables.build_of(Version("2.13.0"), "cpu"), machines=("x86_64",))
+
+
+def _only(reasons):
+    (reason,) = reasons
+    return reason
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict"),
+    [
+        ({}, "fits"),
+        ({"cpu": "aarch64"}, "refused"),
+        ({"system": "Windows", "cpu": "AMD64"}, "refused"),
+        ({"system": "Darwin", "cpu": "arm64"}, "refused"),
+        ({"cpu": None}, "unknown"),
+        ({"system": None}, "unknown"),
+        ({"system": None, "cpu": "aarch64"}, "refused"),  # one known fact is enough to refuse
+    ],
+)
+def test_wheels_serve_the_system_and_processor_that_they_are_made_for(facts, verdict):
+    assert _only(platform(machine(**facts), CU128)).verdict == verdict
+
+
+def test_windows_is_sent_to_wsl_and_a_jetson_to_its_own_wheels():
+    assert "WSL 2" in _only(platform(machine(system="Windows"), CU128)).remedy
+    jetson = machine()
+    jetson = replace(jetson, os=replace(jetson.os, machine="aarch64", jetson="36.4.3"))
+    both = replace(CU128, machines=("x86_64", "aarch64"))
+    reason = _only(platform(jetson, both))
+    assert reason.verdict == "refused"
+    assert "36.4.3" in reason.because
+    assert "JetPack" in reason.because
+
+
+def test_an_absent_fact_is_named():
+    assert "`os.machine`" in _only(platform(machine(cpu=None), CU128)).because
+
+
+@pytest.mark.parametrize(
+    ("build", "version", "verdict"),
+    [
+        (CU128, "2.28", "fits"),
+        (CU128, "2.27", "refused"),  # Ubuntu 18.04
+        (CU117, "2.27", "fits"),
+        (CU128, "2.9", "refused"),  # nine is less than twenty-eight
+        (CU128, None, "unknown"),
+    ],
+)
+def test_glibc_has_to_be_as_new_as_the_wheels_tag(build, version, verdict):
+    reason = _only(glibc(machine(glibc=version), build))
+    assert reason.verdict == verdict
+    assert ("`os.glibc`" in reason.because) == (verdict == "unknown")
+
+
+def test_why_glibc_is_unknown_is_said():
+    reason = _only(glibc(machine(glibc=None, unknown={"os.glibc": "this is musl"}), CU128))
+    assert "this is musl" in reason.because
+
+
+@pytest.mark.parametrize(
+    ("pythons", "verdict"),
+    [(("3.11",), "fits"), (("3.9", "3.13"), "fits"), (("3.10",), "refused"), ((), "unknown")],
+)
+def test_a_python_of_the_host_has_to_be_one_that_is_locked(pythons, verdict):
+    assert _only(python(machine(pythons=pythons), CPU)).verdict == verdict
+
+
+def test_a_missing_python_is_named_with_how_to_get_it():
+    reason = _only(python(machine(pythons=("3.10",)), CPU))
+    assert "Python 3.10" in reason.because
+    assert "3.11, 3.12, 3.13 or 3.14" in reason.because
+    assert "apt install python3.11-venv" in reason.remedy
+
+
+def test_a_python_without_venv_is_not_one_and_is_told_what_it_lacks():
+    host = replace(machine(), python=Python(interpreters={"3.10": "x"}, incomplete={"3.12": "y"}))
+    reason = _only(python(host, CPU))
+    assert reason.verdict == "refused"
+    assert "python3.12-venv" in reason.remedy
+
+
+def test_the_running_interpreter_counts_where_no_list_was_made():
+    host = replace(machine(), python=Python(version=Version("3.12.3")))
+    assert host_pythons(host) == ("3.12",)
+    assert _only(python(host, CPU)).verdict == "fits"
+
+
+def test_pythons_are_in_the_order_of_numbers():
+    assert host_pythons(machine(pythons=("3.10", "3.9"))) == ("3.9", "3.10")

@@ -1,0 +1,152 @@
+"""The command line as a person meets it: a process, its streams and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from envcheck import __version__
+
+
+@pytest.fixture
+def envcheck(root, tmp_path):
+    environ = {**os.environ, "ENVCHECK_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(root)}
+
+    def call(*argv, **options):
+        command = [sys.executable, "-c", "from envcheck.cli import main; main()", *map(str, argv)]
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environ,
+            timeout=120,
+            check=False,
+            **options,
+        )
+
+    return call
+
+
+def host(root, name):
+    return root / "tests" / "hosts" / f"{name}.json"
+
+
+def test_version_and_help_answer(envcheck):
+    assert envcheck("--version").stdout == f"envcheck {__version__}\n"
+    assert "doctor" in envcheck("--help").stdout
+
+
+def test_pick_prints_one_json_document_and_exits_0_when_something_fits(envcheck, root):
+    done = envcheck("pick", "--host", host(root, "rtx3090-driver550"), "--format", "json")
+    choice = json.loads(done.stdout)
+    assert (choice["schema"], choice["recipe"], choice["cuda"]) == (
+        "envcheck.choice/1",
+        "torch2.10-cu128",
+        "12.8",
+    )
+    assert done.returncode == 0
+
+
+def test_pick_exits_1_and_names_no_recipe_when_nothing_fits(envcheck, root):
+    done = envcheck("pick", "--host", host(root, "gtx1080ti-rtx5090"), "--format", "json")
+    assert json.loads(done.stdout)["recipe"] is None
+    assert done.returncode == 1
+
+
+def test_the_text_of_pick_names_the_refusing_rule(envcheck, root):
+    text = envcheck("pick", "--host", host(root, "rtx3090-driver550")).stdout
+    assert "This machine runs  torch2.10-cu128" in text
+    assert "Driver 550.54.14 is below 580" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_doctor_exits_by_fail_on(envcheck, root):
+    broken = host(root, "rtx5090-proprietary-module")
+    assert envcheck("doctor", "--host", broken).returncode == 1
+    assert envcheck("doctor", "--host", broken, "--fail-on", "never").returncode == 0
+
+
+def test_doctor_writes_its_document_into_a_file(envcheck, root, tmp_path):
+    done = envcheck(
+        "doctor",
+        "--host",
+        host(root, "laptop-without-nvidia"),
+        "--format",
+        "json",
+        "--output",
+        tmp_path / "d.json",
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert json.loads((tmp_path / "d.json").read_text())["schema"] == "envcheck.doctor/1"
+
+
+def test_probe_prints_a_host_that_pick_takes(envcheck):
+    probed = envcheck("probe")
+    assert json.loads(probed.stdout)["schema"] == "envcheck.host/1"
+    assert envcheck("pick", "--host", "-", input=probed.stdout).returncode in (0, 1)
+
+
+def test_a_hostile_gpu_name_is_shown_as_text(envcheck, root):
+    facts = json.loads(host(root, "rtx3090-driver550").read_text())
+    facts["gpus"][0]["name"] = "[bold red]x[/] \x1b[31m"
+    done = envcheck("pick", "--host", "-", input=json.dumps(facts))
+    assert "[bold red]x[/]" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("pick", "--host", "absent.json"),
+        ("pick", "--recipe", "absent"),
+        ("pick", "--gpus", "9"),
+        ("pick", "--colour"),
+        ("run", "absent"),
+        ("recipes", "show", "cpuu"),
+        ("absent",),
+    ],
+)
+def test_bad_input_is_one_sentence_with_exit_code_2_and_no_traceback(envcheck, argv):
+    done = envcheck(*argv)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_failure_in_json_is_one_document(envcheck):
+    done = envcheck("pick", "--host", "absent.json", "--format", "json")
+    document = json.loads(done.stdout)
+    assert (document["schema"], document["exit"], done.returncode) == ("envcheck.error/1", 2, 2)
+    assert "absent.json" in document["message"]
+
+
+def test_a_mistyped_recipe_is_answered_with_the_nearest(envcheck):
+    assert "Did you mean cpu?" in envcheck("recipes", "show", "cpuu").stderr
+
+
+def test_a_bug_of_ours_exits_70_and_says_so(root):
+    code = "import envcheck.cli as c, envcheck.situation as s; s.look = None; c.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "pick"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=root,
+        timeout=60,
+    )
+    assert done.returncode == 70
+    assert "A bug in envcheck" in done.stderr
+
+
+def test_the_help_of_a_stage_shows_both_helps_without_building_anything(envcheck, tmp_path):
+    done = envcheck("run", "train", "--help")
+    assert done.returncode == 0
+    assert "--recipe" in done.stdout
+    assert "--seed" in done.stdout
+    assert not (tmp_path / "cache" / "envs").exists()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import io
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from envcheck.errors import EnvcheckError, UsageError
+from envcheck.situation import look
+
+
+@pytest.fixture
+def hosts(root):
+    return root / "tests" / "hosts"
+
+
+def test_a_snapshot_is_judged_as_if_it_were_here(hosts):
+    seen = look(str(hosts / "rtx3090-driver550.json"))
+    assert seen.recipe.name == "torch2.10-cu128"
+    assert [gpu.name for gpu in seen.judged] == ["NVIDIA GeForce RTX 3090"]
+
+
+def test_a_snapshot_can_come_from_stdin(hosts, monkeypatch):
+    data = (hosts / "rtx3090-driver550.json").read_bytes()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+    assert look("-").recipe.name == "torch2.10-cu128"
+
+
+def test_gpus_none_asks_for_the_cpu_and_judges_no_card(hosts):
+    seen = look(str(hosts / "rtx3090-driver550.json"), gpus="none")
+    assert (seen.recipe.name, seen.judged) == ("cpu", ())
+
+
+def test_one_card_of_a_mixed_machine_is_judged_alone(hosts):
+    host = str(hosts / "gtx1080ti-rtx5090.json")
+    assert look(host, gpus="0").recipe.name == "torch2.7-cu126"
+    assert look(host, gpus="1").recipe.name == "torch2.14-cu130"
+    with pytest.raises(EnvcheckError, match="No recipe runs"):
+        _ = look(host).recipe
+
+
+def test_a_recipe_file_of_ones_own_is_judged_like_the_shipped_ones(root, hosts, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    text = (root / "recipes" / "torch2.7-cu126.yaml").read_text(encoding="utf-8")
+    mine.write_text(text.replace("name: torch2.7-cu126", "name: mine"), encoding="utf-8")
+    (tmp_path / "locks").mkdir()
+    lock = root / "recipes" / "locks" / "torch2.7-cu126-cp311.txt"
+    (tmp_path / "locks" / "mine-cp311.txt").write_bytes(lock.read_bytes())
+    seen = look(str(hosts / "rtx3090-driver550.json"), recipe=str(mine))
+    assert seen.recipe.file == mine
+
+
+def test_a_snapshot_of_another_kind_is_refused(tmp_path):
+    file = tmp_path / "choice.json"
+    file.write_text(json.dumps({"schema": "envcheck.choice/1"}), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"envcheck\.choice/1"):
+        look(str(file))

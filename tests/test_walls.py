@@ -1,0 +1,42 @@
+"""The walls between the rooms, as .importlinter draws them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+def test_every_contract_of_the_rooms_is_kept(root):
+    environ = {**os.environ, "PYTHONPATH": str(root)}
+    argv = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command as run; run()",
+        "--no-cache",
+    ]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, cwd=root, env=environ, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_one_address_that_the_code_knows_stands_in_one_place(root):
+    files = [*(root / "envcheck").rglob("*.py"), *(root / "pose").rglob("*.py")]
+    naming = [file for file in files if "download.pytorch.org" in file.read_text(encoding="utf-8")]
+    assert [file.name for file in naming] == ["wheelhouse.py"]
+
+
+@pytest.mark.parametrize("folder", ["recipes", "containers", "envcheck", "pose"])
+def test_nothing_that_is_shipped_names_a_package_index(root, folder):
+    hosts = re.compile(r"(?:pypi|pythonhosted|debian|npmjs)\.(?:org|com)")
+    naming = [
+        file
+        for file in (root / folder).rglob("*")
+        if file.suffix in (".py", ".yaml", ".txt", ".in", ".md")
+        and hosts.search(file.read_text(encoding="utf-8"))
+    ]
+    assert naming == []
