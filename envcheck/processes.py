@@ -41,20 +41,27 @@ def capture(
 ) -> Answer:
     """Return a program's answer; one that hangs is killed after `seconds`. Never raises."""
     try:
-        done = subprocess.run(  # noqa: S603 - an argv list of ours
+        process = subprocess.Popen(  # noqa: S603 - an argv list of ours
             list(argv),
-            capture_output=True,
-            timeout=seconds,
-            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=env,
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
         )
-    except subprocess.TimeoutExpired as error:
-        return Answer(None, _text(error.stdout), f"no answer within {seconds:g} seconds")
     except OSError as error:
         return Answer(None, "", error.strerror or str(error))
-    return Answer(done.returncode, _text(done.stdout), _text(done.stderr))
+    try:
+        stdout, stderr = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        return Answer(None, _text(error.stdout), f"no answer within {seconds:g} seconds")
+    finally:
+        # Not `subprocess.run`: that waits for what it killed, and a process that hangs inside the kernel, as
+        # one that asked a broken GPU does, outlives SIGKILL.
+        process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+    return Answer(process.returncode, _text(stdout), _text(stderr))
 
 
 def stream(

@@ -1,0 +1,54 @@
+"""What a check is, and what it may look at.
+
+A check is a small class in `checks/`; it is pure: everything it knows stands in the `Case`. To add one, write
+it there and put it into `checks.CHECKS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from envcheck.choose import Choice
+from envcheck.doctor.finding import Finding
+from envcheck.host.facts import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What lies before the doctor: a machine, and what was picked for it, if anything was."""
+
+    host: Host
+    choice: Choice | None = None
+
+    @property
+    def in_container(self) -> bool:
+        """Whether the facts are a container's, where drivers and cards belong to somebody outside."""
+        return self.host.os.container is not None
+
+
+class Check(Protocol):
+    """One question about a machine, with one answer."""
+
+    id: str  # "room.subject"; it stands in documents and on command lines, so it stays as it is
+    title: str  # what is so when all is well
+    caused_by: tuple[str, ...] = ()  # ids of checks whose trouble explains this one's, the likeliest first
+
+    def look(self, case: Case) -> Finding:
+        """Return the answer. An exception is not one: `diagnose` makes it unknown."""
+        ...
+
+
+def ok(check: Check, *evidence: str) -> Finding:
+    """Return that all is well."""
+    return Finding(check.id, "ok", check.title, evidence)
+
+
+def skip(check: Check, why: str) -> Finding:
+    """Return that the question does not arise on this machine."""
+    return Finding(check.id, "skip", check.title, cause=why)
+
+
+def unknown(check: Check, why: str, *evidence: str) -> Finding:
+    """Return that the facts do not suffice for an answer."""
+    return Finding(check.id, "unknown", f"Not verified: {check.title}", evidence, why)

@@ -1,0 +1,264 @@
+"""NVIDIA's driver: is it there, are its two halves of one version, does it answer."""
+
+from __future__ import annotations
+
+from envcheck.compat.words import driver_text
+from envcheck.doctor.check import Case, Check, ok, skip, unknown
+from envcheck.doctor.checks.cards import described, own_cards
+from envcheck.doctor.finding import Finding, Fix
+from envcheck.doctor.remedies import DRIVER_GUIDE, REBOOT, hand_over_gpus, install_driver
+from envcheck.host.facts import Driver, Host
+
+# An idle GPU that is kept initialised answers all questions in milliseconds.
+_SLOW_S_PER_GPU = 1.0
+
+
+class Present(Check):
+    """A card without a driver: the most common reason why torch sees no GPU."""
+
+    id = "driver.present"
+    title = "NVIDIA's driver is installed"
+    caused_by = ("card.nouveau",)
+
+    def look(self, case: Case) -> Finding:
+        """Look for a card on the bus of a machine that has no driver."""
+        cards = own_cards(case.host)
+        if case.host.driver is not None:
+            return ok(self)
+        if "driver" in case.host.unknown:
+            return unknown(self, case.host.unknown["driver"])
+        if not cards:
+            return skip(self, "There is no NVIDIA card for this system on the PCI bus.")
+        fix = install_driver(case.host)
+        if case.in_container:
+            fix = hand_over_gpus(
+                "Start the container with its GPUs; the driver belongs to the machine outside."
+            )
+        return Finding(
+            self.id,
+            "error",
+            "NVIDIA's driver is not installed",
+            described(cards),
+            "There is an NVIDIA card, and neither NVIDIA's library nor its kernel module is here.",
+            fix,
+            DRIVER_GUIDE,
+        )
+
+
+class Loaded(Check):
+    """The library without its kernel module, as after a kernel upgrade for which the module was not built."""
+
+    id = "driver.loaded"
+    title = "The driver's kernel module is loaded"
+    caused_by = ("card.nouveau",)
+
+    def look(self, case: Case) -> Finding:
+        """Look for NVML saying that the module is not loaded."""
+        driver = case.host.driver
+        if driver is None or case.host.os.wsl or case.host.os.jetson:
+            return skip(self, "There is no kernel module of NVIDIA's to expect here.")
+        if driver.module_version is not None:
+            return ok(self, f"/sys/module/nvidia/version: {driver_text(driver.module_version)}")
+        if not _why_silent(case.host).startswith("DRIVER_NOT_LOADED"):
+            return ok(self) if case.host.gpus else unknown(self, "The facts do not name a loaded module.")
+        cards = own_cards(case.host)
+        if not cards and case.host.pci is not None:
+            return skip(self, "NVIDIA's library is installed, and there is no NVIDIA card to drive.")
+        fix = Fix(
+            "Build the module for the running kernel and load it; under Secure Boot it must be signed.",
+            ("dkms status", "sudo modprobe nvidia", "mokutil --sb-state"),
+            needs_root=True,
+        )
+        if case.in_container:
+            fix = hand_over_gpus("Start the container with its GPUs, or load the module outside.")
+        return Finding(
+            self.id,
+            "error",
+            "The driver's kernel module is not loaded",
+            ("NVML: DRIVER_NOT_LOADED", *described(cards)),
+            "Most often a kernel upgrade left it without a module, or Secure Boot refused an unsigned one.",
+            fix,
+            DRIVER_GUIDE,
+        )
+
+
+class LibraryThere(Check):
+    """The kernel module without the library, as in a container that was started without its GPUs."""
+
+    id = "driver.library"
+    title = "The driver's library is installed"
+
+    def look(self, case: Case) -> Finding:
+        """Look for NVML that is missing, or that is there and cannot be loaded."""
+        why = _why_silent(case.host)
+        if case.host.driver is None:
+            return skip(self, "There is no driver.")
+        if not why.startswith(("LIBRARY_NOT_FOUND", "LIBRARY_NOT_LOADED")):
+            return ok(self)
+        fix = Fix(
+            "Reinstall the driver's user-space packages, of the kernel module's version.", needs_root=True
+        )
+        if case.in_container:
+            fix = hand_over_gpus("Start the container with its GPUs; that mounts the library into it.")
+        return Finding(
+            self.id,
+            "error",
+            "The driver's library, libnvidia-ml.so.1, is not to be had",
+            (f"NVML: {why}", *_module_evidence(case.host.driver)),
+            "The kernel's half of the driver is here, and the half that programs load is not.",
+            fix,
+            DRIVER_GUIDE,
+        )
+
+
+class ModuleMatch(Check):
+    """An upgraded library beside the old module that is still loaded."""
+
+    id = "driver.module-match"
+    title = "The driver's library and kernel module are of one version"
+    caused_by = ("card.nouveau", "driver.loaded", "driver.library", "driver.hang")
+
+    def look(self, case: Case) -> Finding:
+        """Compare both versions, and listen to NVML, which refuses to work with another version's module."""
+        driver = case.host.driver
+        if driver is None:
+            return skip(self, "There is no driver.")
+        refused = "LIB_RM_VERSION_MISMATCH" in _why_silent(case.host)
+        library, module = driver.version, driver.module_version
+        if not refused and (library is None or module is None):
+            if case.host.os.wsl or case.host.os.jetson:
+                return skip(self, "The kernel module is not NVIDIA's own here.")
+            return unknown(self, "One of the two versions is not known.")
+        if not refused and library == module:
+            return ok(self, *_module_evidence(driver))
+        fix = Fix(
+            "Reboot, or stop everything that uses the GPU and reload the modules.",
+            (REBOOT,),
+            needs_root=True,
+            reboot=True,
+        )
+        if case.in_container:
+            fix = Fix("Restart the container; if it stays, reboot the machine outside.")
+        said = ("NVML: Driver/library version mismatch",) if refused else ()
+        seen = (f"library {driver_text(library)}",) if library else ()
+        return Finding(
+            self.id,
+            "error",
+            "The driver's library and kernel module are of different versions",
+            (*said, *seen, *_module_evidence(driver)),
+            "The driver was upgraded, often unattended, and its old kernel module is still loaded.",
+            fix,
+            "https://github.com/lyulyul/shine-cluster/issues/30",
+        )
+
+
+class Hang(Check):
+    """A library that hung or died while it was asked."""
+
+    id = "driver.hang"
+    title = "The driver's library neither hangs nor crashes"
+
+    def look(self, case: Case) -> Finding:
+        """Look for facts that are missing because a question did not come back."""
+        if case.host.driver is None:
+            return skip(self, "There is no driver.")
+        reasons = dict.fromkeys(
+            why for why in case.host.unknown.values() if why.startswith(("HANG:", "CRASH:"))
+        )
+        if not reasons:
+            return ok(self)
+        crashed = any(why.startswith("CRASH:") for why in reasons)
+        return Finding(
+            self.id,
+            "error",
+            "The driver's library crashed" if crashed else "The driver does not answer",
+            tuple(reasons),
+            "A GPU that has failed blocks everybody who asks for it; the kernel's log names it.",
+            Fix(
+                "Read the kernel's log; a GPU that stays silent comes back with a reset or a reboot.",
+                ("sudo dmesg | grep -e NVRM -e Xid", REBOOT),
+                needs_root=True,
+                reboot=True,
+            ),
+            "https://docs.nvidia.com/deploy/xid-errors/",
+        )
+
+
+class Answers(Check):
+    """NVML that opens: every other fact about the GPUs comes through it."""
+
+    id = "driver.answers"
+    title = "The driver answers"
+    caused_by = (
+        "driver.module-match",
+        "card.nouveau",
+        "driver.loaded",
+        "driver.library",
+        "driver.hang",
+        "system.wsl",
+        "system.jetson",
+    )
+
+    def look(self, case: Case) -> Finding:
+        """Look whether NVML said anything about GPUs."""
+        if case.host.driver is None:
+            return skip(self, "There is no driver.")
+        if case.host.gpus is not None:
+            return ok(self, *_library_evidence(case.host.driver))
+        why = _why_silent(case.host)
+        if not why:
+            return unknown(self, "The facts do not say which GPUs there are, nor why not.")
+        return Finding(
+            self.id,
+            "error",
+            "The driver does not say which GPUs there are",
+            (f"NVML: {why}",),
+            "NVIDIA's management library could not be opened, and CUDA will hardly fare better.",
+            Fix("See what the driver's own tool says.", ("nvidia-smi", "sudo dmesg | grep -e NVRM -e Xid")),
+        )
+
+
+class Slow(Check):
+    """Seconds for each GPU, which every program that starts then waits for."""
+
+    id = "driver.quick"
+    title = "The driver answers quickly"
+    caused_by = ("driver.hang",)
+
+    def look(self, case: Case) -> Finding:
+        """Hold the time of all answers against the number of GPUs."""
+        seconds = case.host.driver.nvml_seconds if case.host.driver else None
+        if seconds is None:
+            return skip(self, "How long the driver took is not known.")
+        count = len(case.host.gpus or ())
+        took = f"NVML: {seconds:.1f} s for {count} GPU{'s' if count != 1 else ''}"
+        if seconds <= _SLOW_S_PER_GPU * max(1, count):
+            return ok(self, took)
+        return Finding(
+            self.id,
+            "warn",
+            "The driver takes seconds for each GPU",
+            (took,),
+            "With persistence mode off, a GPU that nobody uses is initialised anew for every program.",
+            Fix(
+                "Turn persistence mode on, by its daemon or until the next reboot.",
+                ("sudo systemctl enable --now nvidia-persistenced", "sudo nvidia-smi -pm 1"),
+                needs_root=True,
+            ),
+            "https://docs.nvidia.com/deploy/driver-persistence/",
+        )
+
+
+def _why_silent(host: Host) -> str:
+    """Return why NVML did not open, in its own code, or "" when it did."""
+    return host.unknown.get("gpus") or host.unknown.get("driver.version") or ""
+
+
+def _library_evidence(driver: Driver) -> tuple[str, ...]:
+    return (f"NVML: driver {driver_text(driver.version)}",) if driver.version else ()
+
+
+def _module_evidence(driver: Driver) -> tuple[str, ...]:
+    if driver.module_version is None:
+        return ()
+    return (f"kernel module {driver_text(driver.module_version)} (/sys/module/nvidia/version)",)

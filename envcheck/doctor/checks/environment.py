@@ -1,0 +1,133 @@
+"""What an environment is made from: a Python, perhaps a container engine, and a recipe that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from envcheck.choose import Judgement
+from envcheck.doctor.check import Case, Check, ok, skip, unknown
+from envcheck.doctor.finding import Finding, Fix
+from envcheck.doctor.remedies import install_venv
+
+
+class Venv(Check):
+    """A Python that can make virtual environments; Debian's cannot until a package is added."""
+
+    id = "python.venv"
+    title = "There is a Python that can make a virtual environment"
+
+    def look(self, case: Case) -> Finding:
+        """Look for the picked Python, else for any."""
+        python = case.host.python
+        wanted = case.choice.python if case.choice else None
+        found = python.interpreters if wanted is None else {wanted: python.interpreters.get(wanted)}
+        if any(found.values()):
+            return ok(self, *(f"Python {version}: {path}" for version, path in found.items()))
+        if python.incomplete:
+            version = wanted if wanted in python.incomplete else next(iter(python.incomplete))
+            return Finding(
+                self.id,
+                "warn" if python.interpreters else "error",
+                f"Python {version} cannot make a virtual environment",
+                (f"{python.incomplete[version]} has no venv, or no ensurepip",),
+                "Debian and Ubuntu ship both in a package of their own.",
+                install_venv(case.host, version),
+            )
+        if python.version is None:
+            return unknown(self, "The facts name no Python.")
+        running = f"{python.version.major}.{python.version.minor}"
+        if wanted in (None, running):
+            return ok(self, f"Python {python.version}: {python.executable or 'running'}")
+        return Finding(
+            self.id,
+            "warn",
+            f"Python {wanted} is not on this machine",
+            tuple(f"Python {version}: {path}" for version, path in python.interpreters.items()),
+            "The picked recipe is locked for that one.",
+            Fix("Install it.", (f"uv python install {wanted}",)),
+        )
+
+
+class Engine(Check):
+    """A container engine; none is fine, a virtual environment does as well."""
+
+    id = "engine.present"
+    title = "A container engine answers"
+
+    def look(self, case: Case) -> Finding:
+        """Look for engines that answered."""
+        engines = case.host.engines
+        if engines:
+            return ok(self, *(f"{engine.name} {engine.version or ''}".rstrip() for engine in engines))
+        why = case.host.unknown.get("engines", "")
+        if engines is None and "permission denied" in why.lower():
+            return Finding(
+                self.id,
+                "info",
+                "A container engine is here, and this user may not ask it",
+                (why,),
+                "Docker lets root and the members of its group in; membership is as good as root.",
+                Fix(
+                    "Join the group and log in again.", ('sudo usermod -aG docker "$USER"',), needs_root=True
+                ),
+                "https://docs.docker.com/engine/install/linux-postinstall/",
+            )
+        if engines is None:
+            return unknown(self, why or "The facts do not say.")
+        return Finding(
+            self.id,
+            "info",
+            "There is no container engine",
+            cause="Environments are built as virtual environments, from the same locks.",
+        )
+
+
+class RecipeFits(Check):
+    """The question of all questions; what stands in its way is usually another finding."""
+
+    id = "recipe.fits"
+    title = "A recipe runs on this machine"
+    caused_by = (
+        "driver.open-module",
+        "driver.module-match",
+        "card.nouveau",
+        "driver.present",
+        "driver.loaded",
+        "driver.library",
+        "driver.hang",
+        "gpu.lost",
+        "gpu.mig",
+        "system.jetson",
+        "system.wsl",
+        "driver.answers",
+        "card.bound",
+        "card.listed",
+        "card.vfio",
+        "python.venv",
+    )
+
+    def look(self, case: Case) -> Finding:
+        """Look at what was picked, and at the nearest way out when nothing was."""
+        choice = case.choice
+        if choice is None:
+            return skip(self, "Nothing was picked for this machine.")
+        if choice.recipe is not None:
+            cuda = f"CUDA {choice.cuda}" if choice.cuda else "on the CPU"
+            return ok(self, f"{choice.recipe}: torch {choice.torch}, {cuda}, Python {choice.python}")
+        return Finding(
+            self.id,
+            "error",
+            "No recipe runs on this machine",
+            _reasons_against(choice.verdicts),
+            "A rule refuses each recipe, or a fact that would settle it is not known.",
+            Fix(choice.advice, ("envcheck pick",)) if choice.advice else None,
+        )
+
+
+def _reasons_against(verdicts: Iterable[Judgement]) -> tuple[str, ...]:
+    """Return the first reason that decided against each recipe, once for all that share it."""
+    recipes: dict[str, list[str]] = {}
+    for judgement in verdicts:
+        deciding = (reason.because for reason in judgement.reasons if reason.verdict == judgement.verdict)
+        recipes.setdefault(next(deciding, judgement.verdict), []).append(judgement.recipe)
+    return tuple(f"{', '.join(names)}: {because}" for because, names in recipes.items())

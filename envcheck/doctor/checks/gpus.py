@@ -1,0 +1,133 @@
+"""The GPUs that the driver lists: are they whole, did they answer, can CUDA use them as they are set."""
+
+from __future__ import annotations
+
+from envcheck.doctor.check import Case, Check, ok, skip
+from envcheck.doctor.finding import Finding, Fix
+from envcheck.host.facts import Gpu, Mig
+
+_MIG_GUIDE = "https://docs.nvidia.com/datacenter/tesla/mig-user-guide/"
+
+# Without these nobody can say what runs on a GPU; the other facts are good to have.
+_NEEDED = ("compute_capability", "uuid")
+
+
+class Lost(Check):
+    """A GPU that the driver has seen and can no longer reach."""
+
+    id = "gpu.lost"
+    title = "Every GPU is reachable"
+
+    def look(self, case: Case) -> Finding:
+        """Look for GPUs that the driver gave up."""
+        if not case.host.gpus:
+            return skip(self, "The driver lists no GPU.")
+        lost = tuple(
+            f"{path}: {why}"
+            for path, why in case.host.unknown.items()
+            if path.startswith("gpus[") and why in ("GPU_IS_LOST", "RESET_REQUIRED")
+        )
+        if not lost:
+            return ok(self)
+        return Finding(
+            self.id,
+            "error",
+            "A GPU has fallen off the bus or waits for a reset",
+            lost,
+            "Heat, power or a fault made the driver give the GPU up; everything that ran on it is lost.",
+            Fix(
+                "Reboot, and see what the kernel's log says of the reason.",
+                ("sudo dmesg | grep -e NVRM -e Xid", "sudo reboot"),
+                needs_root=True,
+                reboot=True,
+                destructive=True,
+            ),
+            "https://docs.nvidia.com/deploy/xid-errors/",
+        )
+
+
+class Answered(Check):
+    """Questions that a GPU did not answer, so that facts are missing."""
+
+    id = "gpu.answers"
+    title = "Every GPU answers every question"
+    caused_by = ("gpu.lost", "driver.hang")
+
+    def look(self, case: Case) -> Finding:
+        """Look for missing facts: those that decide make the answer unknown, the others are a note."""
+        if not case.host.gpus:
+            return skip(self, "The driver lists no GPU.")
+        reasons = {path: why for path, why in case.host.unknown.items() if path.startswith("gpus[")}
+        missing = [
+            f"gpus[{place}].{name}"
+            for place, gpu in enumerate(case.host.gpus)
+            for name in _NEEDED
+            if getattr(gpu, name) is None
+        ]
+        paths = tuple(dict.fromkeys([*reasons, *missing]))
+        if not paths:
+            return ok(self)
+        return Finding(
+            self.id,
+            "unknown" if missing else "info",
+            "A GPU left questions unanswered that decide what runs on it"
+            if missing
+            else "A GPU left questions unanswered",
+            tuple(f"{path}: {reasons.get(path, 'not given')}" for path in paths),
+            "Older drivers, laptops and GPUs that share the system's memory do not answer everything.",
+        )
+
+
+class MigInstances(Check):
+    """MIG without instances leaves CUDA no device; with them, one process sees one."""
+
+    id = "gpu.mig"
+    title = "MIG leaves something of every GPU to use"
+
+    def look(self, case: Case) -> Finding:
+        """Look for GPUs in MIG mode, and count their instances."""
+        split = [
+            (place, gpu, gpu.mig)
+            for place, gpu in enumerate(case.host.gpus or ())
+            if gpu.mig is not None and gpu.mig.enabled
+        ]
+        if not split:
+            return ok(self) if case.host.gpus else skip(self, "The driver lists no GPU.")
+        counted = [entry for entry in split if f"gpus[{entry[0]}].mig.instances" not in case.host.unknown]
+        empty = [entry for entry in counted if not entry[2].instances]
+        if empty:
+            return self._empty([gpu for _, gpu, _ in empty])
+        evidence = tuple(_instances_in_words(place, mig) for place, _, mig in split)
+        return Finding(
+            self.id,
+            "info",
+            "A GPU is split by MIG",
+            evidence,
+            "A process sees one instance at most, so training does not spread over several of them.",
+            link=_MIG_GUIDE,
+        )
+
+    def _empty(self, gpus: list[Gpu]) -> Finding:
+        indices = [str(gpu.index) for gpu in gpus if gpu.index is not None]
+        return Finding(
+            self.id,
+            "error",
+            "MIG is on and no instance was made: CUDA sees no device there",
+            tuple(f"GPU {index}: MIG enabled, 0 instances" for index in indices or ["?"]),
+            "In MIG mode CUDA uses instances only, never the whole GPU.",
+            Fix(
+                "Make instances of a profile that the list offers, or turn MIG off.",
+                (
+                    "sudo nvidia-smi mig -lgip",
+                    *(f"sudo nvidia-smi -i {index} -mig 0" for index in indices),
+                ),
+                needs_root=True,
+                destructive=True,
+            ),
+            _MIG_GUIDE,
+        )
+
+
+def _instances_in_words(place: int, mig: Mig) -> str:
+    names = ", ".join(instance.name or instance.uuid or "an instance" for instance in mig.instances)
+    return f"gpus[{place}]: {names or 'instances not known'}"

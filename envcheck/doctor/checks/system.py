@@ -1,0 +1,127 @@
+"""The system around the GPUs: WSL and Jetson, where other rules hold; disk and shared memory."""
+
+from __future__ import annotations
+
+from envcheck.doctor.check import Case, Check, ok, unknown
+from envcheck.doctor.finding import Finding, Fix, Status
+
+# What a recipe takes, wheels and environment together, with room for pip's own copies while it installs.
+_NEEDED_MIB_CPU = 3 * 1024
+_NEEDED_MIB_CUDA = 12 * 1024
+
+# Docker's default. A batch of 32 crops of 256x192 has 5 MiB, and each worker keeps two ready.
+_SMALL_SHM_MIB = 64
+
+
+class Wsl(Check):
+    """Windows has the driver; the Linux inside borrows it."""
+
+    id = "system.wsl"
+    title = "The system is Linux on its own, not inside Windows"
+
+    def look(self, case: Case) -> Finding:
+        """Look whether this is WSL, and whether the Windows driver reaches into it."""
+        if case.host.os.wsl is None:
+            return unknown(self, "The facts do not say whether this is WSL.")
+        if not case.host.os.wsl:
+            return ok(self)
+        # Without any library the list is empty, not unknown: Windows may have no NVIDIA card at all.
+        cut_off = case.host.gpus is None
+        status: Status = "warn" if cut_off else "info"
+        return Finding(
+            self.id,
+            status,
+            "This is WSL, and the Windows driver does not reach into it"
+            if cut_off
+            else "This is WSL: the driver is the one of Windows",
+            (f"kernel {case.host.os.kernel}",) if case.host.os.kernel else (),
+            "WSL hands the Windows driver to Linux by /usr/lib/wsl/lib; a Linux driver inside would hide it.",
+            Fix(
+                "Install or update NVIDIA's driver in Windows, never inside WSL; then restart WSL.",
+                ("wsl --shutdown",),
+            ),
+            "https://docs.nvidia.com/cuda/wsl-user-guide/",
+        )
+
+
+class Jetson(Check):
+    """A Tegra board, whose CUDA comes with JetPack and whose wheels are its own."""
+
+    id = "system.jetson"
+    title = "The GPU is one that the public wheels serve"
+
+    def look(self, case: Case) -> Finding:
+        """Look whether this is a Jetson."""
+        if case.host.os.jetson is None:
+            return ok(self)
+        return Finding(
+            self.id,
+            "warn",
+            "This is a Jetson: the public CUDA wheels do not run on it",
+            (f"L4T {case.host.os.jetson}",),
+            "Its GPU is part of the chip and its driver part of JetPack; NVML knows little of either.",
+            Fix("Use the wheels or containers of its own JetPack."),
+            "https://docs.nvidia.com/deeplearning/frameworks/install-pytorch-jetson-platform/",
+        )
+
+
+class Disk(Check):
+    """Room for wheels and environments, before gigabytes are downloaded."""
+
+    id = "system.disk"
+    title = "There is room for the environment"
+
+    def look(self, case: Case) -> Finding:
+        """Hold the free space at the cache against what an environment takes."""
+        free = case.host.hardware.cache_free_mib
+        if free is None:
+            return unknown(self, case.host.unknown.get("hardware.cache_free_mib", "Free disk is not known."))
+        cuda = case.choice is not None and case.choice.cuda is not None
+        needed = _NEEDED_MIB_CUDA if cuda else _NEEDED_MIB_CPU
+        seen = f"{free / 1024:.1f} GiB free where envcheck keeps its files, about {needed // 1024} GiB needed"
+        if free >= needed:
+            return ok(self, seen)
+        return Finding(
+            self.id,
+            "warn",
+            "There is hardly room for the environment",
+            (seen,),
+            "Wheels are kept beside the environments, so that the next one downloads nothing.",
+            Fix(
+                "Free some space, or keep the cache on a larger disk.",
+                ("export ENVCHECK_CACHE=/path/with/room",),
+            ),
+        )
+
+
+class SharedMemory(Check):
+    """The memory through which a data loader's workers hand over their batches."""
+
+    id = "system.shm"
+    title = "Shared memory is large enough for data loaders"
+
+    def look(self, case: Case) -> Finding:
+        """Hold the size of /dev/shm against Docker's default."""
+        size = case.host.hardware.shm_mib
+        if size is None:
+            return unknown(self, case.host.unknown.get("hardware.shm_mib", "The facts do not say."))
+        if size > _SMALL_SHM_MIB:
+            return ok(self, f"{size} MiB at /dev/shm")
+        fix = Fix(
+            "Give it more, or train with WORKERS 0.",
+            ("sudo mount -o remount,size=1G /dev/shm",),
+            needs_root=True,
+        )
+        if case.in_container:
+            fix = Fix(
+                "Start the container with more, or train with WORKERS 0.", ("docker run --shm-size=1g ...",)
+            )
+        return Finding(
+            self.id,
+            "warn",
+            "Shared memory is small",
+            (f"{size} MiB at /dev/shm",),
+            'Workers of a data loader that find no room die of "Bus error", or wait for ever.',
+            fix,
+            "https://github.com/pytorch/pytorch/issues/1355",
+        )

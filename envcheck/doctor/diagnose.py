@@ -1,0 +1,85 @@
+"""The diagnosis: every check looked once, the cause first, what follows from it folded under it.
+
+Checks are isolated: one that raises becomes unknown, with the exception as its reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from envcheck.choose import Choice
+from envcheck.doctor.check import Case, Check, unknown
+from envcheck.doctor.checks import CHECKS
+from envcheck.doctor.finding import SEVERITIES, Finding, Status
+from envcheck.host.facts import Host
+
+SCHEMA = "envcheck.doctor/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All findings of one machine: the worst cause first, each followed by what follows from it."""
+
+    schema: str
+    status: Status  # the worst of all findings
+    findings: tuple[Finding, ...]
+
+    @property
+    def primary(self) -> Finding | None:
+        """The one finding to act on first, or None when nothing is wrong."""
+        first = self.findings[0] if self.findings else None
+        return first if first is not None and first.is_trouble else None
+
+    def consequences(self, of: Finding) -> tuple[Finding, ...]:
+        """Return what will be gone when `of` is mended."""
+        return tuple(finding for finding in self.findings if finding.follows_from == of.id)
+
+    def reaches(self, level: Status) -> bool:
+        """Return whether any finding is as bad as `level`, or worse."""
+        return SEVERITIES.index(self.status) >= SEVERITIES.index(level)
+
+
+def diagnose(host: Host, choice: Choice | None = None, *, checks: Sequence[Check] = CHECKS) -> Diagnosis:
+    """Return what is wrong with a machine, and with what was picked for it."""
+    case = Case(host, choice)
+    findings = _folded([_look(check, case) for check in checks], checks)
+    worst = max((finding.severity for finding in findings), default=SEVERITIES.index("ok"))
+    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings))
+
+
+def _look(check: Check, case: Case) -> Finding:
+    start = time.perf_counter()
+    try:
+        finding = check.look(case)
+    except Exception as error:  # noqa: BLE001 - a broken check must not take the others along
+        finding = unknown(check, f"The check failed: {type(error).__name__}: {error!s:.200}")
+    return replace(finding, seconds=round(time.perf_counter() - start, 6))
+
+
+def _folded(findings: Sequence[Finding], checks: Sequence[Check]) -> list[Finding]:
+    """Return the findings with `follows_from` set to the root of what explains each."""
+    troubles = {finding.id for finding in findings if finding.is_trouble}
+    explained_by = {check.id: [cause for cause in check.caused_by if cause in troubles] for check in checks}
+
+    def root(identifier: str) -> str:
+        causes = explained_by.get(identifier)
+        return root(causes[0]) if causes else identifier
+
+    return [
+        replace(finding, follows_from=root(finding.id))
+        if finding.status not in ("ok", "skip") and root(finding.id) != finding.id
+        else finding
+        for finding in findings
+    ]
+
+
+def _told(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings in the order of the telling; `sorted` keeps the checks' own order among equals."""
+    roots = sorted((one for one in findings if one.follows_from is None), key=lambda one: -one.severity)
+    return tuple(
+        finding
+        for cause in roots
+        for finding in (cause, *(one for one in findings if one.follows_from == cause.id))
+    )

@@ -1,0 +1,1 @@
+"""What is here: the facts of a machine, read and never judged. `probe.probe()` returns them all."""

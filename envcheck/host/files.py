@@ -1,0 +1,18 @@
+"""Reading the small files in which the kernel and the distribution publish facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Such files are lines, not megabytes; anything larger is not what its name says.
+_MAX_BYTES = 64 * 1024
+
+
+def text(path: Path) -> str | None:
+    """Return a file's text without the white space around it; None where it is absent, closed or empty."""
+    try:
+        with path.open("rb") as file:
+            # Device-tree texts end with a NUL byte.
+            return file.read(_MAX_BYTES).decode("utf-8", "replace").strip("\0 \t\r\n") or None
+    except OSError:
+        return None

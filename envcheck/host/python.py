@@ -1,0 +1,83 @@
+"""The Python that runs envcheck, and the others from which a virtual environment could be made.
+
+An interpreter counts when it has both `venv` and `ensurepip`: Debian and Ubuntu ship them apart from it.
+Each is asked in a short process of its own, because a file called python3.12 may be a shim for nothing.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from packaging.version import Version
+
+from envcheck.host.facts import Python
+from envcheck.processes import capture
+
+# The Pythons that recipes serve.
+MINORS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+
+_TIME_LIMIT_S = 5.0
+
+# Prints "cpython 3.12 1 /usr/bin/python3.12": the implementation, the version, whether venv and ensurepip are
+# there, and the interpreter itself rather than the shim or the virtual environment that led to it. (Before
+# 3.11, sys._base_executable is the virtual environment's own.)
+_QUESTION = """
+import importlib.util, os, sys
+version = "%d.%d" % sys.version_info[:2]
+has_venv = all(importlib.util.find_spec(name) for name in ("venv", "ensurepip"))
+itself = os.path.join(sys.base_prefix, "bin", "python" + version)
+if sys.prefix == sys.base_prefix or not os.path.exists(itself):
+    itself = sys.executable
+print(sys.implementation.name, version, int(has_venv), itself)
+"""
+
+
+def read_python(environ: Mapping[str, str] = os.environ) -> Python:
+    """Return the running interpreter and those that it finds; the first one found of each version counts."""
+    paths = list(dict.fromkeys(_candidates(environ)))
+    complete: dict[str, str] = {}
+    incomplete: dict[str, str] = {}
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for minor, has_venv, path in filter(None, pool.map(_ask, paths)):
+            (complete if has_venv else incomplete).setdefault(minor, path)
+    return Python(
+        version=Version("{}.{}.{}".format(*sys.version_info[:3])),
+        executable=sys.executable,
+        interpreters=_by_version(complete),
+        incomplete=_by_version({minor: path for minor, path in incomplete.items() if minor not in complete}),
+    )
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the paths to ask: the running Python, those on PATH, those that pyenv keeps."""
+    yield sys.executable
+    pyenv = environ.get("PYENV_ROOT") or f"{environ.get('HOME', '')}/.pyenv"
+    # pyenv's shims take 0.1 s each to lead to what stands in its versions folder.
+    folders = environ.get("PATH", os.defpath).split(os.pathsep)
+    path = os.pathsep.join(folder for folder in folders if folder != f"{pyenv}/shims")
+    for name in (*(f"python{minor}" for minor in MINORS), "python3"):
+        if found := shutil.which(name, path=path):
+            yield found
+    for minor in MINORS:
+        # Path.glob raises where a folder is closed to this user, as somebody else's PYENV_ROOT is under su.
+        yield from sorted(glob.glob(f"{glob.escape(pyenv)}/versions/{minor}.*/bin/python{minor}"))  # noqa: PTH207
+
+
+def _ask(path: str) -> tuple[str, bool, str] | None:
+    """Return an interpreter's version, whether it can make environments, and its own path."""
+    answer = capture([path, "-I", "-c", _QUESTION], seconds=_TIME_LIMIT_S)
+    words = answer.stdout.strip().split(" ", 3)
+    if len(words) != 4:  # noqa: PLR2004 - the question's four answers
+        return None
+    implementation, minor, has_venv, executable = words
+    return (minor, has_venv == "1", executable) if implementation == "cpython" else None
+
+
+def _by_version(paths: dict[str, str]) -> dict[str, str]:
+    """Return the Pythons that recipes serve, in their order."""
+    return {minor: paths[minor] for minor in MINORS if minor in paths}

@@ -1,0 +1,91 @@
+"""Pythons, engines, and whether anything runs here at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from envcheck.doctor.check import Case
+from envcheck.doctor.checks.environment import Engine, RecipeFits, Venv
+from envcheck.doctor.diagnose import diagnose
+
+NO_PYTHON = {"interpreters": {}, "incomplete": {}}
+
+
+def test_the_picked_python_is_shown_with_its_path(machine, picked):
+    finding = Venv().look(Case(machine("rtx3090-driver550"), picked))
+    assert (finding.status, finding.evidence) == ("ok", ("Python 3.10: /usr/bin/python3.10",))
+
+
+def test_debian_without_its_venv_package_is_an_error_with_the_package(machine):
+    finding = Venv().look(Case(machine("rtx3090-nouveau")))
+    assert finding.status == "error"
+    assert finding.fix.commands == ("sudo apt install python3.11-venv",)
+
+
+def test_an_incomplete_python_is_a_warning_only_when_it_is_the_picked_one(machine, picked):
+    broken = {"3.11": "/usr/bin/python3.11", "3.12": "/usr/bin/python3.12"}
+    host = machine("rtx3090-driver550", python={"incomplete": broken})
+    assert Venv().look(Case(host)).status == "ok"
+    finding = Venv().look(Case(host, replace(picked, python="3.12")))
+    assert (finding.status, finding.fix.commands) == ("warn", ("sudo apt install python3.12-venv",))
+
+
+def test_a_picked_python_that_is_not_here_is_named_with_how_to_get_it(machine, picked):
+    finding = Venv().look(Case(machine("rtx3090-driver550"), replace(picked, python="3.14")))
+    assert (finding.status, finding.fix.commands) == ("warn", ("uv python install 3.14",))
+
+
+def test_a_snapshot_that_names_only_the_running_python_is_believed(machine, picked):
+    host = machine("rtx3090-driver550", python=NO_PYTHON)
+    assert Venv().look(Case(host, picked)).status == "ok"
+    host = machine("rtx3090-driver550", python={**NO_PYTHON, "version": None})
+    assert Venv().look(Case(host)).status == "unknown"
+
+
+def test_engines_are_named_with_their_versions(machine):
+    assert Engine().look(Case(machine("a100x8-slow"))).evidence == ("podman 4.9.4",)
+
+
+def test_a_socket_that_refuses_is_a_note_with_the_group_to_join(machine):
+    finding = Engine().look(Case(machine("rtx3090-vfio")))
+    assert finding.status == "info"
+    assert finding.fix.commands == ('sudo usermod -aG docker "$USER"',)
+
+
+def test_an_engine_that_does_not_answer_is_unknown_with_its_reason(machine):
+    why = "unix:///var/run/docker.sock: Connection refused"
+    finding = Engine().look(Case(machine("rtx3090-vfio", unknown={"engines": why})))
+    assert (finding.status, finding.cause) == ("unknown", why)
+
+
+def test_a_recipe_that_fits_is_shown(machine, picked):
+    finding = RecipeFits().look(Case(machine("rtx3090-driver550"), picked))
+    assert finding.status == "ok"
+    assert finding.evidence == ("torch2.10-cu128: torch 2.10.0, CUDA 12.8, Python 3.10",)
+
+
+def test_when_nothing_fits_what_decided_against_each_recipe_is_shown_and_the_way_out(machine, nothing_fits):
+    finding = RecipeFits().look(Case(machine("rtx3090-driver550"), nothing_fits))
+    assert finding.status == "error"
+    assert finding.evidence == (
+        "torch2.10-cu128, torch2.7-cu126: The driver is too old.",
+        "cpu: glibc is not known.",
+    )
+    assert finding.fix.text == "Install a newer driver."
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("rtx5090-proprietary-module", "driver.open-module"),
+        ("mismatch-after-upgrade", "driver.module-match"),
+        ("h100-mig-without-instances", "gpu.mig"),
+        ("jetson-orin", "system.jetson"),
+        ("rtx3090-driver550", None),
+    ],
+)
+def test_that_nothing_fits_follows_from_what_stands_in_the_way(machine, nothing_fits, name, cause):
+    findings = {finding.id: finding for finding in diagnose(machine(name), nothing_fits).findings}
+    assert findings["recipe.fits"].follows_from == cause

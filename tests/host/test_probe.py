@@ -1,0 +1,103 @@
+"""The whole of the facts: what the readers say of one machine, joined."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.version import Version
+
+from envcheck.documents import parse_json, to_json
+from envcheck.host import probe as probe_module
+from envcheck.host.facts import SCHEMA, Driver, Host, OperatingSystem, PciDevice
+from envcheck.host.kernel import Module
+from envcheck.host.library import Library
+from envcheck.host.probe import join_driver, listed_gpus, probe
+
+LINUX = OperatingSystem(system="Linux", wsl=False)
+WSL = OperatingSystem(system="Linux", wsl=True)
+JETSON = OperatingSystem(system="Linux", wsl=False, jetson="36.4.3")
+
+NO_LIBRARY = Library(found=False, unknown={"gpus": "LIBRARY_NOT_FOUND"})
+SILENT_LIBRARY = Library(found=True, unknown={"gpus": "DRIVER_NOT_LOADED"})
+MODULE = Module(Version("550.54.14"), is_open=False)
+ON_NOUVEAU = (PciDevice("0000:01:00.0", "10de", "2204", "nouveau"),)
+ON_NVIDIA = (PciDevice("0000:01:00.0", "10de", "2204", "nvidia"),)
+
+
+@pytest.fixture
+def machine(nvml_machine, monkeypatch):
+    """Return a function that makes `probe` see an NVML machine, a bus and a module instead of this one's."""
+
+    def become(name, *, pci=ON_NVIDIA, module=MODULE):
+        nvml_machine(name)
+        monkeypatch.setattr(probe_module, "read_pci", lambda: pci)
+        monkeypatch.setattr(probe_module, "read_module", lambda: module)
+
+    return become
+
+
+@pytest.mark.parametrize(
+    ("library", "module", "pci"),
+    [(SILENT_LIBRARY, None, ()), (NO_LIBRARY, MODULE, ()), (NO_LIBRARY, None, ON_NVIDIA)],
+)
+def test_any_sign_of_a_driver_is_a_driver(library, module, pci):
+    assert join_driver(library, module, pci) is not None
+
+
+@pytest.mark.parametrize("pci", [(), None, ON_NOUVEAU])
+def test_without_library_module_and_bound_card_there_is_no_driver_and_no_gpu(pci):
+    assert join_driver(NO_LIBRARY, None, pci) is None
+    assert listed_gpus(NO_LIBRARY, None, pci, LINUX) == ()
+
+
+@pytest.mark.parametrize(
+    ("pci", "system", "gpus"),
+    [
+        (ON_NVIDIA, LINUX, None),
+        (None, LINUX, None),
+        ((), LINUX, ()),
+        ((), WSL, None),
+        ((), JETSON, None),
+    ],
+)
+def test_a_silent_library_leaves_the_gpus_unknown_unless_the_bus_is_empty(pci, system, gpus):
+    assert listed_gpus(SILENT_LIBRARY, Driver(), pci, system) == gpus
+
+
+def test_a_t4_is_probed_whole_and_survives_the_document(machine):
+    machine("t4")
+    host = probe()
+    assert host.schema == SCHEMA
+    assert host.driver.version == Version("535.161.07")
+    assert (host.driver.module_version, host.driver.open_module) == (Version("550.54.14"), False)
+    assert [gpu.name for gpu in host.gpus] == ["Tesla T4"]
+    assert not [path for path in host.unknown if path.startswith(("driver", "gpus"))]
+    assert parse_json(to_json(host).encode(), Host, source="probe", schema=SCHEMA) == host
+
+
+def test_a_mismatch_keeps_both_reasons_and_the_card_on_the_bus(machine):
+    machine("mismatch")
+    host = probe()
+    assert host.gpus is None
+    assert host.unknown["gpus"] == host.unknown["driver.cuda"] == "LIB_RM_VERSION_MISMATCH"
+    assert host.pci == ON_NVIDIA
+
+
+def test_a_library_without_module_and_card_is_a_machine_without_gpus(machine):
+    machine("no-driver", pci=(), module=None)
+    host = probe()
+    assert host.gpus == ()
+    assert "gpus" not in host.unknown
+    assert host.unknown["driver.version"] == "DRIVER_NOT_LOADED"
+    assert host.unknown["driver.module_version"] == "no kernel module is loaded"
+
+
+def test_this_machine_is_probed_without_an_exception():
+    host = probe()
+    assert host.os.system == "Linux"
+    assert host.hardware.cpus >= 1
+    assert parse_json(to_json(host).encode(), Host, source="probe") == host
+
+
+def test_a_machine_without_a_pci_bus_says_so(machine):
+    machine("t4", pci=None)
+    assert probe().unknown["pci"] == "/sys/bus/pci/devices is not there"
