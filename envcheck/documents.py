@@ -19,6 +19,7 @@ import yaml
 from packaging.version import InvalidVersion, Version
 
 from envcheck.errors import UsageError
+from envcheck.versions import Spelled
 
 T = TypeVar("T")
 
@@ -111,7 +112,7 @@ def _decode(kind: type, value: object) -> object:
     if len(value) > MAX_VERSION_CHARACTERS:
         raise ValueError("Expected a version, got a text of more than 64 characters")
     try:
-        return Version(value)
+        return Spelled(value)
     except InvalidVersion:
         raise ValueError(f"Expected a version, got {value!r}") from None
 

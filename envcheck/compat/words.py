@@ -10,12 +10,6 @@ from packaging.version import Version
 from envcheck.host.facts import Gpu
 
 
-def driver_text(version: Version) -> str:
-    """Return a driver's version as NVIDIA writes it: 450.80.02, not 450.80.2."""
-    first, *rest = version.release
-    return ".".join([str(first), *(f"{field:02d}" for field in rest)])
-
-
 def code_text(capabilities: Iterable[Version], prefix: str = "sm") -> str:
     """Return machine code as compilers name it: "sm_75, sm_80"."""
     return ", ".join(f"{prefix}_{one.major}{one.minor}" for one in sorted(capabilities))

@@ -14,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from envcheck.host.facts import PciDevice
 from envcheck.host.files import text
+from envcheck.versions import Spelled
 
 NVIDIA = "10de"
 _DISPLAY_CONTROLLERS = "0x03"  # class 03: VGA (0300) and 3D (0302) controllers; a card's audio has 0403
@@ -42,7 +43,7 @@ def read_module(root: Path = Path("/")) -> Module | None:
     found = _NVRM_LINE.search(announced or "")
     number = text(root / "sys/module/nvidia/version") or (found[1] if found else None)
     try:
-        version = Version(number) if number else None
+        version = Spelled(number) if number else None
     except InvalidVersion:
         version = None
     return Module(version, None if found is None else "Open Kernel Module" in found[0])

@@ -18,6 +18,7 @@ from packaging.version import InvalidVersion, Version
 
 from envcheck.host.facts import Gpu, Mig, MigInstance
 from envcheck.processes import Answer, capture
+from envcheck.versions import Spelled
 
 # With persistence mode off each GPU is initialised anew for us, which takes seconds; servers have eight.
 TIME_LIMIT_S = 60.0
@@ -113,7 +114,7 @@ class _Said:
         """Return the version that was said about `path`, or None."""
         said = self.fact(path)
         try:
-            return Version(said) if said is not None else None
+            return Spelled(said) if said is not None else None
         except InvalidVersion:
             self.unknown[path] = f"NOT_A_VERSION: {said:.60}"
             return None

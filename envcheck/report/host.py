@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from envcheck.compat import tables
-from envcheck.compat.words import by_capability, cards, driver_text
+from envcheck.compat.words import by_capability, cards
 from envcheck.host.facts import Gpu, Host
 
 
@@ -44,7 +44,7 @@ def _system_words(host: Host) -> list[str]:
     driver = host.driver
     if driver is not None:
         if driver.version is not None:
-            words.append(f"driver {driver_text(driver.version)}")
+            words.append(f"driver {driver.version}")
         if driver.cuda is not None:
             words.append(f"CUDA {driver.cuda}")
     system = host.os

@@ -5,6 +5,7 @@ from __future__ import annotations
 from packaging.version import Version
 
 from envcheck.host.facts import Driver, Gpu, Host, OperatingSystem, Python
+from envcheck.versions import Spelled
 
 RTX_3090 = ("NVIDIA GeForce RTX 3090", "8.6")
 RTX_5090 = ("NVIDIA GeForce RTX 5090", "12.0")
@@ -37,7 +38,7 @@ def machine(  # noqa: PLR0913 - each fact has a default
         for index, (name, capability) in enumerate(cards)
     )
     known_driver = Driver(
-        version=Version(driver) if driver else None,
+        version=Spelled(driver) if driver else None,
         cuda=Version(cuda) if cuda else None,
         open_module=open_module,
     )

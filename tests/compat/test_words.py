@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-import pytest
 from packaging.version import Version
 
-from envcheck.compat.words import by_capability, cards, code_text, driver_text
+from envcheck.compat.words import by_capability, cards, code_text
 from envcheck.host.facts import Gpu
 from tests.compat.machines import GTX_1080_TI, RTX_3090, machine
-
-
-@pytest.mark.parametrize("text", ["450.80.02", "535.104.05", "455.32.00", "576.02", "580"])
-def test_drivers_are_written_as_nvidia_writes_them(text):
-    assert driver_text(Version(text)) == text
 
 
 def test_cards_of_one_kind_are_counted_and_their_order_changes_nothing():

@@ -11,7 +11,7 @@ from packaging.version import Version
 from envcheck.compat import tables
 from envcheck.compat.tables import Build
 from envcheck.compat.verdict import Reason
-from envcheck.compat.words import by_capability, cards, code_text, driver_text
+from envcheck.compat.words import by_capability, cards, code_text
 from envcheck.host.facts import Gpu, Host
 
 # Until this toolkit, desktop and server code did not run on Tegra even within a major version.
@@ -77,7 +77,7 @@ def _by_ptx(host: Host, build: Build, cuda: Version, subject: str, ptx: Version)
     if own >= cuda:
         return Reason("code", "fits", f"{what}; the driver is CUDA {own}.", source=build.source)
     row = tables.toolkit_of(cuda)
-    from_on = f", for example {driver_text(row.linux)}" if row and not host.os.wsl else ""
+    from_on = f", for example {row.linux}" if row and not host.os.wsl else ""
     remedy = f"Install an NVIDIA driver that is CUDA {cuda} or newer{from_on}."
     return Reason(
         "code", "refused", f"{what}; the driver is CUDA {own} and refuses it.", remedy, build.source

@@ -7,7 +7,7 @@ from packaging.version import Version
 from envcheck.compat import tables
 from envcheck.compat.tables import Build, Floor
 from envcheck.compat.verdict import Reason
-from envcheck.compat.words import cards, driver_text
+from envcheck.compat.words import cards
 from envcheck.host.facts import Driver, Gpu, Host
 
 
@@ -35,16 +35,16 @@ def _by_version(host: Host, version: Version, floor: Floor) -> Reason:
     enough = {version >= needed for needed in floors.values()}
     if len(enough) > 1:
         because = (
-            f"Driver {driver_text(version)} is enough as a Windows number or as a Linux number, not as both"
-            f" ({' and '.join(driver_text(needed) for needed in floors.values())}): `os.wsl` would settle it."
+            f"Driver {version} is enough as a Windows number or as a Linux number, not as both"
+            f" ({' and '.join(map(str, floors.values()))}): `os.wsl` would settle it."
         )
         return Reason("driver", "unknown", because, source=floor.source)
     needed = floors[bool(is_wsl)]
-    the_floor = f"{driver_text(needed)}, the floor of {_served(floor)}"
+    the_floor = f"{needed}, the floor of {_served(floor)}"
     if enough == {True}:
-        because = f"Driver {driver_text(version)} is at or above {the_floor}."
+        because = f"Driver {version} is at or above {the_floor}."
         return Reason("driver", "fits", because, source=floor.source)
-    because = f"Driver {driver_text(version)} is below {the_floor}"
+    because = f"Driver {version} is below {the_floor}"
     end = _last_branch(host.gpus or ())
     if end is not None and floor.linux.major > end[0]:
         because += f", and R{end[0]} is the last driver branch for {end[1]}"
@@ -70,7 +70,7 @@ def _without_driver(host: Host, cuda: Version, floor: Floor) -> Reason:
     if why := host.unknown.get("driver"):
         because = f"Whether there is an NVIDIA driver is not known ({why}): `driver` would settle it."
         return Reason("driver", "unknown", because, source=floor.source)
-    because = f"There is no NVIDIA driver, and CUDA {cuda} needs {driver_text(floor.linux)} or newer."
+    because = f"There is no NVIDIA driver, and CUDA {cuda} needs {floor.linux} or newer."
     return Reason(
         "driver", "refused", because, _install(_floor(floor, host.os.wsl), bool(host.os.wsl)), floor.source
     )
@@ -86,8 +86,8 @@ def _served(floor: Floor) -> str:
 
 def _install(needed: Version, is_windows: bool) -> str:
     if is_windows:
-        return f"Install NVIDIA driver {driver_text(needed)} or newer in Windows; WSL uses that one."
-    return f"Install NVIDIA driver {driver_text(needed)} or newer."
+        return f"Install NVIDIA driver {needed} or newer in Windows; WSL uses that one."
+    return f"Install NVIDIA driver {needed} or newer."
 
 
 def _last_branch(gpus: tuple[Gpu, ...]) -> tuple[int, str] | None:

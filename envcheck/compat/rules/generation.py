@@ -11,7 +11,7 @@ from packaging.version import Version
 from envcheck.compat import tables
 from envcheck.compat.tables import Build, Capability
 from envcheck.compat.verdict import Reason
-from envcheck.compat.words import by_capability, cards, driver_text
+from envcheck.compat.words import by_capability, cards
 from envcheck.host.facts import Gpu, Host
 
 
@@ -39,7 +39,7 @@ def _branch(host: Host, row: Capability, group: tuple[Gpu, ...]) -> list[Reason]
     branch = tables.branch_of(version) if version else None
     if version is None or branch is None:
         return []
-    subject = f"Driver {driver_text(version)} (R{branch.branch})"
+    subject = f"Driver {version} (R{branch.branch})"
     if row.last_branch is not None and branch.branch > row.last_branch:
         because = f"{subject} is too new: R{row.last_branch} is the last branch for {_kind(row, group)}."
         remedy = f"Install a driver of branch R{row.last_branch}."
@@ -62,7 +62,7 @@ def _modules(host: Host, row: Capability, group: tuple[Gpu, ...]) -> list[Reason
 
 def _fits(host: Host, row: Capability, group: tuple[Gpu, ...]) -> list[Reason]:
     version = host.driver.version if host.driver else None
-    by = f"Driver {driver_text(version)}" if version else "The driver"
+    by = f"Driver {version}" if version else "The driver"
     return [Reason("generation", "fits", f"{by} lists {_kind(row, group)}.", source=row.source)]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from envcheck.compat.rules.devices import unlisted_cards
 from envcheck.compat.words import cards as gpus_in_words
-from envcheck.compat.words import driver_text
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.pci_ids import branch_for, needs_open_module
@@ -98,7 +97,7 @@ class OpenModule(Check):
         if host.driver.open_module is None:
             return unknown(self, "/proc/driver/nvidia/version does not say which kernel modules are loaded.")
         version = host.driver.module_version or host.driver.version
-        loaded = f"proprietary kernel module {driver_text(version) if version else ''}".rstrip()
+        loaded = f"proprietary kernel module {version or ''}".rstrip()
         return Finding(
             self.id,
             "error",

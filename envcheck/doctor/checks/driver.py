@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from envcheck.compat.words import driver_text
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.cards import described, own_cards
 from envcheck.doctor.finding import Finding, Fix
@@ -58,7 +57,7 @@ class Loaded(Check):
         if driver is None or case.host.os.wsl or case.host.os.jetson:
             return skip(self, "There is no kernel module of NVIDIA's to expect here.")
         if driver.module_version is not None:
-            return ok(self, f"/sys/module/nvidia/version: {driver_text(driver.module_version)}")
+            return ok(self, f"/sys/module/nvidia/version: {driver.module_version}")
         if not _why_silent(case.host).startswith("DRIVER_NOT_LOADED"):
             return ok(self) if case.host.gpus else unknown(self, "The facts do not name a loaded module.")
         cards = own_cards(case.host)
@@ -140,7 +139,7 @@ class ModuleMatch(Check):
         if case.in_container:
             fix = Fix("Restart the container; if it stays, reboot the machine outside.")
         said = ("NVML: Driver/library version mismatch",) if refused else ()
-        seen = (f"library {driver_text(library)}",) if library else ()
+        seen = (f"library {library}",) if library else ()
         return Finding(
             self.id,
             "error",
@@ -255,10 +254,10 @@ def _why_silent(host: Host) -> str:
 
 
 def _library_evidence(driver: Driver) -> tuple[str, ...]:
-    return (f"NVML: driver {driver_text(driver.version)}",) if driver.version else ()
+    return (f"NVML: driver {driver.version}",) if driver.version else ()
 
 
 def _module_evidence(driver: Driver) -> tuple[str, ...]:
     if driver.module_version is None:
         return ()
-    return (f"kernel module {driver_text(driver.module_version)} (/sys/module/nvidia/version)",)
+    return (f"kernel module {driver.module_version} (/sys/module/nvidia/version)",)
