@@ -199,7 +199,7 @@ def run(
     prepared = prepare(seen.recipe, seen.python, seen.host, kind, Steps())
     job = Job(
         typed=tuple(sys.argv[2:]),
-        arguments=(stage.value, *_shared_options(data, output, deterministic), *context.args),
+        arguments=(stage.value, *_shared_options(stage, data, output, deterministic), *context.args),
         program=program_of_pose(),
         place=prepared,
         promise=promise(seen, prepared),
@@ -295,12 +295,14 @@ def _stage_help(stage: Stage) -> int:
     return stream([sys.executable, str(program_of_pose()), stage.value, "--help"])
 
 
-def _shared_options(data: Path | None, output: Path | None, deterministic: bool) -> tuple[str, ...]:
+def _shared_options(
+    stage: Stage, data: Path | None, output: Path | None, deterministic: bool
+) -> tuple[str, ...]:
     """Return the options that are envcheck's and the stage's at once, as the stage takes them."""
     options: list[str] = []
     if data is not None:
         options += ["--data", str(data)]
-    if output is not None:
+    if output is not None and stage is not Stage.env:  # which writes nothing but its run's folder
         options += ["--output", str(output)]
     if deterministic:
         options += ["--deterministic"]

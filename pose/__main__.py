@@ -1,0 +1,93 @@
+"""`python -m pose [--run-dir DIR] STAGE ...`: picks the stage and turns errors into exit codes.
+
+Stages are imported when they are called, so that `--help` answers at once and without torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from pose.arguments import Stage, help_text, overview, parse, stage_named
+from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Interrupted, PoseError, known_failure
+from pose.report import Result, data, note
+
+
+def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return per way to end
+    """The exit code of one stage: 0, 2 bad input, 1 failed, 130 interrupted, 70 a bug."""
+    try:
+        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+    except PoseError as error:
+        return _tell(f"error: {error.message}", error.hint, error.exit_code)
+    except Interrupted as stopped:
+        return _tell(stopped.message, stopped.hint, INTERRUPTED)
+    except KeyboardInterrupt:
+        return _tell("stopped at once", "", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; pointing stdout away keeps the interpreter's own flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:  # noqa: BLE001 - the boundary: what is left is this machine's failure or our bug
+        failure = known_failure(error)
+        if failure is not None:
+            return _tell(f"error: {failure.message}", failure.hint, failure.exit_code)
+        traceback.print_exc()
+        return _tell("error: this is a bug in pose, not in what you did", "the lines above say where", BUG)
+
+
+def _dispatch(words: list[str]) -> int:
+    run_dir: Path | None = None
+    if words and words[0] == "--run-dir":
+        if len(words) < 2:
+            raise PoseError("--run-dir: a value is missing", "--run-dir DIR")
+        run_dir, words = Path(words[1]), words[2:]
+    if not words or words[0] in {"--help", "-h"}:
+        data(overview())
+        return 0 if words else BAD_INPUT
+    stage, rest = stage_named(words[0]), words[1:]
+    if stage.own_parser:
+        return _run(stage, run_dir, lambda _result: import_module(f"pose.{stage.name}").main(rest))
+    if "--help" in rest or "-h" in rest:
+        data(help_text(stage))
+        return 0
+    arguments = parse(stage, rest, run_dir)
+    if arguments.deterministic:  # cuBLAS reads it once, when it starts: before the proof
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if stage.takes_overrides:
+        _ = arguments.configuration  # a wrong key is answered at once, before torch is even loaded
+    return _run(stage, run_dir, lambda result: import_module(f"pose.{stage.name}").run(arguments, result))
+
+
+def _run(stage: Stage, run_dir: Path | None, work: Callable[[Result], object]) -> int:
+    """The stage's work between the proof and the result, both in the run folder when there is one."""
+    result = Result(stage.name)
+    try:
+        if run_dir is not None or stage.proves:
+            import_module("pose.proof").require(run_dir)
+        work(result)
+    finally:
+        if run_dir is not None:
+            _keep(result, run_dir)
+    return 0
+
+
+def _keep(result: Result, run_dir: Path) -> None:
+    try:
+        result.write(run_dir)
+    except PoseError as error:  # must not hide how the stage ended
+        note(error.message)
+
+
+def _tell(message: str, hint: str, exit_code: int) -> int:
+    note(message)
+    if hint:
+        note(f"hint:  {hint}")
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""The command line: which options a stage knows, where overrides begin, and what the help says.
+
+An option is recognised only where a KEY could stand, so that values such as -1.0 or -3,4,5,6 need no care,
+and options may stand before, between and after the KEY VALUE pairs. Starts nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pose.config import Config, Options, known_keys, load
+from pose.config_checks import without_effect
+from pose.errors import PoseError
+from pose.report import note
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+KEY_LIKE = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)*")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: a flag where `value` is empty."""
+
+    name: str
+    value: str
+    help: str
+    repeatable: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage takes on its command line."""
+
+    name: str
+    summary: str
+    options: tuple[Option, ...] = ()
+    takes_picture: bool = False
+    takes_overrides: bool = False
+    proves: bool = False  # computes with torch, so that the proof comes first even without a run folder
+    own_parser: bool = False  # has a main(argv) that reads its own options
+
+
+CONFIG_OPTIONS = (
+    Option("--cfg", "FILE", "the experiment's YAML file; looked for here first, then among the bundled ones"),
+    Option("--data", "DIR", "the dataset's folder: sets DATASET.ROOT"),
+    Option("--output", "DIR", "where results go: sets OUTPUT_DIR"),
+    Option("--seed", "N", "the seed of every random number (0)"),
+    Option("--deterministic", "", "only kernels that repeat themselves bit for bit"),
+    Option("--modelDir", "DIR", "as the public implementation: OUTPUT_DIR"),
+    Option("--logDir", "DIR", "as there: LOG_DIR"),
+    Option("--dataDir", "DIR", "as there: DATA_DIR, put before ROOT, PRETRAINED and MODEL_FILE"),
+    Option("--prevModelDir", "DIR", "as there: accepted, without effect"),
+)
+STAGES = (
+    Stage("train", "learn from a dataset's people", CONFIG_OPTIONS, takes_overrides=True, proves=True),
+    Stage(
+        "test",
+        "COCO's numbers of trained weights",
+        (*CONFIG_OPTIONS, Option("--untrained", "", "without weights: random ones")),
+        takes_overrides=True,
+        proves=True,
+    ),
+    Stage(
+        "pred",
+        "the joints in one picture, drawn and as JSON",
+        (
+            *CONFIG_OPTIONS,
+            Option("--box", "X,Y,W,H", "a person's box in pixels; else the whole picture", repeatable=True),
+            Option("--out", "DIR", "where the drawn picture goes; else the run folder, else here"),
+            Option("--untrained", "", "without weights: random ones"),
+        ),
+        takes_picture=True,
+        takes_overrides=True,
+        proves=True,
+    ),
+    Stage("synth", "a dataset of drawn people", own_parser=True),
+    Stage(
+        "demo",
+        "draw people, learn them, test, and show what was found",
+        (
+            Option("--long", "", "longer, to a better AP (up to half an hour on two cores)"),
+            Option("--out", "DIR", "where everything goes (pose-demo)"),
+            Option("--output", "DIR", "the same"),
+            Option("--seed", "N", "the seed of every random number (0)"),
+        ),
+        proves=True,
+    ),
+    Stage(
+        "env",
+        "what torch sees here, proved by a computation",
+        (Option("--json", "", "as one JSON document"),),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A stage's parsed command line."""
+
+    stage: str
+    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    pictures: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    run_dir: Path | None = None
+
+    def one(self, name: str) -> str | None:
+        """The option's value; the last one when it was given twice."""
+        given = self.values.get(name)
+        return given[-1] if given else None
+
+    def seed(self, default: int = 0) -> int:
+        """`--seed`, a non-negative integer."""
+        text = self.one("--seed") or str(default)
+        if not text.isdecimal() or int(text) >= 2**31:
+            raise PoseError(f"--seed {text} is no seed", "--seed 0 to 2147483647")
+        return int(text)
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether only repeatable kernels may be used."""
+        return "--deterministic" in self.values
+
+    @property
+    def untrained(self) -> bool:
+        """Whether random weights are welcome."""
+        return "--untrained" in self.values
+
+    @cached_property
+    def configuration(self) -> tuple[Config, Path]:
+        """The stage's configuration and its file, read once."""
+        cfg = self.one("--cfg")
+        if cfg is None:
+            raise PoseError("--cfg is missing", f"{self.stage} --cfg FILE; pose/experiments/ has some")
+        config, path = load(
+            cfg,
+            self.overrides,
+            Options(
+                model_dir=self.one("--modelDir"),
+                log_dir=self.one("--logDir"),
+                data_dir=self.one("--dataDir"),
+                previous_model_dir=self.one("--prevModelDir"),
+                data=self.one("--data"),
+                output=self.one("--output"),
+            ),
+        )
+        for line in without_effect(config):
+            note(line)
+        return config, path
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of that name."""
+    for stage in STAGES:
+        if stage.name == name:
+            return stage
+    names = [stage.name for stage in STAGES]
+    near = difflib.get_close_matches(name, names, n=1)
+    raise PoseError(
+        f"there is no stage {name}", f"did you mean {near[0]}?" if near else f"stages: {', '.join(names)}"
+    )
+
+
+def parse(stage: Stage, argv: Sequence[str], run_dir: Path | None = None) -> Arguments:
+    """The command line after the stage's name.
+
+    Raises:
+        PoseError: for an unknown option, a value that is missing, or words that belong nowhere.
+    """
+    options = {option.name: option for option in stage.options}
+    values: dict[str, tuple[str, ...]] = {}
+    pictures: list[str] = []
+    overrides: list[str] = []
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        name, has_value, attached = word.partition("=")
+        if word.startswith("--"):
+            option = _option(stage, options, name)
+            if not option.value:
+                if has_value:
+                    raise PoseError(f"{name} takes no value", name)
+                values[name] = ("",)
+                continue
+            if not has_value and not words:
+                raise PoseError(f"{name}: a value is missing", f"{name} {option.value}")
+            value = attached if has_value else words.pop(0)
+            values[name] = (*values.get(name, ()), value) if option.repeatable else (value,)
+        elif stage.takes_picture and not pictures and not _is_key(word):
+            pictures.append(word)
+        elif stage.takes_picture and not _is_key(word):
+            raise PoseError(
+                f"{word}: one picture at a time, and {pictures[0]} is one",
+                "overrides are KEY VALUE, after the picture",
+            )
+        elif stage.takes_overrides:
+            if not words or words[0] in options:
+                raise PoseError(
+                    f"{word}: a value is missing; overrides are pairs of KEY VALUE", f"{word} VALUE"
+                )
+            overrides += [word, words.pop(0)]
+        else:
+            raise PoseError(f"{stage.name} does not take {word}", f"{stage.name} --help shows what it takes")
+    return Arguments(stage.name, values, tuple(pictures), tuple(overrides), run_dir)
+
+
+def overview() -> str:
+    """What `--help` prints."""
+    lines = ["usage: python -m pose [--run-dir DIR] STAGE ...", ""]
+    lines += [f"  {stage.name:<8}{stage.summary}" for stage in STAGES]
+    return "\n".join([*lines, "", "STAGE --help shows a stage's options."])
+
+
+def help_text(stage: Stage) -> str:
+    """What `STAGE --help` prints."""
+    picture = " PICTURE" if stage.takes_picture else ""
+    overrides = " [KEY VALUE ...]" if stage.takes_overrides else ""
+    lines = [f"usage: python -m pose {stage.name} [OPTIONS]{picture}{overrides}", "", stage.summary, ""]
+    lines += [f"  {f'{option.name} {option.value}':<22}{option.help}" for option in stage.options]
+    if stage.takes_overrides:
+        lines += ["", "KEY VALUE sets a key of the config: TRAIN.LR 0.01 GPUS '(0,)' TEST.FLIP_TEST False"]
+    return "\n".join(lines)
+
+
+def _option(stage: Stage, options: dict[str, Option], name: str) -> Option:
+    if name in options:
+        return options[name]
+    near = difflib.get_close_matches(name, options, n=1)
+    raise PoseError(
+        f"{stage.name} has no option {name}", f"did you mean {near[0]}?" if near else f"{stage.name} --help"
+    )
+
+
+def _is_key(word: str) -> bool:
+    """Whether the word is a config key, or must be meant as one (and will be answered with a near match)."""
+    if word in known_keys() or word.startswith("MODEL.EXTRA."):
+        return True
+    is_file = Path(word).suffix.lower() in PICTURE_SUFFIXES or Path(word).exists()
+    return KEY_LIKE.fullmatch(word) is not None and not is_file

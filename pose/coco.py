@@ -1,0 +1,319 @@
+"""COCO's people as records: who is where in which picture, read from annotation or detection files.
+
+Reads JSON and checks it early, naming file and entry, so that a run stops before its work and not in
+the middle. Opens no picture, crops nothing, evaluates nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.crop import box_to_center_scale
+from pose.errors import PoseError
+
+JOINT_NAMES = (
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder"),
+    *("left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip"),
+    *("left_knee", "right_knee", "left_ankle", "right_ankle"),
+)
+FLIP_PAIRS = tuple((left, left + 1) for left in range(1, 17, 2))
+UPPER_BODY = tuple(range(11))
+# What half-body training and USE_DIFFERENT_JOINTS_WEIGHT look at: far joints are harder.
+JOINT_WEIGHTS = (1.0,) * 7 + (1.2, 1.2, 1.5, 1.5, 1.0, 1.0, 1.2, 1.2, 1.5, 1.5)
+# How far human annotators disagree per joint, as a share of the person's size. Source: COCO's
+# keypoint evaluation page; the same values stand in pycocotools.
+SIGMAS = (
+    *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
+    *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
+)
+SKELETON = (
+    *((15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8)),
+    *((7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One person to look at. Pixels are those of the picture, (x, y)."""
+
+    image_id: int
+    path: Path
+    box_xywh: NDArray[np.float32]
+    center: NDArray[np.float32]  # (2,)
+    scale: NDArray[np.float32]  # (2,) in units of 200 px, padded by a quarter
+    joints: NDArray[np.float64]  # (K, 2); zeros for a detection
+    visible: NDArray[np.float32]  # (K,) 1 where labelled, hidden joints included; ones for a detection
+    score: float  # the detector's, 1 for an annotated box
+    area: float | None  # of the annotated person's outline; None for a detection
+
+
+@dataclass(frozen=True)
+class CocoSet:
+    """One image set: its annotated people and what the file says about joints."""
+
+    root: Path
+    image_set: str
+    annotation_file: Path
+    pictures: Mapping[int, Path]  # image id -> file, in the order of the annotation file
+    records: tuple[Record, ...]
+    category_id: int
+    joint_names: tuple[str, ...]
+    flip_pairs: tuple[tuple[int, int], ...] = FLIP_PAIRS
+    skeleton: tuple[tuple[int, int], ...] = SKELETON
+
+    @property
+    def is_test(self) -> bool:
+        """True for the sets whose truth COCO keeps to itself: nothing to evaluate against."""
+        return "test" in self.image_set
+
+
+def load_ground_truth(
+    root: Path, image_set: str, image_size: tuple[int, int], *, image_format: str = "jpg"
+) -> CocoSet:
+    """The annotated people of one set, in the order of the annotation file's pictures.
+
+    Crowds, empty boxes and people without a labelled joint are left out.
+    """
+    if image_format == "zip":
+        raise PoseError("DATASET.DATA_FORMAT zip is not read", hint="unpack the pictures into images/<set>/")
+    file = annotation_file(root, image_set)
+    hint = "DATASET.ROOT is the folder above annotations/; DATASET.TRAIN_SET and TEST_SET name the set"
+    document = _read_json(file, dict, "the annotation file", hint)
+    images = _entries(document, "images", file)
+    category = _category(document, file)
+    folder = image_folder(root, image_set)
+    present = _names_in(folder)
+    pictures, sizes = {}, {}
+    for position, image in enumerate(images):
+        with _naming(file, "images", position):
+            image_id = int(image["id"])
+            sizes[image_id] = (int(image["height"]), int(image["width"]))
+            pictures[image_id] = folder / _file_name(image, image_set, folder, present)
+    people: dict[int, list[Record]] = {image_id: [] for image_id in pictures}
+    for position, entry in enumerate(_entries(document, "annotations", file, needed="test" not in image_set)):
+        with _naming(file, "annotations", position):
+            image_id = int(entry["image_id"])
+            record = _person(entry, category["id"], pictures[image_id], sizes[image_id], image_size)
+            if record is not None:
+                people[image_id].append(record)
+    return CocoSet(
+        root=root,
+        image_set=image_set,
+        annotation_file=file,
+        pictures=pictures,
+        records=tuple(record for records in people.values() for record in records),
+        category_id=int(category["id"]),
+        joint_names=tuple(category["keypoints"]),
+    )
+
+
+def load_detections(
+    file: Path, coco: CocoSet, threshold: float, image_size: tuple[int, int]
+) -> tuple[Record, ...]:
+    """The detector's persons with a score of at least `threshold`, in the file's order.
+
+    Boxes of pictures that the set does not have are passed over (a detection file of all of val2017
+    serves a part of it), unless that leaves none.
+    """
+    entries = _read_json(
+        file, list, "the detection file", hint="set TEST.COCO_BBOX_FILE, or TEST.USE_GT_BBOX True"
+    )
+    joints = np.zeros((len(JOINT_NAMES), 2))
+    visible = np.ones(len(JOINT_NAMES), dtype=np.float32)
+    records = []
+    for position, entry in enumerate(entries):
+        with _naming(file, "", position):
+            image_id, score, box = int(entry["image_id"]), float(entry["score"]), _numbers(entry, "bbox", 4)
+            wanted = entry["category_id"] == coco.category_id and score >= threshold
+        if wanted and image_id in coco.pictures:
+            center, scale = box_to_center_scale(box, image_size)
+            records.append(
+                Record(
+                    image_id=image_id,
+                    path=coco.pictures[image_id],
+                    box_xywh=np.array(box, dtype=np.float32),
+                    center=center,
+                    scale=scale,
+                    joints=joints,
+                    visible=visible,
+                    score=score,
+                    area=None,
+                )
+            )
+    if not records:
+        raise PoseError(
+            f"no box of {file} scores {threshold:g} or more and lies in a picture of {coco.annotation_file}",
+            hint="is it the detection file of this set? TEST.IMAGE_THRE sets the score",
+        )
+    return tuple(records)
+
+
+def annotation_file(root: Path, image_set: str) -> Path:
+    """Where COCO keeps the set's annotations; test sets only list their pictures."""
+    kind = "image_info" if "test" in image_set else "person_keypoints"
+    return root / "annotations" / f"{kind}_{image_set}.json"
+
+
+def image_folder(root: Path, image_set: str) -> Path:
+    """Where COCO keeps the set's pictures; all test sets share test2017's."""
+    return root / "images" / ("test2017" if "test" in image_set else image_set)
+
+
+def check_pictures(records: Iterable[Record]) -> None:
+    """Stop unless every record's picture is there and holds something."""
+    paths = dict.fromkeys(record.path for record in records)
+    bad = [path for path in paths if not path.is_file() or path.stat().st_size == 0]
+    if bad:
+        others = f" (and {len(bad) - 1} more of {len(paths)})" if len(bad) > 1 else ""
+        what = "is empty" if bad[0].is_file() else "is missing"
+        raise PoseError(f"picture {bad[0]} {what}{others}", hint=f"complete the folder {bad[0].parent}")
+
+
+def dataset_fingerprint(root: Path, image_set: str) -> str:
+    """sha256 (hex) over the annotation file's bytes and the names and sizes of the set's pictures.
+
+    Same fingerprint, same data, short of pictures that changed without changing their size: reading
+    20 GB of pixels before every run would cost more than that guards against.
+    """
+    digest = hashlib.sha256(annotation_file(root, image_set).read_bytes())
+    with os.scandir(image_folder(root, image_set)) as entries:
+        sizes = sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
+    for name, size in sizes:
+        digest.update(f"{name}\0{size}\n".encode())
+    return digest.hexdigest()
+
+
+def _person(
+    entry: Mapping[str, Any],
+    category_id: int,
+    picture: Path,
+    picture_size: tuple[int, int],
+    image_size: tuple[int, int],
+) -> Record | None:
+    """The record of one annotation, or None where there is nothing to learn from."""
+    if entry.get("iscrowd", 0) or entry["category_id"] != category_id:
+        return None
+    box = _clean_box(_numbers(entry, "bbox", 4), picture_size)
+    area = float(entry["area"])
+    keypoints = _numbers(entry, "keypoints", 3 * len(JOINT_NAMES))
+    if box is None or area <= 0 or max(keypoints) == 0:
+        return None
+    table = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
+    center, scale = box_to_center_scale(box, image_size)
+    return Record(
+        image_id=int(entry["image_id"]),
+        path=picture,
+        box_xywh=np.array(box, dtype=np.float32),
+        center=center,
+        scale=scale,
+        joints=table[:, :2].copy(),
+        visible=np.minimum(table[:, 2], 1).astype(np.float32),  # hidden (1) and seen (2) count alike
+        score=1.0,
+        area=area,
+    )
+
+
+def _clean_box(box: list[float], picture_size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """The box clipped to the picture, its sides one pixel shorter as in the public implementation."""
+    height, width = picture_size
+    x1, y1 = max(0.0, box[0]), max(0.0, box[1])
+    x2 = min(width - 1, x1 + max(0.0, box[2] - 1))
+    y2 = min(height - 1, y1 + max(0.0, box[3] - 1))
+    return (x1, y1, x2 - x1, y2 - y1) if x2 >= x1 and y2 >= y1 else None
+
+
+def _file_name(image: Mapping[str, Any], image_set: str, folder: Path, present: frozenset[str]) -> str:
+    """The picture's own `file_name` where that file exists, else COCO's habit of twelve digits."""
+    own = str(image.get("file_name", ""))
+    if own in present or ("/" in own and ".." not in Path(own).parts and (folder / own).is_file()):
+        return own
+    prefix = f"COCO_{image_set}_" if "2014" in image_set else ""
+    return f"{prefix}{int(image['id']):012d}.jpg"
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        raise PoseError(
+            f"there is no picture folder {folder}", hint="DATASET.ROOT is the folder above images/"
+        ) from None
+    except OSError as error:
+        raise PoseError(f"cannot list {folder}: {error.strerror}") from error
+
+
+def _read_json(file: Path, kind: type, what: str, hint: str) -> Any:  # noqa: ANN401 - JSON is anything
+    try:
+        document = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        hint = (
+            hint
+            or "DATASET.ROOT is the folder above annotations/, DATASET.TRAIN_SET and TEST_SET name the set"
+        )
+        raise PoseError(f"{what} {file} is missing", hint=hint) from None
+    except OSError as error:
+        raise PoseError(f"cannot read {file}: {error.strerror}") from error
+    except ValueError as error:  # malformed JSON, or bytes that are no text
+        raise PoseError(f"{file} is not valid JSON: {error}", hint="fetch or write it again") from error
+    if not isinstance(document, kind):
+        raise PoseError(f"{file} holds a {type(document).__name__}, {what} is a {kind.__name__}")
+    return document
+
+
+def _entries(
+    document: Mapping[str, Any], key: str, file: Path, *, needed: bool = True
+) -> list[Mapping[str, Any]]:
+    if key not in document and not needed:
+        return []
+    entries = document.get(key)
+    if not isinstance(entries, list):
+        raise PoseError(f'{file} has no list "{key}"', hint="COCO files hold images, annotations, categories")
+    return entries
+
+
+def _category(document: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
+    """The file's first category: the one that people belong to. Test sets do not list joints."""
+    categories = _entries(document, "categories", file)
+    with _naming(file, "categories", 0):
+        category = {"keypoints": JOINT_NAMES, **categories[0]}
+        joints = len(category["keypoints"])
+        category["id"] = int(category["id"])
+    if joints != len(JOINT_NAMES):
+        raise PoseError(f"{file} names {joints} joints; this version knows COCO's {len(JOINT_NAMES)}")
+    return category
+
+
+def _numbers(entry: Mapping[str, Any], key: str, count: int) -> list[float]:
+    values = entry[key]
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f'"{key}" is not a list of {count} numbers')
+    numbers = [float(value) for value in values]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError(f'"{key}" holds a number that is not finite')
+    return numbers
+
+
+@contextlib.contextmanager
+def _naming(file: Path, key: str, position: int) -> Iterator[None]:
+    """Turns a missing or odd field into a sentence that names file and entry."""
+    where = f"{file}: {key}[{position}]"
+    try:
+        yield
+    except KeyError as error:
+        field = error.args[0]
+        known = isinstance(field, str)
+        reason = f'has no field "{field}"' if known else f"names picture {field}, which is not in images"
+        raise PoseError(f"{where} {reason}") from None
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise PoseError(f"{where} cannot be read: {error}") from None

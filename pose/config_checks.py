@@ -1,0 +1,143 @@
+"""Which well-typed values make sense: ranges, sizes that must agree, what is built and what is not.
+
+Raises before any work; knows nothing about files, torch or the machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pose.errors import PoseError
+
+if TYPE_CHECKING:
+    from pose.config import Config
+
+BLOCKS = {18: "Basic", 34: "Basic", 50: "Bottleneck", 101: "Bottleneck", 152: "Bottleneck"}
+EXTRA_KEYS = (
+    "FINAL_CONV_KERNEL",
+    "DECONV_WITH_BIAS",
+    "NUM_DECONV_LAYERS",
+    "NUM_DECONV_FILTERS",
+    "NUM_DECONV_KERNELS",
+    "NUM_LAYERS",
+)
+
+
+def check(config: Config, path: Path) -> None:
+    """Nothing, or a PoseError about the first value that cannot work."""
+    _choices(config)
+    _ranges(config)
+    _extra(config.MODEL.EXTRA, path)
+    _sizes(config)
+
+
+def without_effect(config: Config) -> tuple[str, ...]:
+    """Notes about keys that are set but, as in the public implementation or in this version, do nothing."""
+    notes = []
+    if config.LOSS.USE_OHKM:
+        notes.append(
+            "LOSS.USE_OHKM has no effect: as in the public implementation, the loss is the plain MSE"
+        )
+    if config.DEBUG.DEBUG:
+        notes.append("DEBUG has no effect: its pictures are not drawn in this version")
+    return tuple(notes)
+
+
+def _choices(config: Config) -> None:
+    for key, value, choices in (
+        ("MODEL.NAME", config.MODEL.NAME, ("pose_resnet",)),
+        ("MODEL.TARGET_TYPE", config.MODEL.TARGET_TYPE, ("gaussian",)),
+        ("DATASET.DATASET", config.DATASET.DATASET, ("coco",)),
+        ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg")),
+        ("DATASET.SELECT_DATA", config.DATASET.SELECT_DATA, (False,)),
+        ("TRAIN.OPTIMIZER", config.TRAIN.OPTIMIZER, ("adam", "sgd")),
+    ):
+        if value not in choices:
+            raise PoseError(
+                f"{key}: {value!r} is not built in this version", f"{key} {' or '.join(map(str, choices))}"
+            )
+
+
+def _ranges(config: Config) -> None:
+    _each("GPUS", config.GPUS, 0)
+    _each("TRAIN.LR_STEP", config.TRAIN.LR_STEP, 0)
+    _each("MODEL.IMAGE_SIZE", config.MODEL.IMAGE_SIZE, 1)
+    _each("MODEL.HEATMAP_SIZE", config.MODEL.HEATMAP_SIZE, 1)
+    for key, value, least in (
+        ("WORKERS", config.WORKERS, 0),
+        ("PRINT_FREQ", config.PRINT_FREQ, 1),
+        ("MODEL.NUM_JOINTS", config.MODEL.NUM_JOINTS, 1),
+        ("MODEL.SIGMA", config.MODEL.SIGMA, 1),
+        ("TRAIN.BEGIN_EPOCH", config.TRAIN.BEGIN_EPOCH, 0),
+        ("TRAIN.END_EPOCH", config.TRAIN.END_EPOCH, 0),
+        ("TRAIN.EVAL_EVERY", config.TRAIN.EVAL_EVERY, 1),
+        ("TRAIN.BATCH_SIZE_PER_GPU", config.TRAIN.BATCH_SIZE_PER_GPU, 1),
+        ("TEST.BATCH_SIZE_PER_GPU", config.TEST.BATCH_SIZE_PER_GPU, 1),
+    ):
+        if value < least:
+            raise PoseError(f"{key}: {value} is too small", f"{key} {least} is the least")
+    if not 0.0 < config.TRAIN.LR < float("inf"):
+        raise PoseError(f"TRAIN.LR: {config.TRAIN.LR} cannot teach anything", "TRAIN.LR 0.001")
+    if config.TRAIN.MOMENTUM < 0 or config.TRAIN.WD < 0:
+        raise PoseError(
+            "TRAIN.MOMENTUM and TRAIN.WD cannot be negative", "TRAIN.MOMENTUM 0.9 TRAIN.WD 0.0001"
+        )
+    if config.TRAIN.OPTIMIZER == "sgd" and config.TRAIN.NESTEROV and not config.TRAIN.MOMENTUM:
+        raise PoseError("TRAIN.NESTEROV: it needs a momentum", "TRAIN.MOMENTUM 0.9")
+    if config.TEST.OKS_THRE <= 0.0 and config.TEST.SOFT_NMS:
+        raise PoseError("TEST.OKS_THRE: soft NMS divides by it, it must be above 0", "TEST.OKS_THRE 0.9")
+
+
+def _each(key: str, values: tuple[Any, ...], least: int) -> None:
+    for value in values:
+        if type(value) is not int or value < least:
+            raise PoseError(f"{key}: {value!r} inside {values!r} is not an integer of at least {least}")
+
+
+def _extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - Extra, whose keys the YAML decides
+    missing = [key for key in EXTRA_KEYS if key not in extra]
+    if missing:
+        raise PoseError(
+            f"{path}: MODEL.EXTRA lacks {', '.join(missing)}", "a bundled ResNet file shows all six"
+        )
+    if extra.NUM_LAYERS not in BLOCKS:
+        raise PoseError(
+            f"MODEL.EXTRA.NUM_LAYERS: there is no ResNet-{extra.NUM_LAYERS}",
+            f"MODEL.EXTRA.NUM_LAYERS {', '.join(map(str, BLOCKS))}",
+        )
+    if extra.FINAL_CONV_KERNEL not in {1, 3}:
+        raise PoseError("MODEL.EXTRA.FINAL_CONV_KERNEL: must be 1 or 3", "MODEL.EXTRA.FINAL_CONV_KERNEL 1")
+    if type(extra.DECONV_WITH_BIAS) is not bool:
+        raise PoseError(
+            "MODEL.EXTRA.DECONV_WITH_BIAS: must be True or False", "MODEL.EXTRA.DECONV_WITH_BIAS False"
+        )
+    layers = extra.NUM_DECONV_LAYERS
+    if type(layers) is not int or not 1 <= layers <= 5:
+        raise PoseError(
+            f"MODEL.EXTRA.NUM_DECONV_LAYERS: {layers!r} must be 1 to 5", "MODEL.EXTRA.NUM_DECONV_LAYERS 3"
+        )
+    for key in ("NUM_DECONV_FILTERS", "NUM_DECONV_KERNELS"):
+        values = extra[key]
+        if not isinstance(values, tuple) or len(values) != layers:
+            raise PoseError(f"MODEL.EXTRA.{key}: {values!r} must have NUM_DECONV_LAYERS = {layers} entries")
+        _each(f"MODEL.EXTRA.{key}", values, 1)
+    if any(kernel not in {2, 3, 4} for kernel in extra.NUM_DECONV_KERNELS):
+        raise PoseError("MODEL.EXTRA.NUM_DECONV_KERNELS: a deconvolution's kernel is 2, 3 or 4")
+
+
+def _sizes(config: Config) -> None:
+    """The heat map must be what the network makes of the picture: a 32nd, doubled by each deconvolution."""
+    image, heatmap = config.MODEL.IMAGE_SIZE, config.MODEL.HEATMAP_SIZE
+    if len(image) != 2 or any(side % 32 for side in image) or sum(image) <= 64:
+        raise PoseError(
+            f"MODEL.IMAGE_SIZE: {image} must be (width, height), both multiples of 32, at least (32, 64)",
+            "MODEL.IMAGE_SIZE '(192, 256)'",
+        )
+    doubled = 2**config.MODEL.EXTRA.NUM_DECONV_LAYERS
+    expected = tuple(side // 32 * doubled for side in image)
+    if heatmap != expected:
+        raise PoseError(
+            f"MODEL.HEATMAP_SIZE: {heatmap} is not what the network makes of a picture of {image}",
+            f"MODEL.HEATMAP_SIZE '{expected}'",
+        )

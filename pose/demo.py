@@ -1,0 +1,88 @@
+"""Stage `demo`: draws people, learns them, tests on people it has not seen, and shows what was found."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pose import synth, test, train
+from pose.arguments import Arguments
+from pose.config import Config
+from pose.dataset import read_picture
+from pose.draw import draw_people, sheet
+from pose.output import output_folder
+from pose.report import Result, data
+from pose.resume import FINAL
+from pose.writing import write_picture
+
+SHORT, LONG = "experiments/drawn/res18_96x64.yaml", "experiments/drawn/res18_96x64_long.yaml"
+# People to learn and to test on, and the pictures' (height, width).
+PEOPLE = {SHORT: (2000, 200), LONG: (6000, 200)}
+SHOWN, COLUMNS, ZOOM = 12, 4, 1.5
+DRAWN_FROM = 0.2  # joints that the network is less sure of are not drawn
+
+
+def run(arguments: Arguments, result: Result) -> None:
+    """The four steps, each under a heading."""
+    begin = time.perf_counter()
+    named = arguments.one("--out") or arguments.one("--output")
+    out = Path(named) if named else (arguments.run_dir or Path()) / "pose-demo"
+    cfg = LONG if "--long" in arguments.values else SHORT
+    seed, people = arguments.seed(), out / "people"
+    to_learn, to_test = PEOPLE[cfg]
+
+    with _step(1, f"draw {to_learn} people to learn from and {to_test} to test on"):
+        synth.write_dataset(people, seed=seed, train=to_learn, val=to_test)
+    stage = Arguments(
+        "demo",
+        {"--cfg": (cfg,), "--data": (str(people),), "--output": (str(out),), "--seed": (str(seed),)},
+        overrides=("TEST.COCO_BBOX_FILE", str(people / synth.DETECTION_FILE)),
+    )
+    config, config_file = stage.configuration
+    folder = output_folder(config, config_file)
+    with _step(2, f"learn them: {config.TRAIN.END_EPOCH} epochs"):
+        train.run(stage, result)
+    with _step(3, "test on people it has not seen, in a detector's inexact boxes"):
+        test.run(replace(stage, overrides=(*stage.overrides, "TEST.USE_GT_BBOX", "False")), result)
+    picture = out / "skeletons.png"
+    with _step(4, "draw what was found"):
+        _draw(test.results_file(folder, config), people, config, picture)
+    result.dataset = test.fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
+    result.add_output(picture)
+    data(f"\nAP {result.metrics['AP']:.3f}   AP .5 {result.metrics['Ap .5']:.3f}")
+    data(f"picture   {picture}   (the first {SHOWN} test pictures, none chosen)")
+    data(f"results   {test.results_file(folder, config)}")
+    data(f"weights   {folder / FINAL}")
+    data(f"{time.perf_counter() - begin:.0f} s in all")
+
+
+@contextmanager
+def _step(number: int, title: str) -> Iterator[None]:
+    data(f"\n[{number}/4] {title}")
+    begin = time.perf_counter()
+    yield
+    data(f"      {time.perf_counter() - begin:.0f} s")
+
+
+def _draw(results: Path, people: Path, config: Config, picture: Path) -> None:
+    """The first test pictures, each with everybody found in it, on one sheet."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for person in json.loads(results.read_text(encoding="utf-8")):
+        if person["score"] > DRAWN_FROM:
+            found.setdefault(person["image_id"], []).append(person)
+    tiles, captions = [], []
+    for path in sorted((people / "images" / config.DATASET.TEST_SET).glob("*.jpg"))[:SHOWN]:
+        persons = found.get(int(path.stem), [])
+        keypoints = np.array([person["keypoints"] for person in persons])
+        keypoints = keypoints.reshape(len(persons), config.MODEL.NUM_JOINTS, 3)
+        tiles.append(draw_people(read_picture(path), keypoints, threshold=DRAWN_FROM, zoom=ZOOM))
+        scores = "  ".join(f"{person['score']:.2f}" for person in persons)
+        captions.append(f"{int(path.stem)}   {scores}")
+    write_picture(picture, sheet(tiles, COLUMNS, captions))

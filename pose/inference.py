@@ -1,0 +1,105 @@
+"""From batches of crops to people's joints: normalisation, flip averaging, decoding, all on the device.
+
+Shared by training's evaluation, testing and prediction. Knows nothing about files, tables or terminals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pose.coco import JOINT_WEIGHTS
+from pose.config import Config
+from pose.decode import decode, flip_back, pck_accuracy
+from pose.loss import joints_mse
+from pose.targets import heatmap_targets
+
+# ImageNet's, applied in the channel order at hand: with COLOR_RGB False the published weights saw blue first.
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a network found for N records, in their order."""
+
+    keypoints: NDArray[np.float32]  # (N, K, 3): x and y in picture pixels, the heat map's value
+    loss: float | None  # None where the records have no truth
+    accuracy: float | None
+
+
+def normalise(crops: Tensor) -> Tensor:
+    """uint8 (B, H, W, 3) -> float32 (B, 3, H, W); on GPUs channels last in memory, as the crops are."""
+    mean, deviation = (torch.tensor(v, device=crops.device).view(1, 3, 1, 1) for v in (MEAN, DEVIATION))
+    layout = torch.channels_last if crops.is_cuda else torch.contiguous_format
+    pictures = crops.permute(0, 3, 1, 2).to(torch.float32, memory_format=layout)
+    return pictures.div_(255).sub_(mean).div_(deviation)
+
+
+def heat_maps(
+    model: nn.Module, crops: Tensor, config: Config, flip_pairs: Sequence[tuple[int, int]]
+) -> Tensor:
+    """(B, K, h, w) for uint8 crops, averaged with the mirrored picture's when FLIP_TEST is set."""
+    pictures = normalise(crops)
+    maps = model(pictures)
+    if config.TEST.FLIP_TEST:
+        mirrored = model(pictures.flip(3))
+        maps = (maps + flip_back(mirrored, flip_pairs, shift=config.TEST.SHIFT_HEATMAP)) * 0.5
+    return maps
+
+
+@torch.no_grad()
+def find(
+    model: nn.Module,
+    batches: Iterable[dict[str, Tensor]],
+    config: Config,
+    device: torch.device,
+    flip_pairs: Sequence[tuple[int, int]],
+    *,
+    has_truth: bool,
+    each: Callable[[], None] = lambda: None,
+) -> Found:
+    """The joints of every record; `each` is called after every batch and may raise to stop."""
+    model.eval()
+    keypoints: list[Tensor] = []
+    loss_sum, people, accuracy_sum, counted = 0.0, 0, 0.0, 0
+    for batch in batches:
+        crops = batch["image"].to(device, non_blocking=True)
+        maps = heat_maps(model, crops, config, flip_pairs)
+        if has_truth:
+            joints, visible = batch["joints"].to(device), batch["visible"].to(device)
+            target, weight = make_targets(joints, visible, config)
+            loss_sum += float(joints_mse(maps, target, weight)) * len(crops)
+            people += len(crops)
+            share, count = pck_accuracy(maps, target)
+            accuracy_sum += share * count
+            counted += count
+        points, values = decode(maps, batch["center"], batch["scale"], post_process=config.TEST.POST_PROCESS)
+        keypoints.append(torch.cat([points, values[..., None]], dim=2).cpu())
+        each()
+    found = (
+        torch.cat(keypoints).numpy() if keypoints else np.zeros((0, config.MODEL.NUM_JOINTS, 3), np.float32)
+    )
+    return Found(
+        keypoints=found,
+        loss=loss_sum / people if people else None,
+        accuracy=accuracy_sum / counted if counted else (0.0 if has_truth else None),
+    )
+
+
+def make_targets(joints: Tensor, visible: Tensor, config: Config) -> tuple[Tensor, Tensor | None]:
+    """Heat maps (B, K, h, w) and weights (B, K, 1), or None for 1 everywhere, as the LOSS section says."""
+    model = config.MODEL
+    target, weight = heatmap_targets(
+        joints, visible, model.image_height_width, model.heatmap_height_width, model.SIGMA
+    )
+    if not config.LOSS.USE_TARGET_WEIGHT:
+        return target, None
+    if config.LOSS.USE_DIFFERENT_JOINTS_WEIGHT:
+        weight = weight * torch.tensor(JOINT_WEIGHTS, device=weight.device).view(1, -1, 1)
+    return target, weight

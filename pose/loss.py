@@ -1,0 +1,31 @@
+"""Simple Baseline's loss on heat maps, and the learning rate of an epoch.
+
+Pure functions of tensors and numbers; the optimiser and the loop are `train.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+
+def joints_mse(output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+    """Scalar loss: per joint half the mean over batch and cells of (w*p - w*t)^2, averaged over the joints.
+
+    `output` and `target` are (B, K, h, w), `weight` (B, K, 1) or None for 1 everywhere; the weight enters
+    squared. All joints have equally many cells, so that the mean over joints of means is one mean.
+    """
+    difference = output - target
+    if weight is not None:
+        difference = difference * weight[..., None]
+    return 0.5 * difference.square().mean()
+
+
+def learning_rate(base: float, factor: float, steps: Sequence[int], epoch: int) -> float:
+    """The rate of an epoch (counted from 0): `base` times `factor` for every step that is at or before it.
+
+    A function of the epoch alone, so that resuming cannot shift it. The public implementation, run on torch
+    1.1 or later, drops one epoch early; this is what it did on torch 1.0 and what its configs say.
+    """
+    return base * factor ** sum(step <= epoch for step in steps)

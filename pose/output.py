@@ -1,0 +1,80 @@
+"""Where a run's files go: the public implementation's output layout, checked before any work.
+
+OUTPUT_DIR/<dataset[_HYBRID]>/<MODEL.NAME>/<yaml name up to its first dot>/
+    checkpoint.pth  model_best.pth  final_state.pth  results/  <yaml name>_<date>_{train|valid}.log
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from pose.config import Config
+from pose.errors import FAILED, PoseError
+from pose.report import data
+
+MIB = 2**20
+
+
+def output_folder(config: Config, config_file: Path) -> Path:
+    """The folder of this config's runs."""
+    hybrid = f"_{config.DATASET.HYBRID_JOINTS_TYPE}" if config.DATASET.HYBRID_JOINTS_TYPE else ""
+    return (
+        Path(config.OUTPUT_DIR) / f"{config.DATASET.DATASET}{hybrid}" / config.MODEL.NAME / stem(config_file)
+    )
+
+
+def stem(config_file: Path) -> str:
+    """The config's name up to its first dot: what the public implementation names folders after."""
+    return config_file.name.split(".")[0]
+
+
+def prepare(folder: Path, *, needed_bytes: int = 0) -> None:
+    """Makes the folder, and makes sure that it can be written to and has room."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise PoseError(
+            f"the output folder {folder} cannot be written to: {error.strerror}",
+            "--output DIR (or OUTPUT_DIR) names another one",
+            FAILED,
+        ) from None
+    if free < needed_bytes:
+        raise PoseError(
+            f"the output folder {folder} has {free // MIB} MiB free; "
+            f"the checkpoints need {needed_bytes // MIB} MiB",
+            "free some, or --output DIR (or OUTPUT_DIR) names another place",
+            FAILED,
+        )
+
+
+class Log:
+    """Lines for stdout that also stay in the run's log file."""
+
+    def __init__(self, folder: Path, config_file: Path, kind: str) -> None:
+        moment = datetime.now().astimezone().strftime("%Y-%m-%d-%H-%M")
+        self._file = (folder / f"{stem(config_file)}_{moment}_{kind}.log").open("a", encoding="utf-8")
+
+    def say(self, text: str) -> None:
+        """One or more lines on stdout and in the file."""
+        self.keep(text)
+        data(text)
+
+    def keep(self, text: str) -> None:
+        """One or more lines in the file only."""
+        self._file.write(f"{text}\n")
+        self._file.flush()
+
+    def __enter__(self) -> Log:  # noqa: PYI034 - typing.Self is younger than Python 3.10
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()

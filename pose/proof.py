@@ -1,0 +1,221 @@
+"""The proof: what torch really sees here, and a computation on every device against a float64 reference.
+
+A wheel that lacks a GPU's code imports well and lists the GPU; only a kernel tells. In a run folder the proof
+is kept as proof.json and held against promise.json, what the environment's builder promised.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pose.errors import FAILED, PoseError
+from pose.report import note
+from pose.writing import write_json
+
+PROOF_SCHEMA, PROMISE_SCHEMA = "envcheck.proof/1", "envcheck.promise/1"
+# float32 sums over a few hundred products stay within 1e-6; a wrong kernel is off by far more.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device and how it computed; errors are shares of the reference's largest value."""
+
+    device: str
+    name: str
+    capability: str | None
+    uuid: str | None
+    matmul_error: float | None  # None where it failed
+    conv_error: float | None
+    seconds: float
+    failure: str | None = None
+
+    @property
+    def computes(self) -> bool:
+        """Whether its results are right."""
+        errors = (self.matmul_error, self.conv_error)
+        return all(error is not None and error <= TOLERANCE for error in errors)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Versions and devices as this process has them."""
+
+    python: str
+    platform: str
+    torch: str
+    torch_cuda: str | None
+    cudnn: str | None
+    numpy: str
+    opencv: str
+    pycocotools: str | None
+    arch_flags: tuple[str, ...]
+    threads: int
+    devices: tuple[Device, ...]
+
+    def document(self, differences: tuple[str, ...]) -> dict[str, Any]:
+        """The JSON document, with what differs from the promise."""
+        kept = not differences
+        return {"schema": PROOF_SCHEMA, **asdict(self), "kept": kept, "differences": list(differences)}
+
+
+def prove() -> Proof:
+    """Measures this process: under half a second on a CPU, a second or two on a GPU that has to wake up."""
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        names += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    cudnn = torch.backends.cudnn.version() if torch.version.cuda else None
+    return Proof(
+        python=platform.python_version(),
+        platform=platform.platform(),
+        torch=torch.__version__,
+        torch_cuda=torch.version.cuda,
+        cudnn=str(cudnn) if cudnn else None,
+        numpy=np.__version__,
+        opencv=cv2.__version__,
+        pycocotools=_version("pycocotools"),
+        arch_flags=tuple(torch.cuda.get_arch_list()),
+        threads=torch.get_num_threads(),
+        devices=tuple(_prove_device(name) for name in names),
+    )
+
+
+def require(run_dir: Path | None) -> None:
+    """Proves, keeps proof.json in the run folder, and stops where a promise or a computation does not hold.
+
+    Raises:
+        PoseError: exit code 1, with the first difference.
+    """
+    promise = _read_promise(run_dir / "promise.json") if run_dir else {}
+    proof = prove()
+    differences = compare(promise, proof)
+    if run_dir:
+        write_json(run_dir / "proof.json", proof.document(differences))
+    if differences:
+        more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
+        raise PoseError(
+            f"this environment is not what was promised: {differences[0]}{more}",
+            "envcheck doctor says what this machine has; envcheck run builds what fits it",
+            FAILED,
+        )
+    note(summary(proof))
+
+
+def compare(promise: dict[str, Any], proof: Proof) -> tuple[str, ...]:
+    """What does not hold, in sentences; nothing is promised by an empty dict except that devices compute."""
+    found = [
+        f"{device.device} ({device.name}) computes wrongly or not at all: {_why(device)}"
+        for device in proof.devices
+        if not device.computes
+    ]
+    release = proof.torch.split("+")[0]
+    if promise.get("torch") not in {None, release, proof.torch}:
+        found.append(f"torch {promise['torch']} was promised, {proof.torch} is here")
+    if "cuda" in promise and promise["cuda"] != proof.torch_cuda:
+        found.append(
+            f"torch for {_cuda(promise['cuda'])} was promised, this one is for {_cuda(proof.torch_cuda)}"
+        )
+    gpus = [device for device in proof.devices if device.device != "cpu"]
+    wanted = promise.get("gpus") or []
+    seen = [device.uuid for device in gpus]
+    if promise.get("device") == "cuda" and not gpus:
+        found.append("a GPU was promised, torch sees none")
+    elif len(gpus) < len(wanted):
+        found.append(f"{len(wanted)} GPUs were promised, torch sees {len(gpus)}")
+    elif all(seen):  # torch tells UUIDs from 2.4 on; a MIG slice's is not its GPU's
+        strange = [uuid for uuid in wanted if uuid.startswith("GPU-") and uuid not in seen]
+        found += [f"{uuid} was promised, torch does not see it" for uuid in strange]
+    return tuple(found)
+
+
+def summary(proof: Proof) -> str:
+    """One line: torch, and each device with its errors."""
+    parts = [f"torch {proof.torch}"]
+    for device in proof.devices:
+        errors = f"conv {device.conv_error:.0e}, matmul {device.matmul_error:.0e}, {device.seconds:.1f} s"
+        parts.append(f"{device.device} ({device.name}) {errors}")
+    return " · ".join(parts)
+
+
+def _prove_device(name: str) -> Device:
+    device = torch.device(name)
+    described = _describe(device)
+    begin = time.perf_counter()
+    try:
+        matmul_error, conv_error = _errors(device)
+        failure = None
+    except RuntimeError as error:  # "no kernel image is available for execution on the device" is one
+        matmul_error = conv_error = None
+        failure = str(error).strip().splitlines()[0]
+    return Device(name, *described, matmul_error, conv_error, round(time.perf_counter() - begin, 3), failure)
+
+
+def _describe(device: torch.device) -> tuple[str, str | None, str | None]:
+    """Name, compute capability and UUID."""
+    if device.type == "cpu":
+        return platform.machine(), None, None
+    properties = torch.cuda.get_device_properties(device)
+    uuid = getattr(properties, "uuid", None)
+    return properties.name, f"{properties.major}.{properties.minor}", f"GPU-{uuid}" if uuid else None
+
+
+def _errors(device: torch.device) -> tuple[float, float]:
+    """Relative errors of a matrix product and of a convolution, in float32 without TF32."""
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(192, 192, generator=generator) for _ in range(2))
+    pictures = torch.randn(2, 16, 24, 24, generator=generator)
+    weights = torch.randn(16, 16, 3, 3, generator=generator)
+    former = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        product = (a.to(device) @ b.to(device)).cpu()
+        convolved = functional.conv2d(pictures.to(device), weights.to(device), padding=1).cpu()
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = former
+    return (
+        _relative(product, a.double() @ b.double()),
+        _relative(convolved, functional.conv2d(pictures.double(), weights.double(), padding=1)),
+    )
+
+
+def _relative(value: Tensor, reference: Tensor) -> float:
+    return float((value.double() - reference).abs().max() / reference.abs().max())
+
+
+def _why(device: Device) -> str:
+    return device.failure or f"off by {max(device.matmul_error or 0.0, device.conv_error or 0.0):.1e}"
+
+
+def _cuda(version: str | None) -> str:
+    return f"CUDA {version}" if version else "the CPU"
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _read_promise(path: Path) -> dict[str, Any]:
+    try:
+        promise = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise PoseError(f"{path} cannot be read: {error}") from None
+    if not isinstance(promise, dict) or promise.get("schema") != PROMISE_SCHEMA:
+        raise PoseError(f"{path} is no {PROMISE_SCHEMA}")
+    return promise

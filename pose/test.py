@@ -1,0 +1,172 @@
+"""Stage `test`: the COCO numbers of trained weights, on annotated boxes or a detector's.
+
+Also what training uses after each epoch. Knows the way from people to the table; how joints are found is
+`inference.py`'s, how they are judged `evaluate.py`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from pose import checkpoint, coco, devices, inference, resnet
+from pose.arguments import Arguments
+from pose.coco import CocoSet, Record
+from pose.config import Config, as_dict
+from pose.dataset import CropDataset, batches
+from pose.errors import PoseError
+from pose.evaluate import coco_metrics, coco_table, results_of, write_results
+from pose.inference import Found
+from pose.interruption import Stop, stop_on_signals
+from pose.output import Log, output_folder, prepare
+from pose.report import Result, bar, note
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is to be found, and whether the truth about them is known."""
+
+    coco: CocoSet
+    records: Sequence[Record]
+    boxes: str  # where the boxes come from, for the person at the screen
+
+    @property
+    def has_truth(self) -> bool:
+        """A detector's boxes say nothing about joints; loss and accuracy mean nothing there."""
+        return self.records is self.coco.records and not self.coco.is_test
+
+
+def run(arguments: Arguments, result: Result) -> None:
+    """Finds the people of TEST_SET and prints COCO's table."""
+    config, config_file = arguments.configuration
+    seed = arguments.seed()
+    result.config, result.seed = as_dict(config), seed
+    people = people_to_test(config)
+    coco.check_pictures(people.records)
+    result.dataset = fingerprint(config, config.DATASET.TEST_SET)
+    folder = output_folder(config, config_file)
+    model = resnet.build(config.MODEL)
+    devices.settle(config, seed, deterministic=arguments.deterministic)
+    weights = load_weights(model, config, folder, untrained=arguments.untrained)
+    prepare(folder)
+    result.output_dir = str(folder.absolute())
+    used = devices.choose(config)
+    note(f"{weights}; {people.boxes}")
+    with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
+        found, metrics = evaluate(used.place(model), people, config, used, folder, stop)
+        log.keep(f"{weights}; {people.boxes}")
+        log.say(coco_table(config.MODEL.NAME, metrics))
+    note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
+    result.metrics = metrics
+    result.add_output(results_file(folder, config))
+
+
+def people_to_test(config: Config) -> People:
+    """The people of TEST_SET: annotated ones, or the detector's boxes unless USE_GT_BBOX."""
+    truth = annotated(config, config.DATASET.TEST_SET)
+    if config.TEST.USE_GT_BBOX:
+        if not truth.records:
+            raise PoseError(f"{truth.annotation_file} has no person with a labelled joint")
+        return People(
+            truth, truth.records, f"boxes: {len(truth.records)} annotated ones (TEST.USE_GT_BBOX True)"
+        )
+    if not config.TEST.COCO_BBOX_FILE:
+        raise PoseError(
+            "TEST.USE_GT_BBOX is False, but TEST.COCO_BBOX_FILE names no file of detected boxes",
+            "TEST.USE_GT_BBOX True takes the annotated boxes",
+        )
+    file = Path(config.TEST.COCO_BBOX_FILE)
+    records = coco.load_detections(file, truth, config.TEST.IMAGE_THRE, config.MODEL.image_height_width)
+    return People(
+        truth, records, f"boxes: {len(records)} detected ones ({file.name}, TEST.USE_GT_BBOX False)"
+    )
+
+
+def annotated(config: Config, image_set: str) -> CocoSet:
+    """One set of the config's dataset."""
+    root, settings = Path(config.DATASET.ROOT), config.DATASET
+    if not root.is_dir():
+        raise PoseError(
+            f"there is no dataset folder {root}", "--data DIR (or DATASET.ROOT) names another one"
+        )
+    return coco.load_ground_truth(
+        root, image_set, config.MODEL.image_height_width, image_format=settings.DATA_FORMAT
+    )
+
+
+def fingerprint(config: Config, *image_sets: str) -> dict[str, str]:
+    """What the record says about the data: where it is, and one fingerprint over the sets that were used."""
+    root = Path(config.DATASET.ROOT)
+    prints = [coco.dataset_fingerprint(root, name) for name in dict.fromkeys(image_sets)]
+    whole = prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
+    return {"root": str(root.absolute()), "fingerprint": whole}
+
+
+def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: bool = False) -> str:
+    """TEST.MODEL_FILE's weights, else this config's final_state.pth; says which."""
+    if config.TEST.MODEL_FILE:
+        path = Path(config.TEST.MODEL_FILE)
+    elif untrained:
+        return "weights: none, as PyTorch initialises them"
+    else:
+        path = folder / "final_state.pth"
+        if not path.is_file():
+            raise PoseError(
+                f"there are no weights: TEST.MODEL_FILE is empty and {path} does not exist",
+                "TEST.MODEL_FILE FILE, or train first, or --untrained for random weights",
+            )
+    checkpoint.load_strictly(model, checkpoint.read_state(path), path)
+    return f"weights: {path}"
+
+
+def evaluate(
+    model: nn.Module, people: People, config: Config, used: devices.Devices, folder: Path, stop: Stop
+) -> tuple[Found, dict[str, float]]:
+    """What was found and COCO's numbers; writes the results file."""
+    dataset = CropDataset(
+        people.records, config.MODEL.image_height_width, training=False, rgb=config.DATASET.COLOR_RGB
+    )
+    loader = batches(
+        dataset,
+        config.TEST.BATCH_SIZE_PER_GPU * used.count,
+        workers=used.workers,
+        pin_memory=bool(used.gpus),
+    )
+    with bar("testing", len(loader)) as progress:
+
+        def each() -> None:
+            progress.advance()
+            stop.check()
+
+        found = inference.find(
+            model, loader, config, used.main, people.coco.flip_pairs, has_truth=people.has_truth, each=each
+        )
+    records = people.records
+    results = results_of(
+        found.keypoints,
+        np.stack([record.center for record in records]),
+        np.stack([record.scale for record in records]),
+        np.array([record.score for record in records]),
+        [record.image_id for record in records],
+        category_id=people.coco.category_id,
+        in_vis_threshold=config.TEST.IN_VIS_THRE,
+        oks_threshold=config.TEST.OKS_THRE,
+        soft_nms=config.TEST.SOFT_NMS,
+    )
+    write_results(results_file(folder, config), results)
+    return found, coco_metrics(people.coco, results)
+
+
+def results_file(folder: Path, config: Config) -> Path:
+    """Where COCO's results of this config go."""
+    return folder / "results" / f"keypoints_{config.DATASET.TEST_SET}_results_{config.RANK}.json"
+
+
+def figure(value: float | None, decimals: int) -> str:
+    """A number, or a dash where there is none."""
+    return "-" if value is None else f"{value:.{decimals}f}"

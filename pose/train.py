@@ -1,0 +1,243 @@
+"""Stage `train`: epochs of Simple Baseline training, each ending in COCO's numbers and a checkpoint.
+
+Everything that can be checked early is checked before the first batch. Every random number is a function of
+(seed, epoch), so that a resumed run goes on exactly as an uninterrupted one would have; what is kept when the
+user stops are the finished epochs.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pose import checkpoint, coco, devices, resnet, resume
+from pose.arguments import Arguments
+from pose.config import Config, as_dict
+from pose.dataset import CropDataset, batches, shuffled
+from pose.decode import pck_accuracy
+from pose.errors import FAILED, Interrupted, PoseError
+from pose.inference import make_targets, normalise
+from pose.interruption import Stop, stop_on_signals
+from pose.loss import joints_mse, learning_rate
+from pose.output import Log, output_folder, prepare
+from pose.report import Result, bar, note
+from pose.resume import Progress
+from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that stays the same from epoch to epoch."""
+
+    config: Config
+    folder: Path
+    seed: int
+    dataset: CropDataset
+    people: People
+    devices: devices.Devices
+    model: resnet.PoseResNet
+    placed: nn.Module  # the model on its devices
+    optimizer: torch.optim.Optimizer
+    stop: Stop
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What one pass over the training people came to."""
+
+    loss: float
+    accuracy: float
+    samples_per_second: float
+
+
+def run(arguments: Arguments, result: Result) -> None:
+    """Trains from BEGIN_EPOCH, or from the folder's checkpoint with AUTO_RESUME, to END_EPOCH."""
+    config, config_file = arguments.configuration
+    folder = output_folder(config, config_file)
+    last = resume.last_checkpoint(folder) if config.AUTO_RESUME else None
+    seed = arguments.seed(default=last.seed if last else 0)
+    result.config, result.seed = as_dict(config), seed
+    people = people_to_test(config)
+    dataset = _people_to_learn(config, seed)
+    coco.check_pictures((*dataset.records, *people.records))
+    result.dataset = fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
+    devices.settle(config, seed, deterministic=arguments.deterministic)
+    model = resnet.build(config.MODEL)
+    if last is None:
+        _initialise(model, config)
+    prepare(folder, needed_bytes=resume.room(model))
+    result.output_dir = str(folder.absolute())
+    used = devices.choose(config)
+    placed = used.place(model)
+    optimizer = _optimizer(model, config)
+    progress = resume.restore(last, model, optimizer) if last else Progress(config.TRAIN.BEGIN_EPOCH)
+    result.epochs_done = progress.epoch
+    note(f"{len(dataset)} people to learn from; {people.boxes}; {folder}")
+    try:
+        with stop_on_signals() as stop, Log(folder, config_file, "train") as log:
+            log.keep(f"seed {seed}\n{as_dict(config)}")
+            plan = Plan(config, folder, seed, dataset, people, used, model, placed, optimizer, stop)
+            _epochs(plan, progress, log, result)
+    except Interrupted:
+        done = f"{progress.epoch} of {config.TRAIN.END_EPOCH} epochs"
+        raise Interrupted(
+            f"stopped: {done} are finished and kept in {folder}",
+            "the same command with AUTO_RESUME True goes on from there" if progress.epoch else "",
+        ) from None
+    checkpoint.write(folder / resume.FINAL, model.state_dict())
+    result.add_output(folder / resume.FINAL)
+
+
+def _epochs(plan: Plan, progress: Progress, log: Log, result: Result) -> None:
+    """The remaining epochs; what is finished and kept is told to `progress` and `result`."""
+    train, folder = plan.config.TRAIN, plan.folder
+    if progress.epoch >= train.END_EPOCH:
+        note(f"nothing left to train: TRAIN.END_EPOCH is {train.END_EPOCH}")
+    facts = {"model": plan.config.MODEL.NAME, "seed": plan.seed}
+    for epoch in range(progress.epoch, train.END_EPOCH):
+        rate = learning_rate(train.LR, train.LR_FACTOR, train.LR_STEP, epoch)
+        for group in plan.optimizer.param_groups:
+            group["lr"] = rate
+        begun = f"epoch {epoch + 1:>{len(str(train.END_EPOCH))}}/{train.END_EPOCH}"
+        learnt = _learn(plan, epoch)
+        if (epoch + 1) % train.EVAL_EVERY and epoch + 1 < train.END_EPOCH:
+            log.say(_line(begun, learnt, rate))
+            continue
+        _, metrics = evaluate(plan.placed, plan.people, plan.config, plan.devices, folder, plan.stop)
+        is_best = progress.advance(epoch + 1, metrics)
+        resume.keep(folder, plan.model, plan.optimizer, progress, facts, is_best=is_best)
+        log.say(_line(begun, learnt, rate, f"AP {progress.score:.3f}", "best so far" if is_best else ""))
+        result.epochs_done, result.metrics = progress.epoch, metrics
+        result.add_output(results_file(folder, plan.config))
+        for name in (resume.CHECKPOINT, resume.BEST) if is_best else (resume.CHECKPOINT,):
+            result.add_output(folder / name)
+
+
+def _learn(plan: Plan, epoch: int) -> Learnt:
+    """One pass over the training people."""
+    config, device, people = plan.config, plan.devices.main, len(plan.dataset)
+    size = config.TRAIN.BATCH_SIZE_PER_GPU * plan.devices.count
+    torch.manual_seed(plan.seed * 1_000_003 + epoch)
+    plan.dataset.set_epoch(epoch)
+    loader = batches(
+        plan.dataset,
+        size,
+        order=shuffled(people, plan.seed, epoch) if config.TRAIN.SHUFFLE else None,
+        workers=plan.devices.workers,
+        pin_memory=config.PIN_MEMORY and bool(plan.devices.gpus),
+    )
+    loss_sum = torch.zeros((), device=device)  # read once at the end: reading it stalls a GPU
+    accuracy_sum, counted, text = 0.0, 0, ""
+    begin = time.perf_counter()
+    plan.placed.train()
+    with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
+        for number, batch in enumerate(loader):
+            output, target, loss = _step(plan, batch)
+            loss_sum += loss * len(output)
+            shown = number % config.PRINT_FREQ == 0
+            if shown or device.type == "cpu":  # on a GPU only now and then, for the same reason
+                _require_finite(loss, epoch, number)
+                share, joints = pck_accuracy(output, target)
+                accuracy_sum += share * joints
+                counted += joints
+            if shown:
+                speed = min((number + 1) * size, people) / (time.perf_counter() - begin)
+                accuracy = accuracy_sum / max(1, counted)
+                text = f"{speed:.0f} samples/s   loss {float(loss):.5f}   acc {accuracy:.3f}"
+            progress.advance(text)
+            plan.stop.check()
+    _require_finite(loss_sum, epoch, len(loader) - 1)
+    return Learnt(
+        loss=float(loss_sum) / people,
+        accuracy=accuracy_sum / max(1, counted),
+        samples_per_second=people / (time.perf_counter() - begin),
+    )
+
+
+def _step(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """One batch learnt: the heat maps, the targets and the loss."""
+    device = plan.devices.main
+    pictures = normalise(batch["image"].to(device, non_blocking=True))
+    joints, visible = (batch[key].to(device, non_blocking=True) for key in ("joints", "visible"))
+    target, weight = make_targets(joints, visible, plan.config)
+    output = plan.placed(pictures)
+    loss = joints_mse(output, target, weight)
+    plan.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    plan.optimizer.step()
+    return output.detach(), target, loss.detach()
+
+
+def _require_finite(loss: Tensor, epoch: int, batch: int) -> None:
+    if not torch.isfinite(loss):
+        raise PoseError(
+            f"the loss became {float(loss)} in epoch {epoch + 1}, batch {batch + 1}: training stopped",
+            f"a smaller TRAIN.LR; {resume.CHECKPOINT}, if there is one, is the last finished epoch's",
+            FAILED,
+        )
+
+
+def _line(epoch: str, learnt: Learnt, rate: float, score: str = "AP -", remark: str = "") -> str:
+    measured = f"loss {learnt.loss:.5f}   acc {learnt.accuracy:.3f}   {score}"
+    speed = f"lr {rate:.2g}   {learnt.samples_per_second:.0f} samples/s"
+    return f"{epoch}   {measured}   {speed}   {remark}".rstrip()
+
+
+def _people_to_learn(config: Config, seed: int) -> CropDataset:
+    """The people of TRAIN_SET, varied as the DATASET section says."""
+    settings = config.DATASET
+    truth = annotated(config, settings.TRAIN_SET)
+    if not truth.records:
+        raise PoseError(f"{truth.annotation_file} has no person with a labelled joint")
+    return CropDataset(
+        truth.records,
+        config.MODEL.image_height_width,
+        training=True,
+        flip=settings.FLIP,
+        scale_factor=settings.SCALE_FACTOR,
+        rotation_factor=settings.ROT_FACTOR,
+        half_body_probability=settings.PROB_HALF_BODY,
+        half_body_min_joints=settings.NUM_JOINTS_HALF_BODY,
+        rgb=settings.COLOR_RGB,
+        seed=seed,
+    )
+
+
+def _initialise(model: resnet.PoseResNet, config: Config) -> None:
+    """The public initialisation, except that pretrained weights which are not there are an error."""
+    if not config.MODEL.INIT_WEIGHTS:
+        return
+    if not config.MODEL.PRETRAINED:
+        resnet.initialise_all(model)
+        return
+    path = Path(config.MODEL.PRETRAINED)
+    if not path.is_file():
+        raise PoseError(
+            f"MODEL.PRETRAINED: there is no file {path}",
+            "fetch ImageNet weights, or train from scratch with MODEL.PRETRAINED \"''\"",
+        )
+    resnet.initialise_head(model)
+    fresh = checkpoint.load_backbone(model, checkpoint.read_state(path), path)
+    note(f"pretrained: {path}; {len(fresh)} weights start fresh")
+
+
+def _optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """Adam takes the rate alone, as in the public implementation: WD and MOMENTUM are sgd's."""
+    train = config.TRAIN
+    if train.OPTIMIZER == "sgd":
+        return torch.optim.SGD(
+            model.parameters(),
+            lr=train.LR,
+            momentum=train.MOMENTUM,
+            weight_decay=train.WD,
+            nesterov=train.NESTEROV,
+        )
+    try:
+        # One kernel for the whole update: 15 % of a small network's step on a CPU.
+        return torch.optim.Adam(model.parameters(), lr=train.LR, fused=True)
+    except RuntimeError:  # torch before 2.4 has it for GPUs only
+        return torch.optim.Adam(model.parameters(), lr=train.LR)

@@ -1,0 +1,237 @@
+"""Records from annotation and detection files, and what bad files get."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+np = pytest.importorskip("numpy", reason="needs the pose extra")
+pytest.importorskip("cv2", reason="needs the pose extra")
+
+from pose import coco  # noqa: E402
+from pose.errors import PoseError  # noqa: E402
+
+SIZE = (256, 192)
+
+
+def keypoints(labelled=17, flag=2):
+    return [
+        number
+        for joint in range(17)
+        for number in ((10 + joint, 20, flag) if joint < labelled else (0, 0, 0))
+    ]
+
+
+def person(**changes):
+    entry = {
+        "id": 1,
+        "image_id": 7,
+        "category_id": 1,
+        "bbox": [10, 20, 31, 41],
+        "area": 500.0,
+        "iscrowd": 0,
+        "keypoints": keypoints(),
+        "num_keypoints": 17,
+    }
+    return {**entry, **changes}
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Writes a set of one 100 x 80 picture (two, if asked) with the given annotations, and loads it."""
+
+    def write(*annotations, images=None, image_set="val2017", load=True, **document):
+        images = images or [{"id": 7, "width": 100, "height": 80, "file_name": "000000000007.jpg"}]
+        (tmp_path / "images" / image_set).mkdir(parents=True, exist_ok=True)
+        for image in images:
+            (tmp_path / "images" / image_set / image.get("file_name", "x")).write_bytes(b"jpeg")
+        content = {
+            "images": images,
+            "annotations": list(annotations),
+            "categories": [{"id": 1, "name": "person", "keypoints": list(coco.JOINT_NAMES)}],
+            **document,
+        }
+        file = coco.annotation_file(tmp_path, image_set)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(content))
+        return coco.load_ground_truth(tmp_path, image_set, SIZE) if load else tmp_path
+
+    return write
+
+
+def test_the_box_loses_a_pixel_on_each_side_and_the_person_gets_centre_and_scale(dataset):
+    (record,) = dataset(person()).records
+    # x2 = 10 + 30, y2 = 20 + 40; width 30 = 0.75 * 40 already has the crop's aspect.
+    assert record.box_xywh.tolist() == [10, 20, 30, 40]
+    assert record.center.tolist() == [25, 40]
+    np.testing.assert_array_equal(record.scale, np.float32([30 / 200, 40 / 200]) * np.float32(1.25))
+    assert (record.image_id, record.score, record.area) == (7, 1.0, 500.0)
+
+
+def test_a_box_that_leaves_the_picture_is_clipped_to_its_last_pixel(dataset):
+    (record,) = dataset(person(bbox=[-5, 60, 300, 50])).records
+    # x1 = 0, x2 = min(99, 0 + 299); y2 = min(79, 60 + 49)
+    assert record.box_xywh.tolist() == [0, 60, 99, 19]
+
+
+def test_hidden_joints_count_like_seen_ones_and_unlabelled_ones_do_not(dataset):
+    (record,) = dataset(person(keypoints=keypoints(3, flag=1))).records
+    assert record.visible.tolist() == [1, 1, 1] + [0] * 14
+    assert record.joints[2].tolist() == [12, 20]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iscrowd": 1},
+        {"area": 0},
+        {"keypoints": [0] * 51},
+        {"bbox": [120, 20, 30, 40]},  # right of the picture
+        {"category_id": 2},
+    ],
+    ids=["crowd", "no area", "no joint", "outside", "no person"],
+)
+def test_nobody_to_learn_from_is_left_out(dataset, change):
+    assert dataset(person(**change), person(id=2)).records[0].image_id == 7
+    assert len(dataset(person(**change), person(id=2)).records) == 1
+
+
+def test_people_come_in_the_order_of_the_pictures_and_then_of_the_annotations(dataset):
+    images = [{"id": i, "width": 100, "height": 80, "file_name": f"{i}.jpg"} for i in (9, 7)]
+    loaded = dataset(person(bbox=[1, 1, 9, 9]), person(image_id=9), person(bbox=[2, 1, 9, 9]), images=images)
+    assert [(r.image_id, int(r.box_xywh[0])) for r in loaded.records] == [(9, 10), (7, 1), (7, 2)]
+
+
+def test_the_entry_s_own_file_name_wins_where_that_file_exists(dataset):
+    named = dataset(person(), images=[{"id": 7, "width": 100, "height": 80, "file_name": "beach.jpg"}])
+    assert named.records[0].path.name == "beach.jpg"
+
+
+@pytest.mark.parametrize("file_name", ["gone.jpg", "../annotations/person_keypoints_val2017.json"])
+def test_any_other_file_name_falls_back_to_twelve_digits(dataset, file_name):
+    root = dataset(person(), load=False)
+    file = coco.annotation_file(root, "val2017")
+    content = json.loads(file.read_text())
+    content["images"][0]["file_name"] = file_name
+    file.write_text(json.dumps(content))
+    assert coco.load_ground_truth(root, "val2017", SIZE).records[0].path.name == "000000000007.jpg"
+
+
+def test_sets_of_2014_have_their_prefix_and_test_sets_their_own_files(dataset, tmp_path):
+    old = dataset(
+        person(),
+        image_set="val2014",
+        images=[{"id": 7, "width": 100, "height": 80, "file_name": "COCO_val2014_000000000007.jpg"}],
+    )
+    assert old.records[0].path == tmp_path / "images/val2014/COCO_val2014_000000000007.jpg"
+    assert coco.annotation_file(tmp_path, "test-dev2017").name == "image_info_test-dev2017.json"
+    assert coco.image_folder(tmp_path, "test-dev2017").name == "test2017"
+
+
+def test_detections_keep_their_boxes_unclipped_and_lose_low_scores_other_classes_and_other_pictures(
+    dataset, tmp_path
+):
+    loaded = dataset(person())
+    box = {"image_id": 7, "category_id": 1, "bbox": [-10, 0, 60, 160], "score": 0.5}
+    file = tmp_path / "boxes.json"
+    others = [{"score": 0.49}, {"category_id": 3}, {"image_id": 8}]
+    file.write_text(json.dumps([box, *({**box, **other} for other in others)]))
+    (record,) = coco.load_detections(file, loaded, 0.5, SIZE)
+    assert record.center.tolist() == [20, 80]
+    assert record.score == 0.5
+    assert record.visible.tolist() == [1] * 17
+    assert not record.joints.any()
+
+
+def test_a_detection_file_for_other_pictures_is_an_error_and_not_an_ap_of_zero(dataset, tmp_path):
+    file = tmp_path / "boxes.json"
+    file.write_text(json.dumps([{"image_id": 8, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]))
+    with pytest.raises(PoseError, match=r"no box of .*boxes\.json"):
+        coco.load_detections(file, dataset(person()), 0.0, SIZE)
+
+
+def test_a_missing_annotation_file_is_named(tmp_path):
+    with pytest.raises(PoseError, match=r"person_keypoints_val2017\.json is missing"):
+        coco.load_ground_truth(tmp_path, "val2017", SIZE)
+
+
+def test_a_missing_picture_folder_is_named(dataset):
+    root = dataset(person(), load=False)
+    (root / "images").rename(root / "pictures")
+    with pytest.raises(PoseError, match=r"no picture folder .*images/val2017"):
+        coco.load_ground_truth(root, "val2017", SIZE)
+
+
+def test_malformed_json_is_named_with_its_line(dataset):
+    root = dataset(person(), load=False)
+    coco.annotation_file(root, "val2017").write_text('{"images": [')
+    with pytest.raises(PoseError, match=r"person_keypoints_val2017\.json is not valid JSON: .*line 1"):
+        coco.load_ground_truth(root, "val2017", SIZE)
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        ({"annotations": [person(), {"image_id": 7}]}, r'annotations\[1\] has no field "category_id"'),
+        ({"annotations": [person(image_id=8)]}, r"annotations\[0\] names picture 8"),
+        ({"annotations": [person(bbox=[1, 2, 3])]}, r'annotations\[0\] .*"bbox" is not a list of 4'),
+        ({"annotations": [person(bbox=[1, 2, 3, "x"])]}, r"annotations\[0\] cannot be read"),
+        ({"annotations": [person(keypoints=[1, 2, 2])]}, r'"keypoints" is not a list of 51'),
+        ({"annotations": [person(bbox=[1, 2, 3, float("nan")])]}, r"not finite"),
+        ({"annotations": {}}, r'no list "annotations"'),
+        ({"annotations": ["x"]}, r"annotations\[0\] cannot be read"),
+        ({"categories": []}, r"categories\[0\] cannot be read"),
+        ({"categories": [{"id": 1, "keypoints": ["nose"]}]}, r"names 1 joints"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_broken_entry_is_named_by_file_and_place(dataset, broken, sentence):
+    with pytest.raises(PoseError, match=sentence) as caught:
+        dataset(person(), **broken)
+    assert "person_keypoints_val2017.json" in caught.value.message
+
+
+def test_a_file_of_another_kind_is_named(dataset):
+    root = dataset(person(), load=False)
+    coco.annotation_file(root, "val2017").write_text("[]")
+    with pytest.raises(PoseError, match="holds a list"):
+        coco.load_ground_truth(root, "val2017", SIZE)
+
+
+def test_zip_archives_of_pictures_are_refused_in_a_sentence(dataset):
+    root = dataset(person(), load=False)
+    with pytest.raises(PoseError, match="zip"):
+        coco.load_ground_truth(root, "val2017", SIZE, image_format="zip")
+
+
+@pytest.mark.parametrize(("damage", "what"), [("unlink", "is missing"), ("truncate", "is empty")])
+def test_a_picture_that_is_missing_or_empty_is_named_before_work_starts(dataset, damage, what):
+    loaded = dataset(person())
+    coco.check_pictures(loaded.records)
+    path = loaded.records[0].path
+    path.unlink() if damage == "unlink" else path.write_bytes(b"")
+    with pytest.raises(PoseError, match=f"{path.name} {what}"):
+        coco.check_pictures(loaded.records)
+
+
+def test_the_fingerprint_changes_with_the_annotations_and_with_a_picture_s_size_only(dataset):
+    root = dataset(person(), load=False)
+    first = coco.dataset_fingerprint(root, "val2017")
+    assert coco.dataset_fingerprint(root, "val2017") == first
+    picture = root / "images" / "val2017" / "000000000007.jpg"
+    picture.write_bytes(b"longer than before")
+    second = coco.dataset_fingerprint(root, "val2017")
+    dataset(person(area=501.0), load=False)
+    picture.write_bytes(b"longer than before")
+    assert len({first, second, coco.dataset_fingerprint(root, "val2017")}) == 3
+
+
+def test_the_real_validation_people_are_the_ones_counted_by_hand(shared):
+    root = shared / "data" / "coco-mini"
+    loaded = coco.load_ground_truth(root, "val2017", SIZE)
+    coco.check_pictures(loaded.records)
+    # The data's README: 68 persons in 32 pictures, though 79 pictures are listed.
+    assert len(loaded.records) == 68
+    assert len({record.path for record in loaded.records}) == 32
+    assert len(loaded.pictures) == 79

@@ -1,0 +1,161 @@
+"""Scores, the results file, COCO's numbers and their table."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+np = pytest.importorskip("numpy", reason="needs the pose extra")
+pytest.importorskip("cv2", reason="needs the pose extra")
+pytest.importorskip("pycocotools", reason="needs the pose extra")
+torch = pytest.importorskip("torch", reason="needs the pose extra")
+
+
+from pose import coco  # noqa: E402
+from pose.dataset import CropDataset, batches  # noqa: E402
+from pose.decode import decode  # noqa: E402
+from pose.errors import PoseError  # noqa: E402
+from pose.evaluate import METRICS, coco_metrics, coco_table, person_scores, results_of, write_results  # noqa: E402
+from pose.targets import heatmap_targets  # noqa: E402
+
+SETTINGS = {"category_id": 1, "in_vis_threshold": 0.2, "oks_threshold": 0.9}
+
+
+def some_people(count):
+    draw = np.random.default_rng(4)
+    keypoints = draw.uniform(0, 300, (count, 17, 3)).astype(np.float32)
+    keypoints[..., 2] = 0.5
+    box = np.full((count, 2), 1.0, dtype=np.float32)
+    return keypoints, box, box
+
+
+def test_a_person_s_score_is_the_box_s_times_the_mean_of_the_values_above_the_threshold():
+    values = np.array([[0.2, 0.4, 0.8], [0.1, 0.2, 0.0]], dtype=np.float32)
+    np.testing.assert_allclose(person_scores(values, np.array([0.5, 0.9]), 0.2), [0.5 * 0.6, 0], rtol=1e-6)
+
+
+def test_pictures_come_in_order_of_first_appearance_and_their_people_best_first():
+    keypoints, center, scale = some_people(4)
+    boxes = np.array([0.2, 0.9, 0.3, 0.8])
+    results = results_of(keypoints, center, scale, boxes, [9, 4, 9, 4], **SETTINGS)
+    assert [(r["image_id"], round(r["score"], 3)) for r in results] == [
+        (9, 0.15),
+        (9, 0.1),
+        (4, 0.45),
+        (4, 0.4),
+    ]
+    assert results[0]["keypoints"] == [float(v) for v in keypoints[2].reshape(-1)]
+
+
+def test_doubles_are_judged_by_the_padded_box_s_area():
+    keypoints, center, _ = some_people(1)
+    keypoints, center = keypoints.repeat(2, axis=0), center.repeat(2, axis=0)
+    keypoints[1, :, 0] += 8
+
+    def left(scale_of_both):
+        scale = np.full((2, 2), scale_of_both, dtype=np.float32)
+        return len(results_of(keypoints, center, scale, np.ones(2), [1, 1], **SETTINGS))
+
+    # 8 pixels are far apart for boxes of 100 x 100 and the same pose for boxes of 1000 x 1000.
+    assert left(0.5) == 2
+    assert left(5.0) == 1
+
+
+def test_the_results_file_has_the_public_implementation_s_fields_sorted_and_indented(tmp_path):
+    keypoints, center, scale = some_people(1)
+    results = results_of(keypoints, center, scale, np.ones(1), [42], **SETTINGS)
+    path = tmp_path / "new" / "keypoints_val2017_results_0.json"
+    write_results(path, results)
+    text = path.read_text()
+    assert text.startswith('[\n    {\n        "category_id": 1,\n        "center": [\n            1.0,')
+    (entry,) = json.loads(text)
+    assert list(entry) == ["category_id", "center", "image_id", "keypoints", "scale", "score"]
+    assert [len(entry[key]) for key in ("center", "keypoints", "scale")] == [2, 51, 2]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_results_file_that_cannot_be_written_is_named_and_fails_the_step(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PoseError, match=r"cannot write .*results\.json") as caught:
+        write_results(tmp_path / "file" / "results.json", [])
+    assert caught.value.exit_code == 1
+
+
+def small_set(tmp_path, image_set="val2017"):
+    """One picture with one person whose joints lie on a grid."""
+    joints = [number for joint in range(17) for number in (10 + 4 * joint, 20 + 3 * joint, 2)]
+    person = {"id": 1, "image_id": 7, "category_id": 1, "bbox": [5, 10, 90, 60], "area": 3000.0}
+    document = {
+        "images": [{"id": 7, "width": 100, "height": 80, "file_name": "7.jpg"}],
+        "annotations": [{**person, "iscrowd": 0, "keypoints": joints, "num_keypoints": 17}],
+        "categories": [{"id": 1, "name": "person", "keypoints": list(coco.JOINT_NAMES)}],
+    }
+    file = coco.annotation_file(tmp_path, image_set)
+    file.parent.mkdir()
+    file.write_text(json.dumps(document))
+    folder = coco.image_folder(tmp_path, image_set)
+    folder.mkdir(parents=True)
+    (folder / "7.jpg").write_bytes(b"jpeg")
+    return coco.load_ground_truth(tmp_path, image_set, (64, 48))
+
+
+def test_the_truth_handed_in_scores_one_and_nothing_found_scores_zero(tmp_path, capsys):
+    loaded = small_set(tmp_path)
+    (record,) = loaded.records
+    keypoints = np.concatenate([record.joints, np.ones((17, 1))], axis=1)[None]
+    results = results_of(keypoints, record.center[None], record.scale[None], np.ones(1), [7], **SETTINGS)
+    metrics = coco_metrics(loaded, results)
+    assert list(metrics) == list(METRICS)
+    assert (metrics["AP"], metrics["AR"]) == pytest.approx((1, 1))
+    assert metrics["AP (L)"] == -1  # there is no large person: COCO's own way to say so
+    assert coco_metrics(loaded, [])["AP"] == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_test_set_has_no_truth_to_be_held_against(tmp_path):
+    loaded = small_set(tmp_path, "test-dev2017")
+    assert coco_metrics(loaded, [{"image_id": 7}]) == {"Null": 0.0}
+
+
+def test_the_table_is_the_public_implementation_s():
+    metrics = dict(
+        zip(METRICS, [0.704, 0.886, 0.783, 0.671, 0.772, 0.763, 0.929, 0.834, 0.721, 0.824], strict=True)
+    )
+    assert coco_table("pose_resnet", metrics).splitlines() == [
+        "| Arch | AP | Ap .5 | AP .75 | AP (M) | AP (L) | AR | AR .5 | AR .75 | AR (M) | AR (L) |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| pose_resnet | 0.704 | 0.886 | 0.783 | 0.671 | 0.772 | 0.763 | 0.929 | 0.834 | 0.721 | 0.824 |",
+    ]
+
+
+def test_a_long_name_is_cut_to_eight_letters():
+    assert coco_table("a_name_of_sixteen", {"AP": 0.5}).splitlines()[2] == "| a_name_o... | 0.500 |"
+    assert coco_table("fifteen_letters", {"AP": 0.5}).splitlines()[2].startswith("| fifteen_letters |")
+
+
+@pytest.mark.parametrize("post_process", [False, True])
+@pytest.mark.parametrize(
+    ("image_size", "heatmap_size", "sigma", "published"),
+    [((256, 192), (64, 48), 2, 0.982), ((384, 288), (96, 72), 3, 0.983)],
+)
+def test_perfect_heat_maps_of_real_people_reach_the_known_ceiling(
+    shared, image_size, heatmap_size, sigma, published, post_process
+):
+    # behaviour.md section 17: the unmodified public implementation's own figures for these 68 people.
+    loaded = coco.load_ground_truth(shared / "data" / "coco-mini", "val2017", image_size)
+    found = []
+    for batch in batches(CropDataset(loaded.records, image_size, training=False), 16):
+        maps, _ = heatmap_targets(batch["joints"], batch["visible"], image_size, heatmap_size, sigma)
+        joints, values = decode(maps, batch["center"], batch["scale"], post_process=post_process)
+        found.append(torch.cat([joints, values[..., None]], dim=2).numpy())
+    records = loaded.records
+    results = results_of(
+        np.concatenate(found),
+        np.stack([record.center for record in records]),
+        np.stack([record.scale for record in records]),
+        np.ones(len(records)),
+        [record.image_id for record in records],
+        **SETTINGS,
+    )
+    assert round(coco_metrics(loaded, results)["AP"], 3) == published

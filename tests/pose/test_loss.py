@@ -1,0 +1,50 @@
+"""The loss, held against the formula joint by joint, and the learning rate of an epoch."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the pose extra")
+
+from pose.loss import joints_mse, learning_rate  # noqa: E402
+
+
+def formula(output, target, weight):
+    """behaviour.md section 9: 0.5 * mean over (B, HW) of (w*p - w*t)^2 per joint, averaged over joints."""
+    total = 0.0
+    joints = output.shape[1]
+    for joint in range(joints):
+        p, t = output[:, joint].flatten(1).double(), target[:, joint].flatten(1).double()
+        w = weight[:, joint].double()
+        total += 0.5 * ((w * p - w * t) ** 2).mean()
+    return float(total / joints)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_the_loss_is_the_public_formula(batch):
+    generator = torch.Generator().manual_seed(1)
+    output, target = (torch.randn(batch, 17, 8, 6, generator=generator) for _ in range(2))
+    weight = torch.rand(batch, 17, 1, generator=generator) * 1.5
+    assert float(joints_mse(output, target, weight)) == pytest.approx(
+        formula(output, target, weight), rel=1e-5
+    )
+
+
+def test_without_weights_every_joint_counts_the_same():
+    output, target = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    expected = formula(output, target, torch.ones(2, 3, 1))
+    assert float(joints_mse(output, target, None)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_unlabelled_joint_teaches_nothing():
+    output = torch.zeros(1, 2, 4, 4, requires_grad=True)
+    joints_mse(output, torch.ones(1, 2, 4, 4), torch.tensor([[[0.0], [1.0]]])).backward()
+    assert not output.grad[0, 0].any()
+    assert output.grad[0, 1].all()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "rate"), [(0, 1e-3), (89, 1e-3), (90, 1e-4), (119, 1e-4), (120, 1e-5), (139, 1e-5)]
+)
+def test_the_rate_drops_at_the_steps_and_not_an_epoch_early(epoch, rate):
+    assert learning_rate(1e-3, 0.1, (90, 120), epoch) == pytest.approx(rate)
