@@ -46,7 +46,7 @@ class Scene:
 def draw_scene(draw: np.random.Generator, size: tuple[int, int], most_people: int = 3) -> Scene:
     """A picture of one to three people, the nearer ones before the farther."""
     canvas = Canvas(paint_background(draw, size))
-    wanted = min(most_people, int(draw.choice([1, 2, 3], p=[0.62, 0.28, 0.10])))
+    wanted = min(most_people, int(draw.choice([1, 2, 3], p=[0.70, 0.23, 0.07])))
     placed: list[tuple[Figure, Place]] = []
     for _ in range(wanted):
         figure = pose_figure(sample_build(draw), sample_angles(draw, sample_pose(draw)), sample_view(draw))
@@ -54,7 +54,7 @@ def draw_scene(draw: np.random.Generator, size: tuple[int, int], most_people: in
         if place is not None:
             placed.append((figure, place))
             paint_person(canvas, figure, sample_look(draw), place, len(placed))
-    if draw.random() < 0.25:
+    if draw.random() < 0.15:
         paint_obstacle(draw, canvas, _box(*placed[int(draw.integers(len(placed)))]))
     people = [
         _annotation(canvas, figure, place, number) for number, (figure, place) in enumerate(placed, start=1)
