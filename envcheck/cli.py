@@ -280,6 +280,13 @@ def main() -> None:
         # Whoever read our output has gone; pointing stdout away keeps the interpreter's own flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = errors.FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        failure = EnvcheckError(
+            f"{where}{error.strerror or error}", "Is there room, and may you write there?"
+        )
+        show_error(failure, as_json=as_json)
+        code = failure.exit_code
     except Exception as error:  # noqa: BLE001 - the boundary: what is left is a bug of ours
         traceback.print_exc()
         show_error(BugError(error), as_json=as_json)

@@ -23,7 +23,7 @@ from pose.writing import write_picture
 
 SHORT, LONG = "experiments/drawn/res18_96x64.yaml", "experiments/drawn/res18_96x64_long.yaml"
 # People to learn and to test on, and the pictures' (height, width).
-PEOPLE = {SHORT: (3500, 300), LONG: (6000, 300)}
+PEOPLE = {SHORT: (3500, 300), LONG: (8000, 300)}
 SHOWN, COLUMNS, ZOOM = 12, 4, 1.5
 DRAWN_FROM = 0.2  # joints that the network is less sure of are not drawn
 
@@ -47,7 +47,10 @@ def run(arguments: Arguments, result: Result) -> None:
     config, config_file = stage.configuration
     folder = output_folder(config, config_file)
     with _step(2, f"learn them: {config.TRAIN.END_EPOCH} epochs"):
-        train.run(stage, result)
+        try:
+            train.run(stage, result)
+        except Interrupted as stopped:
+            raise Interrupted(stopped.message, "the demo starts over when it is run again") from None
     with _step(3, "test on people it has not seen"):
         test.run(stage, result)
     picture = out / "skeletons.png"

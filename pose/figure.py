@@ -154,7 +154,7 @@ def sample_angles(draw: np.random.Generator, pose: str) -> dict[str, float]:
 
 
 def sample_view(draw: np.random.Generator) -> Matrix:
-    """How the body stands to the viewer: facing it, turned to a side by up to a right angle, a little tilted."""
+    """How the body stands to the viewer: facing it, turned by up to a right angle, a little tilted."""
     return _about_z(draw.normal(0, 5)) @ _about_x(draw.normal(-6, 7)) @ _about_y(draw.normal(0, 30))
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from envcheck.errors import INTERRUPTED, EnvcheckError, RetryError
 
-# pip's own code for Ctrl-C (2 in its documents, 130 from the shell's convention), and SIGTERM's.
 _ENDED_BY_SIGNAL = (INTERRUPTED, 128 + signal.SIGTERM)
+# pip takes Ctrl-C for an ordinary failure, with exit code 1.
+_CANCELLED = "Operation cancelled by user"
 
 # Text in pip's output -> what it means, what to do, and whether a second try may succeed. First match wins.
 _PIP_SYMPTOMS: tuple[tuple[str, str, str, bool], ...] = (
@@ -60,11 +61,11 @@ def check_pip(code: int, log: Path, start: int) -> None:
     """
     if code == 0:
         return
-    if code in _ENDED_BY_SIGNAL:
-        raise KeyboardInterrupt
     with log.open("rb") as file:
         file.seek(start)
         said = file.read().decode("utf-8", "replace")
+    if code in _ENDED_BY_SIGNAL or _CANCELLED in said:
+        raise KeyboardInterrupt
     for symptom, meaning, hint, retry in _PIP_SYMPTOMS:
         if symptom in said:
             kind = RetryError if retry else EnvcheckError

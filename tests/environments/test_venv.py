@@ -147,7 +147,7 @@ def test_an_interrupted_build_leaves_no_environment_and_the_next_one_succeeds(
         time.sleep(0.01)
     builder.send_signal(number)
     builder.communicate(timeout=60)
-    assert builder.returncode != 0
+    assert builder.returncode == -number
     assert not any((venvs.cache / "envs").glob("small-*"))
     place = venvs.prepare(recipe, MINE, watch=listener)
     assert not place.reused

@@ -25,7 +25,7 @@ def test_the_demo_draws_learns_tests_and_shows(workplace, monkeypatch, pose):
         "[4/4]",
     ]
     assert "| Arch | AP |" in out
-    assert "detected ones" in err  # tested in a detector's boxes, not the annotated ones
+    assert "annotated ones" in err  # which boxes were used is said
     sheet = cv2.imread("shown/skeletons.png")
     assert sheet.shape[1] > 4 * 320  # four columns of pictures 320 wide, enlarged
     named = [
