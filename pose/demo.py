@@ -16,6 +16,7 @@ from pose.arguments import Arguments
 from pose.config import Config
 from pose.dataset import read_picture
 from pose.draw import draw_people, sheet
+from pose.errors import Interrupted
 from pose.output import output_folder
 from pose.report import Result, data
 from pose.resume import FINAL

@@ -24,19 +24,19 @@ def test_a_pip_that_succeeded_raises_nothing(log):
     ("said", "kind", "sentence"),
     [
         (
-            "ERROR: Could not install packages: [Errno 28] No space left on device",
+            "ERROR: [Errno 28] No space left on device",
             EnvcheckError,
             "disk is full",
         ),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", EnvcheckError, "digest"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", EnvcheckError, "digest"),
         (
-            "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]",
+            "SSLError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]",
             EnvcheckError,
             "certificate",
         ),
         ("ERROR: No matching distribution found for torch==2.13.0+cpu", EnvcheckError, "no index"),
         (
-            "WARNING: Retrying after connection broken by 'Connection refused'",
+            "WARNING: Retrying: 'Connection refused'",
             RetryError,
             "could not be reached",
         ),
