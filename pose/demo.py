@@ -22,9 +22,9 @@ from pose.report import Result, data
 from pose.resume import FINAL
 from pose.writing import write_picture
 
-SHORT, LONG = "experiments/drawn/res18_96x64.yaml", "experiments/drawn/res18_96x64_long.yaml"
+SHORT, LONG = "experiments/drawn/res18_96x64.yaml", "experiments/drawn/res18_128x96_long.yaml"
 # People to learn and to test on, and the pictures' (height, width).
-PEOPLE = {SHORT: (3500, 300), LONG: (8000, 300)}
+PEOPLE = {SHORT: (3500, 300), LONG: (7000, 300)}
 SHOWN, COLUMNS, ZOOM = 12, 4, 1.5
 DRAWN_FROM = 0.2  # joints that the network is less sure of are not drawn
 
