@@ -75,8 +75,9 @@ def test_a_box_that_leaves_the_picture_is_clipped_to_its_last_pixel(dataset):
     assert record.box_xywh.tolist() == [0, 60, 99, 19]
 
 
-def test_hidden_joints_count_like_seen_ones_and_unlabelled_ones_do_not(dataset):
-    (record,) = dataset(person(keypoints=keypoints(3, flag=1))).records
+@pytest.mark.parametrize("flag", [1, 2])
+def test_hidden_joints_count_like_seen_ones_and_unlabelled_ones_do_not(dataset, flag):
+    (record,) = dataset(person(keypoints=keypoints(3, flag=flag))).records
     assert record.visible.tolist() == [1, 1, 1] + [0] * 14
     assert record.joints[2].tolist() == [12, 20]
 

@@ -222,6 +222,15 @@ def test_neither_workers_nor_earlier_epochs_change_an_epoch_s_samples(tmp_path):
     assert not equal(second, epoch_of(training_set(*records, seed=4), 1))
 
 
+def test_the_same_person_is_drawn_differently_in_every_epoch(record):
+    crops = training_set(record)
+    first = crops[0]["scale"]
+    crops.set_epoch(1)
+    assert not np.array_equal(crops[0]["scale"], first)
+    crops.set_epoch(0)
+    np.testing.assert_array_equal(crops[0]["scale"], first)
+
+
 def test_the_last_short_batch_is_kept(tmp_path):
     records = [record_of(write_picture(tmp_path / f"{i}.jpg", seed=i)) for i in range(6)]
     loader = batches(training_set(*records), 4)
@@ -276,6 +285,13 @@ def test_a_damaged_picture_reaches_the_main_process_as_one_sentence(record, kind
 def test_a_picture_that_is_gone_is_named(record):
     record.path.unlink()
     with pytest.raises(PoseError, match=r"cannot read picture .*7\.jpg"):
+        read_picture(record.path)
+
+
+def test_a_jpeg_without_its_end_is_cut_off_even_where_opencv_would_fill_it_up(record):
+    whole = record.path.read_bytes()
+    record.path.write_bytes(whole[:-2])
+    with pytest.raises(PoseError, match="is cut off"):
         read_picture(record.path)
 
 

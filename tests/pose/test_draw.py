@@ -44,6 +44,13 @@ def test_limbs_take_the_colour_of_their_side(limb, colour):
     assert limb_colour(*limb) == colour
 
 
+def test_warm_is_more_red_than_blue_and_cool_the_other_way_round():
+    blue, _, red = LEFT
+    assert red > blue
+    blue, _, red = RIGHT
+    assert blue > red
+
+
 def test_the_nose_belongs_to_no_side():
     assert [joint_colour(joint) for joint in (0, 15, 16)] == [MIDDLE, LEFT, RIGHT]
 
