@@ -61,6 +61,9 @@ def capture(
         process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=1)
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
     return Answer(process.returncode, _text(stdout), _text(stderr))
 
 

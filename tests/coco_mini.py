@@ -43,7 +43,7 @@ def main() -> int:
     unseen = run("test", output, "--data", str(data), *trained)
     untrained = run("test", output, "--data", str(data), "--untrained")
     picture = data / "images" / "train2017" / "000000489520.jpg"
-    run("pred", output, str(picture), *trained)
+    run("pred", output, str(picture), "--box", "194.59,133.09,57.93,137.96", *trained)
     print(f"\ntrained in {seconds:.0f} s")
     for name, metrics in (
         ("training people", learnt),

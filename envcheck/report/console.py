@@ -43,7 +43,8 @@ class PlainConsole(Console):
 
 def show(screen: RenderableType, *, data: bool = False) -> None:
     """Show a screen: on stdout if it is what was asked for, else on stderr."""
-    PlainConsole(stderr=not data).print(screen)
+    # A path that is longer than the screen is wide stays one word, to be copied.
+    PlainConsole(stderr=not data).print(screen, crop=False)
 
 
 def answer(value: object, screen: RenderableType | None, *, as_json: bool, file: Path | None = None) -> None:

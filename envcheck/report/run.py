@@ -31,6 +31,6 @@ def footer(finished: Finished) -> RenderableType:
         code or 0, (f"failed with exit code {code}", "bold red")
     )
     lines = [Text.assemble((word, style), f"  {record.stage}")]
-    lines += [Text(f"  {output.path}") for output in record.outputs]
-    lines.append(Text(f"  {finished.folder / 'record.json'}"))
+    paths = [*(output.path for output in record.outputs), finished.folder / "record.json"]
+    lines += [Text(f"  {path}", no_wrap=True, overflow="ignore") for path in paths]
     return Group(*lines)
