@@ -96,5 +96,5 @@ def _next(situation: Situation) -> RenderableType:
 def _grid() -> Table:
     table = Table.grid(padding=(0, 2), pad_edge=True)
     table.add_column(no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     return table

@@ -42,7 +42,7 @@ def _finding(finding: Finding, diagnosis: Diagnosis) -> RenderableType:
     head = Text.assemble((f"{mark} ", style), (finding.title, "bold"), (f"   {finding.id}", "dim"))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="cyan")
-    table.add_column()
+    table.add_column(overflow="fold")
     if finding.cause:
         table.add_row("why", Text(finding.cause))
     for number, seen in enumerate(finding.evidence):

@@ -37,7 +37,7 @@ def recipe_screen(recipe: Recipe) -> RenderableType:
     """Return what a recipe pins, why, and how far it was tried."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="cyan")
-    table.add_column()
+    table.add_column(overflow="fold")  # a digest is one long word, and none of it may be lost
     rows = {
         "torch": f"{recipe.torch} ({recipe.tag}), pip's {recipe.requirement}",
         "GPU code": code_text(recipe.build.sass) or "none",
