@@ -5,6 +5,7 @@ Each verb imports what it needs when it runs, so that `--help` and `--version` a
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -196,7 +197,8 @@ def run(
         raise typer.Exit(_stage_help(stage) if stage else errors.OK)
     seen = look(recipe=recipe, gpus=gpus)
     kind, why = kind_of(place.value)
-    prepared = prepare(seen.recipe, seen.python, seen.host, kind, Steps())
+    python = seen.python if kind == "venv" else ""  # the interpreter at hand has one already
+    prepared = prepare(seen.recipe, python, seen.host, kind, Steps())
     job = Job(
         typed=tuple(sys.argv[2:]),
         arguments=(stage.value, *_shared_options(stage, data, output, deterministic), *context.args),
@@ -263,6 +265,9 @@ def main() -> None:
     """Run the command line; the one place where failures become words and exit codes."""
     from envcheck.report.console import show_error
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 gets ? for what it lacks
     as_json = "--format=json" in sys.argv or ("--format", "json") in pairwise(sys.argv)
     try:
         code = app(standalone_mode=False) or errors.OK
@@ -271,6 +276,9 @@ def main() -> None:
         code = error.exit_code
     except _ClickException as error:
         message = cast("typer.BadParameter", error).format_message()
+        if type(error).__name__ == "NoArgsIsHelpError":  # click's way to answer a bare command with its help
+            typer.echo(message)
+            sys.exit(errors.OK)
         show_error(UsageError(message, "envcheck --help shows what there is."), as_json=as_json)
         code = errors.USAGE
     except (KeyboardInterrupt, typer.Abort):

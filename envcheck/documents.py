@@ -36,20 +36,27 @@ def to_plain(value: object) -> Any:  # noqa: ANN401 - JSON values have no narrow
 
 def to_json(value: object) -> str:
     """Return `value` as an indented JSON document that ends with a newline."""
-    return json.dumps(to_plain(value), indent=1, ensure_ascii=False) + "\n"
+    # ASCII: no control character of a GPU's name reaches a terminal, and every file name can be written.
+    return json.dumps(to_plain(value), indent=1).replace("\x7f", "\\u007f") + "\n"
 
 
 def write_json(path: Path, value: object) -> None:
     """Write a document in one step, so that a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(to_json(value))
-    # mkstemp makes a file that only its owner reads; documents are for everybody whom the folder lets in.
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(temporary).chmod(0o666 & ~umask)
-    Path(temporary).replace(path)
+    text = to_json(value)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        # mkstemp makes a file that only its owner reads; documents are for everybody whom the folder lets in.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def parse_json(data: bytes, kind: type[T], *, source: str, schema: str | None = None) -> T:

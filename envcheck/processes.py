@@ -100,7 +100,8 @@ def stream(
             # A grandchild that outlives the program would hold the pipe open for ever.
             pump.join(timeout=5)
         if writer:
-            writer.close()
+            with contextlib.suppress(OSError):
+                writer.close()
     return code if code >= 0 else 128 - code
 
 
@@ -164,14 +165,19 @@ class _LogWriter:
 
 def _pump(source: IO[bytes], sink: BinaryIO | None, writer: _LogWriter | None) -> None:
     for data in iter(lambda: os.read(source.fileno(), 1 << 16), b""):
+        # A reader that has gone or a full disk ends the showing or the log, never the work: a pipe that
+        # nobody empties would hold the program for ever.
         if sink is not None:
             try:
                 sink.write(data)
                 sink.flush()
-            except BrokenPipeError:
-                sink = None  # the reader has gone; the work and its log go on
+            except (OSError, ValueError):
+                sink = None
         if writer is not None:
-            writer.feed(id(source), data)
+            try:
+                writer.feed(id(source), data)
+            except OSError:
+                writer = None
 
 
 def _text(data: bytes | str | None) -> str:

@@ -5,14 +5,16 @@ Facts come from this machine or from a snapshot; the recipes are the shipped one
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from envcheck.choose import Choice, Wishes, choose, narrow
 from envcheck.documents import MAX_DOCUMENT_BYTES, parse_json, read_json
-from envcheck.errors import EnvcheckError
+from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import SCHEMA, Gpu, Host
 from envcheck.host.probe import probe
 from envcheck.recipes import Recipe, load_recipe, load_recipes
@@ -51,6 +53,8 @@ def look(host: str | None = None, *, recipe: str | None = None, gpus: str | None
     `recipe` is a name or a file, `gpus` a list with commas or "none". Raises `UsageError` for bad input.
     """
     facts = probe() if host is None else _read_host(host)
+    if host is None and gpus is None and facts.gpus:
+        gpus = _visible(facts.gpus, os.environ)
     recipes = load_recipes()
     wished = load_recipe(recipe) if recipe is not None else None
     if wished is not None:
@@ -73,4 +77,23 @@ def _gpus(text: str | None) -> tuple[str, ...] | Literal["none"] | None:
         return None
     if text == "none":
         return "none"
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    named = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not named:
+        raise UsageError(f"--gpus {text!r:.40} names no GPU", "--gpus none asks for the CPU.")
+    return named
+
+
+def _visible(gpus: tuple[Gpu, ...], environ: Mapping[str, str]) -> str | None:
+    """Return the wish in CUDA_VISIBLE_DEVICES, set by a scheduler or the user; None where there is none."""
+    value = environ.get("CUDA_VISIBLE_DEVICES")
+    if value is None:
+        return None
+    if value.strip() in ("", "-1", "NoDevFiles"):
+        return "none"
+    by_bus = environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in gpus}) == 1
+    if not by_bus and any(part.strip().isdecimal() for part in value.split(",")):
+        raise UsageError(
+            f"CUDA_VISIBLE_DEVICES={value:.40} counts GPUs in CUDA's order, which is not the bus's here",
+            "Name them by UUID, or set CUDA_DEVICE_ORDER=PCI_BUS_ID, or say --gpus.",
+        )
+    return value

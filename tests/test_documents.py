@@ -116,3 +116,17 @@ def test_writing_leaves_one_file_that_others_may_read(tmp_path):
     write_json(tmp_path / "new" / "host.json", host())
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["host.json"]
     assert (tmp_path / "new" / "host.json").stat().st_mode & 0o444 == 0o444
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        write_json(tmp_path / "folder", {"a": 1})
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_document_holds_no_character_that_a_terminal_obeys():
+    text = to_json({"name": "a\x1b[31m\x7f\x9b31m\u202e", "file": "bad\udcff.jpg"})
+    assert text.isascii()
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert json.loads(text)["name"] == "a\x1b[31m\x7f\x9b31m\u202e"

@@ -80,3 +80,21 @@ def test_an_interrupt_reaches_the_program_once_and_it_may_finish_its_work(tmp_pa
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130
     assert (tmp_path / "saved").read_text() == "1"
+
+
+def test_a_full_disk_under_the_log_or_the_screen_does_not_hold_the_program(tmp_path):
+    argv = program(tmp_path, "print('x' * 400_000)")
+    outer = "import sys; from pathlib import Path; from envcheck.processes import stream; "
+    outer += f"sys.exit(stream({argv!r}, log=Path('/dev/full')))"
+    root = Path(__file__).resolve().parent.parent
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", outer],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            timeout=30,
+            check=False,
+        )
+    assert b"Traceback" not in done.stderr.replace(b"Exception ignored", b"")
+    assert done.returncode in (0, 120)  # 120: Python's own, when it could not flush its stdout

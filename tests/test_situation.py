@@ -7,7 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from envcheck import situation
+from envcheck.documents import read_json
 from envcheck.errors import EnvcheckError, UsageError
+from envcheck.host.facts import Host
 from envcheck.situation import look
 
 
@@ -57,3 +60,45 @@ def test_a_snapshot_of_another_kind_is_refused(tmp_path):
     file.write_text(json.dumps({"schema": "envcheck.choice/1"}), encoding="utf-8")
     with pytest.raises(UsageError, match=r"envcheck\.choice/1"):
         look(str(file))
+
+
+@pytest.mark.parametrize("gpus", ["", ",", " , "])
+def test_a_list_that_names_no_gpu_is_not_taken_for_the_cpu(hosts, gpus):
+    with pytest.raises(UsageError, match="names no GPU"):
+        look(str(hosts / "rtx3090-driver550.json"), gpus=gpus)
+
+
+@pytest.fixture
+def here(hosts, monkeypatch):
+    """This machine has the facts of a snapshot."""
+
+    def be(name):
+        facts = read_json(hosts / f"{name}.json", Host)
+        monkeypatch.setattr(situation, "probe", lambda: facts)
+        monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+        return facts
+
+    return be
+
+
+def test_the_gpus_that_cuda_may_see_are_the_ones_that_are_judged(here, monkeypatch):
+    facts = here("gtx1080ti-rtx5090")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", facts.gpus[1].uuid)
+    assert look().recipe.name == "torch2.14-cu130"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert (look().recipe.name, look().judged) == ("cpu", ())
+
+
+def test_an_index_counts_in_cudas_own_order_unless_the_bus_is_asked_for(here, monkeypatch):
+    here("gtx1080ti-rtx5090")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(UsageError, match="CUDA's order"):
+        look()
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    assert look().recipe.name == "torch2.7-cu126"
+
+
+def test_what_was_asked_for_on_the_command_line_counts_more(here, monkeypatch):
+    here("gtx1080ti-rtx5090")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert look(gpus="1").recipe.name == "torch2.14-cu130"

@@ -8,49 +8,59 @@ from pathlib import Path
 
 from envcheck.errors import INTERRUPTED, EnvcheckError, RetryError
 
-_ENDED_BY_SIGNAL = (INTERRUPTED, 128 + signal.SIGTERM)
+_ENDED_BY_SIGNAL = (INTERRUPTED, 128 + signal.SIGTERM, 128 + signal.SIGHUP)
 # pip takes Ctrl-C for an ordinary failure, with exit code 1.
 _CANCELLED = "Operation cancelled by user"
 
-# Text in pip's output -> what it means, what to do, and whether a second try may succeed. First match wins.
-_PIP_SYMPTOMS: tuple[tuple[str, str, str, bool], ...] = (
+
+class WheelNotFoundError(EnvcheckError):
+    """No index that was asked has a wheel; another one may."""
+
+
+# Text in pip's output -> what it means, what to do, and the kind of error. First match wins.
+_PIP_SYMPTOMS: tuple[tuple[str, str, str, type[EnvcheckError]], ...] = (
     (
         "No space left on device",
         "the disk is full",
         "Free some space, or move the cache with ENVCHECK_CACHE=DIR.",
-        False,
+        EnvcheckError,
     ),
     (
         "DO NOT MATCH THE HASHES",
         "a wheel does not have the digest that the lock names",
         "The index or mirror serves another file under the same name; nothing of it was kept.",
-        False,
+        EnvcheckError,
     ),
     (
         "CERTIFICATE_VERIFY_FAILED",
         "the package index's certificate was not accepted",
         "Behind an inspecting proxy, tell pip its CA bundle: pip config set global.cert FILE.",
-        False,
+        EnvcheckError,
     ),
     (
         "Permission denied",
         "a file could not be written",
         "Is the cache folder yours? ENVCHECK_CACHE=DIR moves it.",
-        False,
+        EnvcheckError,
     ),
     (
         "No matching distribution found",
         "no index that pip knows has a wheel that the lock names",
         "Give pip a mirror or a find-links folder that has it (pip config), or check the network.",
-        False,
+        WheelNotFoundError,
     ),
     (
         "Connection",
         "the package index could not be reached",
         "Check network and proxy, then run again.",
-        True,
+        RetryError,
     ),
-    ("Read timed out", "the package index stopped answering", "Run again; what was fetched is kept.", True),
+    (
+        "Read timed out",
+        "the package index stopped answering",
+        "Run again; what was fetched is kept.",
+        RetryError,
+    ),
 )
 
 
@@ -66,9 +76,8 @@ def check_pip(code: int, log: Path, start: int) -> None:
         said = file.read().decode("utf-8", "replace")
     if code in _ENDED_BY_SIGNAL or _CANCELLED in said:
         raise KeyboardInterrupt
-    for symptom, meaning, hint, retry in _PIP_SYMPTOMS:
+    for symptom, meaning, hint, kind in _PIP_SYMPTOMS:
         if symptom in said:
-            kind = RetryError if retry else EnvcheckError
             raise kind(f"The environment was not built: {meaning}", f"{hint}\nThe whole story: {log}")
     last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), "")
     raise EnvcheckError(

@@ -131,7 +131,10 @@ def _holds(home: Path, marker: Marker) -> bool:
     file = home / "envcheck.json"
     if not file.is_file() or not (home / "bin" / "python").exists():
         return False
-    found = read_json(file, Marker, schema=SCHEMA)
+    try:
+        found = read_json(file, Marker, schema=SCHEMA)
+    except UsageError:
+        return False  # damaged: as good as absent, and built again
     return (found.lock_hash, found.python) == (marker.lock_hash, marker.python)
 
 

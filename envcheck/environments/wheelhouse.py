@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import filelock
 
-from envcheck.environments.failures import check_pip, require_disk
+from envcheck.environments.failures import WheelNotFoundError, check_pip, require_disk
 from envcheck.environments.place import Update, Watcher
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import stream
@@ -98,7 +99,9 @@ class Wheelhouse:
             missing = self.missing(pins)
             if not missing:
                 return
-            if len(missing) == len(pins):
+            for stale in self.folder.glob(".fetch-*"):  # of a fetch that was killed
+                shutil.rmtree(stale, ignore_errors=True)
+            if any(pin.name == "torch" or pin.name.startswith("nvidia-") for pin in missing):
                 require_disk(self.folder, recipe.size.download_mib, "the wheels")
             # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
             public = [pin for pin in missing if "+" not in pin.version]
@@ -108,7 +111,7 @@ class Wheelhouse:
                 self._keep(pip, public, (), update)
                 try:
                     self._keep(pip, local, (), update)
-                except EnvcheckError:
+                except WheelNotFoundError:
                     self._keep(
                         pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=recipe.tag)), update
                     )

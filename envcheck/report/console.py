@@ -56,8 +56,12 @@ def answer(value: object, screen: RenderableType | None, *, as_json: bool, file:
             show(screen, data=True)
         return
     try:
-        if as_json or screen is None:
+        if (as_json or screen is None) and (file.is_file() or not file.exists()):
             write_json(file, value)
+        elif as_json or screen is None:
+            file.write_text(
+                to_json(value), encoding="utf-8"
+            )  # a device or a pipe is written to, not replaced
         else:
             with file.open("w", encoding="utf-8") as sink:
                 PlainConsole(file=sink).print(screen)

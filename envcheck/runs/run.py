@@ -59,11 +59,13 @@ def promise(situation: Situation, place: Place) -> Promise:
     """Return what a stage may rely on in `place`: the recipe's own torch, and the GPUs that were judged."""
     recipe, judged = situation.recipe, situation.judged
     exact = place.kind != "current"
+    uuids = tuple(gpu.uuid for gpu in judged if gpu.uuid is not None)
     return Promise(
         torch=str(recipe.torch) if exact else None,
         cuda=str(recipe.cuda) if exact and recipe.cuda is not None else None,
         device="cuda" if judged else "cpu",
-        gpus=tuple(gpu.uuid for gpu in judged if gpu.uuid is not None),
+        # A GPU without a known UUID cannot be handed over by one: then what is visible stays as it is.
+        gpus=uuids if len(uuids) == len(judged) else (),
     )
 
 
