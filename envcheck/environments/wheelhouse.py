@@ -101,7 +101,8 @@ class Wheelhouse:
                 return
             for stale in self.folder.glob(".fetch-*"):  # of a fetch that was killed
                 shutil.rmtree(stale, ignore_errors=True)
-            if any(pin.name == "torch" or pin.name.startswith("nvidia-") for pin in missing):
+            heavy = any(pin.name == "torch" or pin.name.startswith("nvidia-") for pin in missing)
+            if heavy or len(missing) == len(pins):
                 require_disk(self.folder, recipe.size.download_mib, "the wheels")
             # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
             public = [pin for pin in missing if "+" not in pin.version]
