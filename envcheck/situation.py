@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from envcheck.choose import Choice, Wishes, choose, narrow
+from envcheck.choice.choose import Choice, choose, narrow
+from envcheck.choice.wishes import Wishes
 from envcheck.documents import MAX_DOCUMENT_BYTES, parse_json, read_json
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import SCHEMA, Gpu, Host

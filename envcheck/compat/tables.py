@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
@@ -103,8 +104,17 @@ class Build:
     pythons: tuple[str, ...]  # "3.11"
     machines: tuple[str, ...]  # as uname says it
     glibc: Version
+    default: bool = False  # the wheel that the public index gives to whoever asks for the release
+    published: date | None = None
+    numpy: str = ""  # "<2" where the wheel is compiled against NumPy 1
+    torchvision: str = ""  # its partner's release; empty: not known
     evidence: Evidence
     source: str
+
+    @property
+    def requirement(self) -> str:
+        """What makes pip choose this build: "torch==2.0.1", "torch==2.0.1+cu118"."""
+        return f"torch=={self.torch}" if self.default else f"torch=={self.torch}+{self.tag}"
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from envcheck.choose import Choice
+from envcheck.choice.choose import Choice
 from envcheck.doctor.finding import Finding
 from envcheck.host.facts import Host
 

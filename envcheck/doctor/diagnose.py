@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from envcheck.choose import Choice
+from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, unknown
 from envcheck.doctor.checks import CHECKS
 from envcheck.doctor.finding import SEVERITIES, Finding, Status

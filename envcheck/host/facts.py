@@ -34,7 +34,8 @@ class Driver:
     """NVIDIA's driver: the user-space library and the kernel module are two things that can disagree."""
 
     version: Version | None = None  # of the library, as NVML says it
-    cuda: Version | None = None  # the newest CUDA that the driver itself brings
+    cuda: Version | None = None  # the newest CUDA that the driver itself brings, as its NVML says
+    libcuda: Version | None = None  # as libcuda says: another one where cuda-compat is on the library path
     module_version: Version | None = None  # of the loaded kernel module
     open_module: bool | None = None  # the open kernel modules rather than the proprietary ones
     nvml_seconds: float | None = None  # how long the library took for all its answers
@@ -54,7 +55,7 @@ class Mig:
     """Multi-instance mode of one GPU that has it."""
 
     enabled: bool | None = None
-    instances: tuple[MigInstance, ...] = ()
+    instances: tuple[MigInstance, ...] | None = None  # () is none; null is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Engine:
 
     name: str
     version: str | None = None
+    gpu_mode: str | None = None  # how NVIDIA's runtime hands GPUs over: "legacy", "csv", "cdi", "jit-cdi"
 
 
 @dataclass(frozen=True, slots=True)

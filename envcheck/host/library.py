@@ -75,6 +75,9 @@ def _mig(said: _Said, path: str) -> Mig | None:
     enabled = said.fact(path)
     if not enabled:
         return None if enabled is None else Mig(enabled=False)
+    count = said.fact(f"{path}.instances")
+    if count is None:
+        return Mig(enabled=True)
     return Mig(
         enabled=True,
         instances=tuple(
@@ -83,7 +86,7 @@ def _mig(said: _Said, path: str) -> Mig | None:
                 name=said.fact(f"{path}.instances[{number}].name"),
                 memory_mib=said.fact(f"{path}.instances[{number}].memory_mib"),
             )
-            for number in range(said.fact(f"{path}.instances") or 0)
+            for number in range(count)
         ),
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from envcheck.choose import Choice
+from envcheck.choice.choose import Choice
 from envcheck.host.facts import Host
 
 SCHEMA = "envcheck.run/1"

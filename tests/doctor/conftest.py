@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from envcheck.choose import Choice, Judgement
+from envcheck.choice.choose import Choice, Judgement
 from envcheck.compat.verdict import Reason
 from envcheck.documents import read_json
 from envcheck.host import facts

@@ -30,14 +30,14 @@ def test_mig_without_instances_shows_how_to_turn_it_off(machine):
 
 
 def test_instances_that_could_not_be_counted_are_not_taken_for_none(machine):
-    why = {"gpus[0].mig.instances": "NO_PERMISSION"}
-    finding = MigInstances().look(Case(machine("h100-mig-without-instances", unknown=why)))
+    uncounted = (Gpu(index=0, mig=Mig(enabled=True)),)
+    finding = MigInstances().look(Case(machine("h100-mig-without-instances", gpus=uncounted)))
     assert (finding.status, finding.evidence) == ("info", ("gpus[0]: instances not known",))
 
 
 def test_an_empty_gpu_beside_a_split_one_is_an_error(machine):
     split = machine("h100-mig").gpus[0]
-    host = machine("h100-mig", gpus=(split, Gpu(index=1, mig=Mig(enabled=True))))
+    host = machine("h100-mig", gpus=(split, Gpu(index=1, mig=Mig(enabled=True, instances=()))))
     finding = MigInstances().look(Case(host))
     assert (finding.status, finding.evidence) == ("error", ("GPU 1: MIG enabled, 0 instances",))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from envcheck.choose import Choice
+from envcheck.choice.choose import Choice
 from envcheck.environments.place import Place
 from envcheck.errors import EnvcheckError
 from envcheck.host.facts import Host, OperatingSystem

@@ -93,7 +93,7 @@ class MigInstances(Check):
         ]
         if not split:
             return ok(self) if case.host.gpus else skip(self, "The driver lists no GPU.")
-        counted = [entry for entry in split if f"gpus[{entry[0]}].mig.instances" not in case.host.unknown]
+        counted = [entry for entry in split if entry[2].instances is not None]
         empty = [entry for entry in counted if not entry[2].instances]
         if empty:
             return self._empty([gpu for _, gpu, _ in empty])
@@ -129,5 +129,5 @@ class MigInstances(Check):
 
 
 def _instances_in_words(place: int, mig: Mig) -> str:
-    names = ", ".join(instance.name or instance.uuid or "an instance" for instance in mig.instances)
+    names = ", ".join(instance.name or instance.uuid or "an instance" for instance in mig.instances or ())
     return f"gpus[{place}]: {names or 'instances not known'}"

@@ -12,6 +12,7 @@ from typing import Literal
 
 from packaging.version import Version
 
+from envcheck.choice.wishes import Wishes
 from envcheck.compat.rules import judge
 from envcheck.compat.rules.system import host_pythons
 from envcheck.compat.verdict import Reason, Verdict, join
@@ -26,14 +27,6 @@ SCHEMA = "envcheck.choice/1"
 # for, with the container's own Python. Facts that it says, count.
 _SETTLED_BY_CONTAINER = ("glibc", "python")
 _NO_CUDA = Version("0")
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person asked for on the command line."""
-
-    recipe: str | None = None
-    gpus: tuple[str, ...] | Literal["none"] | None = None  # indices or UUIDs; None: every GPU
 
 
 @dataclass(frozen=True, slots=True)

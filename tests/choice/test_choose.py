@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from envcheck.choose import Choice, Wishes, choose, narrow
+from envcheck.choice.choose import Choice, choose, narrow
+from envcheck.choice.wishes import Wishes
 from envcheck.compat.rules import judge
 from envcheck.documents import parse_json, read_json, to_json
 from envcheck.errors import UsageError
