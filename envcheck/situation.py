@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from envcheck.choice.choose import Choice, choose, narrow
+from envcheck.choice.choose import Choice, choose
+from envcheck.choice.gpus import narrow
 from envcheck.choice.wishes import Wishes
 from envcheck.documents import MAX_DOCUMENT_BYTES, parse_json, read_json
 from envcheck.errors import EnvcheckError, UsageError

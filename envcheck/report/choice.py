@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from envcheck.choice.choose import Judgement
+from envcheck.choice.candidates import Judgement
 from envcheck.recipes import Recipe
 from envcheck.report.host import host_lines
 from envcheck.situation import Situation

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from envcheck.choice.choose import Choice, choose, narrow
+from envcheck.choice.choose import Choice, choose
+from envcheck.choice.gpus import narrow
 from envcheck.choice.wishes import Wishes
 from envcheck.compat.rules import judge
 from envcheck.documents import parse_json, read_json, to_json
@@ -189,7 +190,7 @@ def test_a_wish_for_a_recipe_that_does_not_exist_names_the_nearest(pick):
 @pytest.mark.parametrize(
     ("host", "nearest", "step"),
     [
-        (machine(H100, driver="520.61.05"), "torch2.14-cu130", "580"),
+        (machine(H100, driver="520.61.05"), "torch2.10-cu128", "525.60.13"),
         (machine(V100, driver="590.44.01"), "torch2.10-cu128", "R580"),
         (machine(K80, driver="535.104.05"), "torch1.13-cu117", "R470"),
         (machine(RTX_5090, driver="580.65.06", open_module=False), "torch2.14-cu130", "open kernel modules"),

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from envcheck.choice.choose import Choice, Judgement
+from envcheck.choice.candidates import Judgement
+from envcheck.choice.choose import Choice
 from envcheck.compat.verdict import Reason
 from envcheck.documents import read_json
 from envcheck.host import facts

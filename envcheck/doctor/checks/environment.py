@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from envcheck.choice.choose import Judgement
+from envcheck.choice.candidates import Judgement
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import install_venv
