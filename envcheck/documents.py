@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,6 +79,15 @@ def parse_json(data: bytes, kind: type[T], *, source: str, schema: str | None = 
     return _convert(raw, kind, source)
 
 
+def is_json(data: bytes) -> bool:
+    """Tell whether `data` is a whole JSON document, whatever it says."""
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
 def read_json(path: Path, kind: type[T], *, schema: str | None = None) -> T:
     """Return the JSON document in a file as `kind`. Raises `UsageError`."""
     return parse_json(_read(path), kind, source=str(path), schema=schema)
@@ -119,9 +129,14 @@ def _decode(kind: type, value: object) -> object:
     if len(value) > MAX_VERSION_CHARACTERS:
         raise ValueError("Expected a version, got a text of more than 64 characters")
     try:
-        return Spelled(value)
+        return _spelled(value)
     except InvalidVersion:
         raise ValueError(f"Expected a version, got {value!r}") from None
+
+
+@lru_cache(maxsize=4096)  # a fleet says the same few versions a hundred thousand times
+def _spelled(text: str) -> Spelled:
+    return Spelled(text)
 
 
 def _encode(value: object) -> object:
