@@ -72,6 +72,25 @@ HostOption = Annotated[
     str | None,
     typer.Option("--host", metavar="FILE", help="Another machine's facts, by `envcheck probe`; -: stdin."),
 ]
+HostsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--host", metavar="FILE|DIR|-", help="Other machines' facts; several: what covers them all."
+    ),
+]
+TorchOption = Annotated[
+    str | None, typer.Option("--torch", metavar="SPEC", help="1.13, 2.0.1+cu118, '>=2.1,<2.5'.")
+]
+CudaOption = Annotated[str | None, typer.Option("--cuda", metavar="SPEC", help="11.8, '>=12,<13'.")]
+PythonOption = Annotated[str | None, typer.Option("--python", metavar="SPEC", help="3.11, '>=3.10'.")]
+RequirementsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--requirements",
+        metavar="FILE",
+        help="What a repository asks for: requirements.txt, pyproject.toml, environment.yml, Dockerfile.",
+    ),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
 FileOption = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
@@ -130,19 +149,51 @@ def probe(output: FileOption = None) -> None:
 
 @app.command()
 def pick(
-    host: HostOption = None,
+    host: HostsOption = None,
+    torch: TorchOption = None,
+    cuda: CudaOption = None,
+    python: PythonOption = None,
+    requirements: RequirementsOption = None,
     gpus: GpusOption = None,
     recipe: RecipeOption = None,
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
     """Choose the recipe that runs here, and say why, and why not the others."""
+    from envcheck.choice.fleet import Fleet
     from envcheck.report.choice import choice_screen
     from envcheck.report.console import answer
-    from envcheck.situation import look
+    from envcheck.report.fleet import fleet_screen
+    from envcheck.situation import Asked, look, survey
 
-    seen = look(host, recipe=recipe, gpus=gpus)
+    asked = Asked(recipe, gpus, torch, cuda, python, requirements)
+    seen = survey(host, asked) if host else look(asked=asked)
+    if isinstance(seen, Fleet):
+        answer(seen, fleet_screen(seen), as_json=format is Format.json)
+        raise typer.Exit(errors.FAILED if seen.uncovered else errors.OK)
     answer(seen.choice, choice_screen(seen), as_json=format is Format.json)
     if seen.choice.recipe is None:
+        raise typer.Exit(errors.FAILED)
+
+
+@app.command()
+def builds(
+    host: HostsOption = None,
+    torch: TorchOption = None,
+    cuda: CudaOption = None,
+    python: PythonOption = None,
+    requirements: RequirementsOption = None,
+    gpus: GpusOption = None,
+    format: FormatOption = Format.text,  # noqa: A002
+) -> None:
+    """Judge every official torch build for this machine, or for others."""
+    from envcheck.report.builds import builds_screen
+    from envcheck.report.console import answer
+    from envcheck.situation import Asked, judge_official
+
+    asked = Asked(None, gpus, torch, cuda, python, requirements)
+    judged, machine = judge_official(host or (), asked)
+    answer(judged, builds_screen(judged, machine), as_json=format is Format.json)
+    if not judged.running:
         raise typer.Exit(errors.FAILED)
 
 
@@ -156,9 +207,9 @@ def build(
     """Build an environment, and print the interpreter inside it."""
     from envcheck.environments.prepare import prepare
     from envcheck.report.console import Steps
-    from envcheck.situation import look
+    from envcheck.situation import Asked, look
 
-    seen = look(recipe=recipe, gpus=gpus)
+    seen = look(asked=Asked(recipe, gpus))
     place = prepare(seen.recipe, seen.python, seen.host, "venv", Steps())
     typer.echo(place.python)
 
@@ -190,12 +241,12 @@ def run(
     from envcheck.report.console import Steps, show
     from envcheck.report.run import footer, header
     from envcheck.runs.run import Job, promise, run_stage
-    from envcheck.situation import look
+    from envcheck.situation import Asked, look
 
     if help or stage is None:
         typer.echo(context.get_help())
         raise typer.Exit(_stage_help(stage) if stage else errors.OK)
-    seen = look(recipe=recipe, gpus=gpus)
+    seen = look(asked=Asked(recipe, gpus))
     kind, why = kind_of(place.value)
     python = seen.python if kind == "venv" else ""  # the interpreter at hand has one already
     prepared = prepare(seen.recipe, python, seen.host, kind, Steps())
@@ -255,9 +306,9 @@ def recipes_fetch(
     """Fetch a recipe's wheels, and print the requirements file that installs them without network."""
     from envcheck.environments.prepare import fetch
     from envcheck.report.console import Steps
-    from envcheck.situation import look
+    from envcheck.situation import Asked, look
 
-    seen = look(recipe=name)
+    seen = look(asked=Asked(name))
     typer.echo(fetch(seen.recipe, seen.python, seen.host, Steps()), nl=False)
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,9 @@ T = TypeVar("T")
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 # "580.95.05", "2.13.0+cpu": no real version comes near; a version of 10,000 digits would cost quadratic time.
 MAX_VERSION_CHARACTERS = 64
+
+# libyaml's parser reads the tables eight times as fast; PyYAML can be built without it.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def to_plain(value: object) -> Any:  # noqa: ANN401 - JSON values have no narrower type
@@ -78,6 +82,15 @@ def parse_json(data: bytes, kind: type[T], *, source: str, schema: str | None = 
     return _convert(raw, kind, source)
 
 
+def is_json(data: bytes) -> bool:
+    """Tell whether `data` is a whole JSON document, whatever it says."""
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
 def read_json(path: Path, kind: type[T], *, schema: str | None = None) -> T:
     """Return the JSON document in a file as `kind`. Raises `UsageError`."""
     return parse_json(_read(path), kind, source=str(path), schema=schema)
@@ -86,7 +99,7 @@ def read_json(path: Path, kind: type[T], *, schema: str | None = None) -> T:
 def read_yaml(path: Path, kind: type[T]) -> T:
     """Return a YAML file that a person wrote as `kind`; unknown keys are refused. Raises `UsageError`."""
     try:
-        raw = yaml.safe_load(_read(path))
+        raw = yaml.load(_read(path), Loader=_LOADER)  # noqa: S506 - a safe loader, whichever of the two it is
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         where = getattr(error, "problem_mark", None)
         line = f":{where.line + 1}" if where is not None else ""
@@ -119,9 +132,14 @@ def _decode(kind: type, value: object) -> object:
     if len(value) > MAX_VERSION_CHARACTERS:
         raise ValueError("Expected a version, got a text of more than 64 characters")
     try:
-        return Spelled(value)
+        return _spelled(value)
     except InvalidVersion:
         raise ValueError(f"Expected a version, got {value!r}") from None
+
+
+@lru_cache(maxsize=4096)  # a fleet says the same few versions a hundred thousand times
+def _spelled(text: str) -> Spelled:
+    return Spelled(text)
 
 
 def _encode(value: object) -> object:

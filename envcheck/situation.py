@@ -6,19 +6,24 @@ Facts come from this machine or from a snapshot; the recipes are the shipped one
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from packaging.specifiers import SpecifierSet
+
+from envcheck.choice.builds import Builds, builds_for
 from envcheck.choice.choose import Choice, choose
+from envcheck.choice.fleet import Fleet, choose_for_all
 from envcheck.choice.gpus import narrow
-from envcheck.choice.wishes import Wishes
-from envcheck.documents import MAX_DOCUMENT_BYTES, parse_json, read_json
+from envcheck.choice.requirements import read_requirements
+from envcheck.choice.wishes import Wishes, combine, specifier, torch_wish
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.host.facts import SCHEMA, Gpu, Host
+from envcheck.host.facts import Gpu, Host
 from envcheck.host.probe import probe
+from envcheck.host.snapshots import read_hosts
 from envcheck.recipes import Recipe, load_recipe, load_recipes
 
 
@@ -49,29 +54,83 @@ class Situation:
         return self.choice.python
 
 
-def look(host: str | None = None, *, recipe: str | None = None, gpus: str | None = None) -> Situation:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says of the environment, as it was typed."""
+
+    recipe: str | None = None  # a name or a file
+    gpus: str | None = None  # a list with commas, or "none"
+    torch: str | None = None
+    cuda: str | None = None
+    python: str | None = None
+    requirements: Path | None = None  # what somebody else's repository asks for
+
+
+def look(host: str | None = None, asked: Asked | None = None) -> Situation:
     """Return the situation on this machine, or on the one whose facts lie in file `host` ("-": stdin).
 
-    `recipe` is a name or a file, `gpus` a list with commas or "none". Raises `UsageError` for bad input.
+    Raises `UsageError` for bad input, and where `host` is several machines.
     """
-    facts = probe() if host is None else _read_host(host)
-    if host is None and gpus is None and facts.gpus:
-        gpus = _visible(facts.gpus, os.environ)
-    recipes = load_recipes()
-    wished = load_recipe(recipe) if recipe is not None else None
-    if wished is not None:
-        recipes = (*(one for one in recipes if one.name != wished.name), wished)
-    wishes = Wishes(recipe=wished.name if wished else None, gpus=_gpus(gpus))
+    if host is None:
+        return _on(probe(), asked or Asked(), os.environ)
+    seen = survey([host], asked)
+    if isinstance(seen, Fleet):
+        raise UsageError(f"{host} holds {seen.hosts} hosts, and one is asked for here")
+    return seen
+
+
+def survey(hosts: Sequence[str], asked: Asked | None = None) -> Situation | Fleet:
+    """Return the situation of one host, or for several the recipes that cover them all.
+
+    `hosts` are files, folders and "-". Raises `UsageError` for bad input.
+    """
+    asked = asked or Asked()
+    named = read_hosts(hosts)
+    first = next(named)
+    second = next(named, None)
+    if second is None:
+        return _on(first[1], asked, {})
+    if asked.gpus not in (None, "none"):
+        raise UsageError("--gpus names GPUs of one machine, and there are several hosts")
+    recipes, wishes = _wished(asked)
+    return choose_for_all(chain((first, second), named), recipes, wishes)
+
+
+def judge_official(hosts: Sequence[str], asked: Asked) -> tuple[Builds, Host | None]:
+    """Return the verdict on every official build on this machine, or on all of `hosts`; and the one host."""
+    recipes, wishes = _wished(asked)
+    named = list(read_hosts(hosts)) if hosts else [("this machine", probe())]
+    builds = builds_for(named, recipes, wishes)
+    return builds, named[0][1] if len(named) == 1 else None
+
+
+def _on(facts: Host, asked: Asked, environ: Mapping[str, str]) -> Situation:
+    if asked.gpus is None and facts.gpus and (visible := _visible(facts.gpus, environ)) is not None:
+        asked = replace(asked, gpus=visible)
+    recipes, wishes = _wished(asked)
     choice = choose(facts, recipes, wishes)
     chosen = next((one for one in recipes if one.name == choice.recipe), None)
     return Situation(facts, choice, narrow(facts, wishes.gpus).gpus or (), chosen)
 
 
-def _read_host(name: str) -> Host:
-    if name == "-":
-        data = sys.stdin.buffer.read(MAX_DOCUMENT_BYTES + 1)
-        return parse_json(data, Host, source="standard input", schema=SCHEMA)
-    return read_json(Path(name), Host, schema=SCHEMA)
+def _wished(asked: Asked) -> tuple[tuple[Recipe, ...], Wishes]:
+    """Return the recipes to choose from, a file of one's own among them, and what is wished for."""
+    recipes = load_recipes()
+    own = load_recipe(asked.recipe) if asked.recipe is not None else None
+    if own is not None:
+        recipes = (*(one for one in recipes if one.name != own.name), own)
+    torch, tag = torch_wish(asked.torch) if asked.torch is not None else (SpecifierSet(), None)
+    wishes = Wishes(
+        recipe=own.name if own else None,
+        gpus=_gpus(asked.gpus),
+        torch=torch,
+        tag=tag,
+        cuda=specifier("--cuda", asked.cuda) if asked.cuda is not None else SpecifierSet(),
+        python=specifier("--python", asked.python) if asked.python is not None else SpecifierSet(),
+    )
+    if asked.requirements is not None:
+        wishes = combine(wishes, read_requirements(asked.requirements))
+    return recipes, wishes
 
 
 def _gpus(text: str | None) -> tuple[str, ...] | Literal["none"] | None:

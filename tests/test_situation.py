@@ -11,7 +11,7 @@ from envcheck import situation
 from envcheck.documents import read_json
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import Host
-from envcheck.situation import look
+from envcheck.situation import Asked, look
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def test_a_snapshot_can_come_from_stdin(hosts, monkeypatch):
 
 
 def test_gpus_none_asks_for_the_cpu_and_judges_no_card(hosts):
-    seen = look(str(hosts / "rtx3090-driver550.json"), gpus="none")
+    seen = look(str(hosts / "rtx3090-driver550.json"), Asked(gpus="none"))
     assert (seen.recipe.name, seen.judged) == ("cpu", ())
 
 
 def test_one_card_of_a_mixed_machine_is_judged_alone(hosts):
     host = str(hosts / "gtx1080ti-rtx5090.json")
-    assert look(host, gpus="0").recipe.name == "torch2.7-cu126"
-    assert look(host, gpus="1").recipe.name == "torch2.14-cu130"
+    assert look(host, Asked(gpus="0")).recipe.name == "torch2.7-cu126"
+    assert look(host, Asked(gpus="1")).recipe.name == "torch2.14-cu130"
     with pytest.raises(EnvcheckError, match="No recipe runs"):
         _ = look(host).recipe
 
@@ -51,7 +51,7 @@ def test_a_recipe_file_of_ones_own_is_judged_like_the_shipped_ones(root, hosts, 
     (tmp_path / "locks").mkdir()
     lock = root / "recipes" / "locks" / "torch2.7-cu126-cp311.txt"
     (tmp_path / "locks" / "mine-cp311.txt").write_bytes(lock.read_bytes())
-    seen = look(str(hosts / "rtx3090-driver550.json"), recipe=str(mine))
+    seen = look(str(hosts / "rtx3090-driver550.json"), Asked(recipe=str(mine)))
     assert seen.recipe.file == mine
 
 
@@ -65,7 +65,7 @@ def test_a_snapshot_of_another_kind_is_refused(tmp_path):
 @pytest.mark.parametrize("gpus", ["", ",", " , "])
 def test_a_list_that_names_no_gpu_is_not_taken_for_the_cpu(hosts, gpus):
     with pytest.raises(UsageError, match="names no GPU"):
-        look(str(hosts / "rtx3090-driver550.json"), gpus=gpus)
+        look(str(hosts / "rtx3090-driver550.json"), Asked(gpus=gpus))
 
 
 @pytest.fixture
@@ -101,4 +101,4 @@ def test_an_index_counts_in_cudas_own_order_unless_the_bus_is_asked_for(here, mo
 def test_what_was_asked_for_on_the_command_line_counts_more(here, monkeypatch):
     here("gtx1080ti-rtx5090")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert look(gpus="1").recipe.name == "torch2.14-cu130"
+    assert look(asked=Asked(gpus="1")).recipe.name == "torch2.14-cu130"

@@ -5,7 +5,7 @@ Each way is found by trying it: the same rules judge the machine as it would be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from packaging.version import Version
@@ -66,7 +66,7 @@ def lowest_driver(seen: Host, recipes: Sequence[Recipe], wishes: Wishes) -> tupl
     driver = seen.driver
     if driver is None or driver.version is None or not seen.gpus:
         return None
-    for version in _drivers(is_windows=bool(seen.os.wsl)):
+    for version in _turning_points(seen, recipes):
         if version <= driver.version:
             continue
         branch = tables.branch_of(version)
@@ -77,14 +77,24 @@ def lowest_driver(seen: Host, recipes: Sequence[Recipe], wishes: Wishes) -> tupl
     return None
 
 
-def _drivers(*, is_windows: bool) -> list[Version]:
-    """Return the drivers at which something changes: floors, the toolkits' own, the first of each branch."""
-    table = tables.cuda()
-    rows: Iterable[Version | None] = (
-        *((row.windows if is_windows else row.linux) for row in table.floors),
-        *((None if is_windows else row.linux) for row in table.toolkits),
-    )
-    return sorted({version for version in rows if version is not None})
+def _turning_points(seen: Host, recipes: Sequence[Recipe]) -> list[Version]:
+    """Return the drivers at which a verdict can turn, in order.
+
+    They are the floors and the native drivers of the recipes' CUDA, and the first one of each branch that
+    drives a new generation.
+    """
+    is_windows = bool(seen.os.wsl)
+    natives = {kit.cuda: kit.windows if is_windows else kit.native for kit in tables.cuda().toolkits}
+    points: set[Version | None] = set()
+    for cuda in {recipe.cuda for recipe in recipes if recipe.cuda is not None}:
+        floor = tables.floor_of(cuda)
+        points |= {natives.get(cuda), floor and (floor.windows if is_windows else floor.linux)}
+    for capability in {gpu.compute_capability for gpu in seen.gpus or () if gpu.compute_capability}:
+        row = tables.capability_of(capability)
+        if row is not None and row.first_branch is not None:
+            driven = [one for one in natives.values() if one is not None and one.major >= row.first_branch]
+            points.add(min(driven, default=None))
+    return sorted(one for one in points if one is not None)
 
 
 def _by_another_driver(seen: Host, recipes: Sequence[Recipe], wishes: Wishes) -> str:

@@ -1,14 +1,16 @@
-"""The choice: what runs here and on which evidence, then every recipe that was not taken, and why."""
+"""The choice: what runs here and on which evidence, what was wished for, then the recipes not taken, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from envcheck.choice.answers import Answer
 from envcheck.choice.candidates import Judgement
 from envcheck.recipes import Recipe
 from envcheck.report.host import host_lines
@@ -17,17 +19,18 @@ from envcheck.situation import Situation
 
 def choice_screen(situation: Situation) -> RenderableType:
     """Return the screen of `pick`: the machine, the choice with its evidence, the others."""
-    return Group(
-        host_lines(situation.host), "", chosen_lines(situation), "", _others(situation), "", _next(situation)
-    )
+    parts = [host_lines(situation.host), chosen_lines(situation), _official(situation), _others(situation)]
+    shown = [part for part in (*parts, _next(situation)) if part is not None]
+    return Group(*chain.from_iterable((part, "") for part in shown[:-1]), shown[-1])
 
 
 def chosen_lines(situation: Situation) -> RenderableType:
     """Return the picked recipe and its reasons, or why there is none and what comes nearest."""
     choice, recipe = situation.choice, situation.chosen
     if recipe is None:
+        asked = f"meets {choice.wish} and runs" if choice.wish else "runs"
         return Group(
-            Text("No recipe runs on this machine.", style="bold red"),
+            Text(f"No recipe {asked} on this machine.", style="bold red"),
             Padding(Text(choice.advice), (0, 0, 0, 2)),
         )
     head = Text.assemble(
@@ -57,6 +60,26 @@ def _evidence(judgement: Judgement) -> RenderableType:
     for index, source in enumerate(sources, start=1):
         table.add_row(Text(f"[{index}]", style="dim"), Text(source, style="dim"))
     return table
+
+
+def _official(situation: Situation) -> RenderableType | None:
+    """Return what official builds there are for the wish, and the newest; None where the choice is all that."""
+    choice = situation.choice
+    told = [one for one in choice.answers if choice.wish or one.recipe != choice.recipe or one.recipe is None]
+    if not told:
+        return None
+    table = _grid()
+    table.add_column(no_wrap=True)
+    for one in told:
+        build = f"{one.torch} {one.tag}" if one.torch is not None else "none"
+        table.add_row(
+            Text(one.kind, style="cyan"), _official_build(one, build), Text(one.command, style="bold")
+        )
+    return Group(Text("Among PyTorch's official builds"), table)
+
+
+def _official_build(one: Answer, build: str) -> Text:
+    return Text.assemble((build, "bold"), "  ", one.because)
 
 
 def _others(situation: Situation) -> RenderableType:
@@ -89,7 +112,10 @@ def _why_not(judgement: Judgement, situation: Situation) -> Iterable[tuple[str, 
 
 def _next(situation: Situation) -> RenderableType:
     if situation.chosen is None:
-        return Text("Next:  envcheck doctor")
+        got = (
+            [one.command for one in situation.choice.answers if one.command] if situation.choice.wish else []
+        )
+        return Text(f"Next:  {got[0] if got else 'envcheck doctor'}")
     return Text("Next:  envcheck run demo")
 
 

@@ -1,0 +1,154 @@
+"""One recipe for many machines: the one that runs on all of them, else the smallest set that covers all.
+
+Machines that no rule can tell apart are judged once, so a hundred thousand cost as much as the few thousand
+kinds among them. The machines stream through; what is kept of each is its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from packaging.version import Version
+
+from envcheck.choice.answers import answers, in_words
+from envcheck.choice.candidates import can_run, judge_recipes, serves
+from envcheck.choice.gpus import narrow
+from envcheck.choice.way_out import way_out
+from envcheck.choice.wishes import Wishes
+from envcheck.compat.rules.devices import unlisted_cards
+from envcheck.compat.rules.system import host_pythons
+from envcheck.host.facts import Gpu, Host
+from envcheck.recipes import Recipe
+
+SCHEMA = "envcheck.fleet/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """One recipe of the set, and the machines that it is for."""
+
+    recipe: str
+    torch: Version
+    cuda: Version | None
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncovered:
+    """Machines on which no recipe runs for one and the same reason."""
+
+    advice: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The document `envcheck.fleet/1`."""
+
+    schema: str = SCHEMA
+    hosts: int
+    kinds: int  # among the hosts, as the rules tell them apart
+    wish: str
+    covered: tuple[Covered, ...]  # the most wanted recipe first
+    uncovered: tuple[Uncovered, ...]  # the largest group first
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Machines that no rule tells apart: the first of them, and the names of all."""
+
+    host: Host
+    names: list[str] = field(default_factory=list)
+
+
+def choose_for_all(
+    hosts: Iterable[tuple[str, Host]], recipes: Sequence[Recipe], wishes: Wishes | None = None
+) -> Fleet:
+    """Return the smallest set of recipes that covers all `hosts`, which are named; of equals the newest."""
+    wishes = wishes or Wishes()
+    kinds: dict[Hashable, _Kind] = {}
+    for name, host in hosts:
+        kind = kinds.setdefault(_told_apart_by(host), _Kind(host))
+        kind.names.append(name)
+    wanted = tuple(recipe for recipe in recipes if serves(wishes, recipe))
+    by_recipes: dict[frozenset[str], list[_Kind]] = {}
+    for kind in kinds.values():
+        seen = narrow(kind.host, wishes.gpus)
+        running = frozenset(one.recipe for one in judge_recipes(seen, wanted) if can_run(one))
+        by_recipes.setdefault(running, []).append(kind)
+    lost = by_recipes.pop(frozenset(), [])
+    order = sorted(wanted, key=lambda recipe: (recipe.torch, recipe.cuda or Version("0")), reverse=True)
+    cover = _smallest_cover(by_recipes, order)
+    return Fleet(
+        hosts=sum(len(kind.names) for kind in kinds.values()),
+        kinds=len(kinds),
+        wish=in_words(wishes),
+        covered=tuple(_covered(by_recipes, cover)),
+        uncovered=_uncovered(lost, recipes, wishes),
+    )
+
+
+def _smallest_cover(runs_on: Iterable[frozenset[str]], order: Sequence[Recipe]) -> tuple[Recipe, ...]:
+    """Return the fewest recipes of which each set has one: tried by size, so it is exact.
+
+    Among covers of one size the first in `order`, the most wanted, is taken. With a dozen recipes that is
+    thousands of trials, not millions.
+    """
+    sets = [one for one in runs_on if not any(other < one for other in runs_on)]
+    for size in range(len(order) + 1):
+        for some in combinations(order, size):
+            names = {recipe.name for recipe in some}
+            if all(names & one for one in sets):
+                return some
+    raise AssertionError("every set holds a recipe of `order`")
+
+
+def _covered(by_recipes: dict[frozenset[str], list[_Kind]], cover: Sequence[Recipe]) -> Iterable[Covered]:
+    """Yield each recipe of the cover with the machines for which it is the most wanted one."""
+    for index, recipe in enumerate(cover):
+        better = {one.name for one in cover[:index]}
+        names = [
+            name
+            for running, kinds in by_recipes.items()
+            if recipe.name in running and not better & running
+            for kind in kinds
+            for name in kind.names
+        ]
+        if names:
+            yield Covered(recipe=recipe.name, torch=recipe.torch, cuda=recipe.cuda, hosts=tuple(names))
+
+
+def _uncovered(lost: Sequence[_Kind], recipes: Sequence[Recipe], wishes: Wishes) -> tuple[Uncovered, ...]:
+    groups: dict[str, list[str]] = {}
+    for kind in lost:
+        seen = narrow(kind.host, wishes.gpus)
+        advice = way_out(kind.host, seen, recipes, wishes, answers(seen, recipes, wishes))
+        groups.setdefault(advice, []).extend(kind.names)
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    return tuple(Uncovered(advice=advice, hosts=tuple(names)) for advice, names in ordered)
+
+
+def _told_apart_by(host: Host) -> Hashable:
+    """Return every fact that a rule reads: where it is equal, every recipe gets the same verdict.
+
+    How many cards of a kind there are, and what they are called, changes sentences and no verdict.
+    """
+    system, driver = host.os, host.driver
+    return (
+        (system.system, system.machine, system.glibc, system.wsl, system.jetson, system.container),
+        driver and (driver.version, driver.cuda, driver.libcuda, driver.module_version, driver.open_module),
+        host.gpus if host.gpus is None else _kinds_of_gpus(host.gpus),
+        unlisted_cards(host) if host.pci else (),
+        host_pythons(host),
+        tuple(host.python.incomplete),
+        "driver" in host.unknown,
+        tuple(engine.gpu_mode for engine in host.engines or ()),
+    )
+
+
+def _kinds_of_gpus(gpus: tuple[Gpu, ...]) -> Hashable:
+    kinds = frozenset((gpu.compute_capability, gpu.brand) for gpu in gpus)
+    split = tuple(gpu.mig for gpu in gpus if gpu.mig is not None and gpu.mig.enabled)
+    return (kinds, split, split and len(gpus))
