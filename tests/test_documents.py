@@ -105,6 +105,13 @@ def test_broken_yaml_is_named_by_line(tmp_path):
         read_yaml(file, Written)
 
 
+def test_yaml_that_nests_too_deep_is_an_error_and_no_crash(tmp_path):
+    file = tmp_path / "written.yaml"
+    file.write_text("name: " + "[" * 100_000, encoding="utf-8")
+    with pytest.raises(UsageError, match="not YAML"):
+        read_yaml(file, Written)
+
+
 def test_yaml_makes_no_objects(tmp_path):
     file = tmp_path / "written.yaml"
     file.write_text('name: !!python/object/apply:os.system ["true"]\n', encoding="utf-8")
