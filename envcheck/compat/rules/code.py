@@ -77,7 +77,7 @@ def _by_ptx(host: Host, build: Build, cuda: Version, subject: str, ptx: Version)
     if own >= cuda:
         return Reason("code", "fits", f"{what}; the driver is CUDA {own}.", source=build.source)
     row = tables.toolkit_of(cuda)
-    from_on = f", for example {row.linux}" if row and not host.os.wsl else ""
+    from_on = f", for example {row.native}" if row and row.native and not host.os.wsl else ""
     remedy = f"Install an NVIDIA driver that is CUDA {cuda} or newer{from_on}."
     return Reason(
         "code", "refused", f"{what}; the driver is CUDA {own} and refuses it.", remedy, build.source
