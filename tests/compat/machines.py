@@ -59,7 +59,7 @@ def machine(  # noqa: PLR0913 - each fact has a default
             wsl=wsl,
             jetson=jetson,
         ),
-        "driver": known_driver if driver or cuda else None,
+        "driver": None if known_driver == Driver() else known_driver,
         "gpus": gpus,
         "python": Python(interpreters=dict.fromkeys(pythons, "/usr/bin/python")),
     }

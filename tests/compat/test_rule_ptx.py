@@ -43,6 +43,11 @@ def test_minor_version_compatibility_does_not_cover_ptx():
     assert reason.remedy == "Install NVIDIA driver 570.86.10 or newer."
 
 
+def test_under_wsl_the_windows_driver_of_the_toolkit_is_advised():
+    reason = _only(ptx(machine(TOMORROW, driver="566.36", wsl=True), WITH_PTX))
+    assert "570.65 or newer in Windows" in reason.remedy
+
+
 def test_a_cuda_without_a_toolkit_in_the_tables_is_asked_for_by_its_number():
     odd = build("9.9.9", "14.1", ptx=("12.0",))
     reason = _only(ptx(machine(TOMORROW, cuda="13.0"), odd))

@@ -36,7 +36,7 @@ _SERVED = frozenset(
         "nvidia",
     }
 )
-_NOT_SERVED = frozenset({"nvs", "grid", "geforce", "geforce rtx", "titan", "titan rtx"})
+NOT_SERVED = frozenset({"nvs", "grid", "geforce", "geforce rtx", "titan", "titan rtx"})
 
 # The driver branches on which a package runs, by its CUDA; for other packages, what all of these name.
 _BRANCHES = {
@@ -82,11 +82,11 @@ def program_cuda(driver: Driver) -> Version | None:
 
 
 def _newer(host: Host, gpus: tuple[Gpu, ...], driver: Driver, found: Version, subject: str) -> Reason:
-    on_jetson = host.os.jetson is not None  # boards are served, and NVML knows no brand of them
-    if barred := [gpu for gpu in gpus if gpu.brand in _NOT_SERVED and not on_jetson]:
+    if barred := [gpu for gpu in gpus if gpu.brand in NOT_SERVED]:
         because = f"{subject}, and CUDA does not start with it on {_branded(barred)}."
         return Reason("compat", "refused", because, _TAKE_OFF, SOURCE)
-    if nameless := [gpu for gpu in gpus if gpu.brand not in _SERVED and not on_jetson]:
+    nameless = [gpu for gpu in gpus if gpu.brand not in _SERVED]
+    if nameless and host.os.jetson is None:  # boards are served, and NVML knows no brand of them
         because = (
             f"{subject}, which serves data-centre GPUs and never GeForce:"
             f" {fact_paths(host, nameless, 'brand')} would settle which {cards(nameless)} is."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from packaging.version import Version
 
 from envcheck.compat import tables
-from envcheck.compat.tables import Build, Modules
+from envcheck.compat.tables import Build
 from envcheck.compat.verdict import Reason
 from envcheck.compat.words import by_capability, kind
 from envcheck.host.facts import Gpu, Host
@@ -45,7 +45,8 @@ def _judge(
     row = tables.capability_of(capability)
     if row is None:
         return ()  # the generation rule says so
-    needed, needing = row.modules, group
+    needed: str | None = row.modules
+    needing = group
     if needed == "either" and (grace := tuple(gpu for gpu in group if _GRACE_HOPPER in (gpu.name or ""))):
         needed, needing = "open", grace
     if needed is None:
@@ -57,11 +58,11 @@ def _judge(
     return (Reason("modules", "refused", because, _install(needed, version), SOURCE),)
 
 
-def _install(needed: Modules, version: Version | None) -> str:
+def _install(needed: str, version: Version | None) -> str:
     branch = f" of branch R{version.major}" if version else ""
     suffix = " (Ubuntu: the packages whose name ends in -open)" if needed == "open" else ""
     return f"Install the driver{branch} with the {needed} kernel modules{suffix} and reboot."
 
 
-def _named(is_open: bool) -> Modules:
+def _named(is_open: bool) -> str:
     return "open" if is_open else "proprietary"

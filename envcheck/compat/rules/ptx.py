@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from packaging.version import Version
 
-from envcheck.compat import tables
 from envcheck.compat.rules.code import needed_ptx
 from envcheck.compat.rules.compat import program_cuda
-from envcheck.compat.rules.remedies import dead_end, install_driver
+from envcheck.compat.rules.remedies import dead_end, install_driver, toolkit_driver
 from envcheck.compat.tables import Build
 from envcheck.compat.verdict import Reason
 from envcheck.compat.words import by_capability, cards, code_text
@@ -39,15 +38,11 @@ def _judge(host: Host, cuda: Version, subject: str, needed: Version, source: str
     if own >= cuda:
         return Reason("ptx", "fits", f"{what}; {of_whom} is CUDA {own}.", source=source)
     because = f"{what}; {of_whom} is CUDA {own} and refuses it"
-    row = tables.toolkit_of(cuda)
-    if row is None:
-        remedy = f"Install an NVIDIA driver that is CUDA {cuda} or newer."
+    native = toolkit_driver(host, cuda)
+    if native is None:
+        where = " in Windows" if host.os.wsl else ""
+        remedy = f"Install an NVIDIA driver that is CUDA {cuda} or newer{where}."
         return Reason("ptx", "refused", f"{because}.", remedy, source)
-    end = dead_end(host, row.linux)
-    return Reason(
-        "ptx",
-        "refused",
-        f"{because}, and {end}." if end else f"{because}.",
-        install_driver(host, row.linux),
-        row.source,
-    )
+    end = dead_end(host, native)
+    because = f"{because}, and {end}." if end else f"{because}."
+    return Reason("ptx", "refused", because, install_driver(host, native), source)

@@ -24,6 +24,14 @@ def install_driver(host: Host, needed: Version) -> str:
     return f"Install NVIDIA driver {lowest} or newer, of branch R{last[0]} at most{_place(host)}."
 
 
+def toolkit_driver(host: Host, cuda: Version) -> Version | None:
+    """Return the oldest driver that is surely CUDA `cuda` itself, a Windows one for WSL; None: not known."""
+    row = tables.toolkit_of(cuda)
+    if row is None:
+        return None
+    return row.windows if host.os.wsl else row.native
+
+
 def dead_end(host: Host, needed: Version) -> str:
     """Return which GPUs' drivers end before `needed`, "" where none does."""
     last = _last(host)
