@@ -6,8 +6,8 @@ import pytest
 from packaging.version import Version
 
 from envcheck.compat.rules.driver import driver
-from tests.compat.builds import CPU, CU102, CU117, CU128, CU130, CU132
-from tests.compat.machines import A100, K80, RTX_3090, RTX_5090, V100, machine
+from tests.compat.builds import ARM_CU132, CPU, CU102, CU117, CU128, CU130, CU132
+from tests.compat.machines import A100, K80, ORIN, RTX_3090, RTX_5090, V100, machine
 
 
 def _only(reasons):
@@ -130,6 +130,11 @@ def test_without_a_driver_wsl_is_told_the_windows_number():
     reason = _only(driver(machine(RTX_3090, wsl=True), CU128))
     assert "528.33" in reason.because
     assert "528.33 or newer in Windows" in reason.remedy
+
+
+def test_a_jetson_gets_its_driver_with_its_jetpack():
+    host = machine(ORIN, cpu="aarch64", jetson="36.4.3", driver="540.4.0", cuda="12.6")
+    assert "comes with its JetPack" in _only(driver(host, ARM_CU132)).remedy
 
 
 def test_nvidias_upper_ends_refuse_nothing():

@@ -16,6 +16,8 @@ from envcheck.host.facts import Gpu, Host
 def install_driver(host: Host, needed: Version) -> str:
     """Return how to get a driver from `needed` on, "" where a GPU's last branch lies before it."""
     lowest = _lowest(host, needed)
+    if host.os.jetson is not None:
+        return f"A Jetson's driver comes with its JetPack: install one with {lowest} or newer."
     last = _last(host)
     if last is None:
         return f"Install NVIDIA driver {lowest} or newer{_place(host)}."
