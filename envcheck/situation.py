@@ -14,9 +14,11 @@ from typing import Literal
 
 from envcheck.choice.choose import Choice, choose
 from envcheck.choice.gpus import narrow
+from envcheck.choice.visible import Visible, counts, resolve
 from envcheck.choice.wishes import Wishes
 from envcheck.documents import MAX_DOCUMENT_BYTES, parse_json, read_json
 from envcheck.errors import EnvcheckError, UsageError
+from envcheck.host.cuda_order import CudaOrder, read_cuda_order
 from envcheck.host.facts import SCHEMA, Gpu, Host
 from envcheck.host.probe import probe
 from envcheck.recipes import Recipe, load_recipe, load_recipes
@@ -30,6 +32,7 @@ class Situation:
     choice: Choice
     judged: tuple[Gpu, ...]  # the GPUs that the choice is for
     chosen: Recipe | None
+    visible: str = ""  # what CUDA_VISIBLE_DEVICES stands for, where it decided which GPUs are judged
 
     @property
     def recipe(self) -> Recipe:
@@ -55,16 +58,17 @@ def look(host: str | None = None, *, recipe: str | None = None, gpus: str | None
     `recipe` is a name or a file, `gpus` a list with commas or "none". Raises `UsageError` for bad input.
     """
     facts = probe() if host is None else _read_host(host)
-    if host is None and gpus is None and facts.gpus:
-        gpus = _visible(facts.gpus, os.environ)
+    left_open = host is None and gpus is None  # our environment says nothing about a snapshot
+    visible = _visible(facts.gpus, os.environ) if left_open and facts.gpus else None
     recipes = load_recipes()
     wished = load_recipe(recipe) if recipe is not None else None
     if wished is not None:
         recipes = (*(one for one in recipes if one.name != wished.name), wished)
-    wishes = Wishes(recipe=wished.name if wished else None, gpus=_gpus(gpus))
+    wishes = Wishes(recipe=wished.name if wished else None, gpus=visible.names if visible else _gpus(gpus))
     choice = choose(facts, recipes, wishes)
     chosen = next((one for one in recipes if one.name == choice.recipe), None)
-    return Situation(facts, choice, narrow(facts, wishes.gpus).gpus or (), chosen)
+    judged = narrow(facts, wishes.gpus).gpus or ()
+    return Situation(facts, choice, judged, chosen, visible.sentence if visible else "")
 
 
 def _read_host(name: str) -> Host:
@@ -85,17 +89,29 @@ def _gpus(text: str | None) -> tuple[str, ...] | Literal["none"] | None:
     return named
 
 
-def _visible(gpus: tuple[Gpu, ...], environ: Mapping[str, str]) -> str | None:
-    """Return the wish in CUDA_VISIBLE_DEVICES, set by a scheduler or the user; None where there is none."""
+def _visible(gpus: tuple[Gpu, ...], environ: Mapping[str, str]) -> Visible | None:
+    """Return what CUDA_VISIBLE_DEVICES, set by a scheduler or the user, leaves; None where it is not set."""
     value = environ.get("CUDA_VISIBLE_DEVICES")
     if value is None:
         return None
-    if value.strip() in ("", "-1", "NoDevFiles"):
-        return "none"
-    by_bus = environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in gpus}) == 1
-    if not by_bus and any(part.strip().isdecimal() for part in value.split(",")):
+    if not counts(value) or environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or _alike(gpus):
+        return resolve(value, gpus)
+    order = _cuda_order(gpus)
+    if order.uuids is None:
         raise UsageError(
-            f"CUDA_VISIBLE_DEVICES={value:.40} counts GPUs in CUDA's order, which is not the bus's here",
+            f"CUDA_VISIBLE_DEVICES={value:.60} counts in CUDA's order, which is not known: {order.unknown}",
             "Name them by UUID, or set CUDA_DEVICE_ORDER=PCI_BUS_ID, or say --gpus.",
         )
-    return value
+    return resolve(value, gpus, order.uuids)
+
+
+def _alike(gpus: tuple[Gpu, ...]) -> bool:
+    """Return whether no GPU is faster than another: CUDA, too, is then taken to count them by bus."""
+    names = {gpu.name for gpu in gpus}
+    return len(gpus) == 1 or (len(names) == 1 and None not in names)
+
+
+def _cuda_order(gpus: tuple[Gpu, ...]) -> CudaOrder:
+    if any(gpu.mig is not None and gpu.mig.enabled for gpu in gpus):
+        return CudaOrder(None, "where MIG splits a GPU, CUDA lists a slice and no other GPU")
+    return read_cuda_order()
