@@ -1,8 +1,9 @@
 """Reading and writing the JSON documents and YAML files: raw mappings live and die here.
 
 Documents (JSON, written by programs) ignore keys they don't know; files that people write (recipes,
-tables) refuse them. A wrong type is a `UsageError` that names the file and the key's path. This module
-knows how values become text, not what any document means.
+tables) refuse them; files of somebody else's repository, whose formats are not ours, have them ignored. A
+wrong type is a `UsageError` that names the file and the key's path. This module knows how values become
+text, not what any document means.
 """
 
 from __future__ import annotations
@@ -26,8 +27,14 @@ T = TypeVar("T")
 
 # Snapshots are a few kilobytes; a file of this size is something else, and parsing it would cost memory.
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+# A requirements.txt with every hash of every wheel has a few hundred kilobytes.
+MAX_TEXT_BYTES = 1024 * 1024
+# PyYAML's own reader takes half a minute for a megabyte; a long environment.yml has 20 kilobytes.
+_MAX_YAML_CHARACTERS = 128 * 1024
 # "580.95.05", "2.13.0+cpu": no real version comes near; a version of 10,000 digits would cost quadratic time.
 MAX_VERSION_CHARACTERS = 64
+_MAX_TOML_LINE = 4096
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 # libyaml's parser reads the tables eight times as fast; PyYAML can be built without it.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -111,12 +118,67 @@ def read_yaml(path: Path, kind: type[T]) -> T:
     try:
         raw = yaml.load(_read(path), Loader=_LOADER)  # noqa: S506 - a safe loader, whichever of the two it is
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f":{where.line + 1}" if where is not None else ""
-        problem = getattr(error, "problem", None) or "not text"
-        raise UsageError(f"{path}{line}: not YAML: {problem}") from None
+        raise _not_yaml(str(path), error) from None
     _refuse_unknown_keys(raw, kind, str(path))
     return _convert(raw, kind, str(path))
+
+
+def read_text(path: Path) -> str:
+    """Return a text file of somebody else's. Raises `UsageError` for what is none, or is too large."""
+    data = _read(path, MAX_TEXT_BYTES)
+    if len(data) > MAX_TEXT_BYTES:
+        raise UsageError(f"{path}: larger than {MAX_TEXT_BYTES >> 10} KiB", "Is this the right file?")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        hint = "PowerShell writes UTF-16: save it as UTF-8." if data[:2] in _UTF16_MARKS else ""
+        raise UsageError(f"{path}: not UTF-8 text", hint) from None
+    if "\0" in text:
+        raise UsageError(f"{path}: not text: it holds a NUL character")
+    return text
+
+
+def parse_plain_yaml(text: str, kind: type[T], *, source: str) -> T:
+    """Return somebody else's YAML as `kind`; each scalar is its text, so 3.10 stays "3.10".
+
+    Aliases are refused: a few of them say more than memory holds. Raises `UsageError`.
+    """
+    if len(text) > _MAX_YAML_CHARACTERS:
+        raise UsageError(f"{source}: larger than {_MAX_YAML_CHARACTERS >> 10} KiB", "Is this the right file?")
+    try:
+        raw = yaml.load(text, _PlainLoader)  # noqa: S506 - makes text, lists and mappings, less than SafeLoader
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise _not_yaml(source, error) from None
+    return _convert(raw, kind, source)
+
+
+def parse_toml(text: str, kind: type[T], *, source: str) -> T:
+    """Return somebody else's TOML as `kind`. Raises `UsageError`."""
+    # A key of n dots costs the standard library's reader n * n steps.
+    if any(len(line) > _MAX_TOML_LINE for line in text.splitlines()):
+        raise UsageError(f"{source}: a line has more than {_MAX_TOML_LINE} characters", "Break the line.")
+    try:
+        raw = msgspec.toml.decode(text)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise UsageError(f"{source}: not TOML: {str(error) or 'too deep'}") from None
+    return _convert(raw, kind, source)
+
+
+class _PlainLoader(yaml.BaseLoader):
+    """Reads YAML without types, and without aliases."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Return the next node. Raises for an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(problem="an alias, which is not read here")
+        return super().compose_node(parent, index)
+
+
+def _not_yaml(source: str, error: Exception) -> UsageError:
+    where = getattr(error, "problem_mark", None)
+    line = f":{where.line + 1}" if where is not None else ""
+    unnamed = "nested too deep" if isinstance(error, RecursionError) else "not text"
+    return UsageError(f"{source}{line}: not YAML: {getattr(error, 'problem', None) or unnamed}")
 
 
 def _read(path: Path, limit: int = MAX_DOCUMENT_BYTES) -> bytes:

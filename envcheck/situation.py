@@ -19,8 +19,10 @@ from envcheck.choice.choose import Choice, choose
 from envcheck.choice.fleet import Fleet, choose_for_all
 from envcheck.choice.gpus import narrow
 from envcheck.choice.requirements import read_requirements
+from envcheck.choice.visible import Visible, counts, resolve
 from envcheck.choice.wishes import Wishes, combine, specifier, torch_wish
 from envcheck.errors import EnvcheckError, UsageError
+from envcheck.host.cuda_order import CudaOrder, read_cuda_order
 from envcheck.host.facts import Gpu, Host
 from envcheck.host.probe import probe
 from envcheck.host.snapshots import read_hosts
@@ -35,6 +37,7 @@ class Situation:
     choice: Choice
     judged: tuple[Gpu, ...]  # the GPUs that the choice is for
     chosen: Recipe | None
+    visible: str = ""  # what CUDA_VISIBLE_DEVICES stands for, where it decided which GPUs are judged
 
     @property
     def recipe(self) -> Recipe:
@@ -100,17 +103,20 @@ def judge_official(hosts: Sequence[str], asked: Asked) -> tuple[Builds, Host | N
     """Return the verdict on every official build on this machine, or on all of `hosts`; and the one host."""
     recipes, wishes = _wished(asked)
     named = list(read_hosts(hosts)) if hosts else [("this machine", probe())]
-    builds = builds_for(named, recipes, wishes)
+    visible = None if hosts else _visible(named[0][1].gpus, os.environ, asked)
+    builds = builds_for(named, recipes, replace(wishes, gpus=visible.names) if visible else wishes)
     return builds, named[0][1] if len(named) == 1 else None
 
 
 def _on(facts: Host, asked: Asked, environ: Mapping[str, str]) -> Situation:
-    if asked.gpus is None and facts.gpus and (visible := _visible(facts.gpus, environ)) is not None:
-        asked = replace(asked, gpus=visible)
     recipes, wishes = _wished(asked)
+    visible = _visible(facts.gpus, environ, asked)
+    if visible is not None:
+        wishes = replace(wishes, gpus=visible.names)
     choice = choose(facts, recipes, wishes)
     chosen = next((one for one in recipes if one.name == choice.recipe), None)
-    return Situation(facts, choice, narrow(facts, wishes.gpus).gpus or (), chosen)
+    judged = narrow(facts, wishes.gpus).gpus or ()
+    return Situation(facts, choice, judged, chosen, visible.sentence if visible else "")
 
 
 def _wished(asked: Asked) -> tuple[tuple[Recipe, ...], Wishes]:
@@ -144,17 +150,32 @@ def _gpus(text: str | None) -> tuple[str, ...] | Literal["none"] | None:
     return named
 
 
-def _visible(gpus: tuple[Gpu, ...], environ: Mapping[str, str]) -> str | None:
-    """Return the wish in CUDA_VISIBLE_DEVICES, set by a scheduler or the user; None where there is none."""
+def _visible(gpus: tuple[Gpu, ...] | None, environ: Mapping[str, str], asked: Asked) -> Visible | None:
+    """Return what CUDA_VISIBLE_DEVICES, set by a scheduler or the user, leaves; None where it says nothing.
+
+    The environment says nothing about a snapshot, and less than the command line about this machine.
+    """
     value = environ.get("CUDA_VISIBLE_DEVICES")
-    if value is None:
+    if value is None or asked.gpus is not None or not gpus:
         return None
-    if value.strip() in ("", "-1", "NoDevFiles"):
-        return "none"
-    by_bus = environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in gpus}) == 1
-    if not by_bus and any(part.strip().isdecimal() for part in value.split(",")):
+    if not counts(value) or environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or _alike(gpus):
+        return resolve(value, gpus)
+    order = _cuda_order(gpus)
+    if order.uuids is None:
         raise UsageError(
-            f"CUDA_VISIBLE_DEVICES={value:.40} counts GPUs in CUDA's order, which is not the bus's here",
+            f"CUDA_VISIBLE_DEVICES={value:.60} counts in CUDA's order, which is not known: {order.unknown}",
             "Name them by UUID, or set CUDA_DEVICE_ORDER=PCI_BUS_ID, or say --gpus.",
         )
-    return value
+    return resolve(value, gpus, order.uuids)
+
+
+def _alike(gpus: tuple[Gpu, ...]) -> bool:
+    """Return whether no GPU is faster than another: CUDA, too, is then taken to count them by bus."""
+    names = {gpu.name for gpu in gpus}
+    return len(gpus) == 1 or (len(names) == 1 and None not in names)
+
+
+def _cuda_order(gpus: tuple[Gpu, ...]) -> CudaOrder:
+    if any(gpu.mig is not None and gpu.mig.enabled for gpu in gpus):
+        return CudaOrder(None, "where MIG splits a GPU, CUDA lists a slice and no other GPU")
+    return read_cuda_order()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,9 @@ from envcheck.documents import read_json
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import Host
 from envcheck.situation import Asked, look
+from tests.cuda.fixtures import cuda_folders, cuda_lists
+
+__all__ = ["cuda_folders", "cuda_lists"]
 
 
 @pytest.fixture
@@ -89,13 +93,65 @@ def test_the_gpus_that_cuda_may_see_are_the_ones_that_are_judged(here, monkeypat
     assert (look().recipe.name, look().judged) == ("cpu", ())
 
 
-def test_an_index_counts_in_cudas_own_order_unless_the_bus_is_asked_for(here, monkeypatch):
-    here("gtx1080ti-rtx5090")
+def test_a_number_is_the_card_that_cuda_counts_so_and_only_that_card_is_judged(here, cuda_lists, monkeypatch):
+    gtx, rtx = here("gtx1080ti-rtx5090").gpus
+    cuda_lists(rtx.uuid, gtx.uuid)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    with pytest.raises(UsageError, match="CUDA's order"):
-        look()
+    seen = look()
+    assert (seen.recipe.name, seen.judged, seen.choice.gpus) == ("torch2.14-cu130", (rtx,), (rtx.uuid,))
+    assert seen.visible == (
+        "CUDA_VISIBLE_DEVICES=0 is GeForce RTX 5090 (GPU-e4d3c2b1-a09f-4e8d-b7c6-5a4938271605), "
+        "in CUDA's own order"
+    )
+
+
+def test_cuda_is_not_asked_for_an_order_that_is_known(here, cuda_lists, monkeypatch):
+    gtx, rtx = here("gtx1080ti-rtx5090").gpus
+    cuda_lists(rtx.uuid, gtx.uuid, trouble="crash cuInit")
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-    assert look().recipe.name == "torch2.7-cu126"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert look().judged == (gtx,)
+    monkeypatch.delenv("CUDA_DEVICE_ORDER")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", rtx.uuid)
+    assert look().judged == (rtx,)
+    twins = here("h100-mig").gpus
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert look().judged == (twins[1],)
+
+
+def test_cards_without_a_name_are_not_taken_for_equals(here, cuda_lists, monkeypatch):
+    facts = here("gtx1080ti-rtx5090")
+    first, second = nameless = tuple(replace(gpu, name=None) for gpu in facts.gpus)
+    monkeypatch.setattr(situation, "probe", lambda: replace(facts, gpus=nameless))
+    cuda_lists(second.uuid, first.uuid)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert look().judged == (second,)
+
+
+def test_a_number_is_refused_where_cuda_does_not_say_how_it_counts(here, cuda_lists, monkeypatch):
+    here("gtx1080ti-rtx5090")
+    cuda_lists(trouble="crash cuInit")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(UsageError, match="not known: cuInit crashed with signal 11") as caught:
+        look()
+    assert caught.value.hint.startswith("Name them by UUID")
+
+
+def test_beside_a_slice_cuda_lists_no_other_card_and_so_has_no_order(here, cuda_lists, monkeypatch):
+    facts = here("h100-mig")
+    split, whole = facts.gpus
+    other = replace(whole, name="NVIDIA A100-SXM4-80GB")
+    monkeypatch.setattr(situation, "probe", lambda: replace(facts, gpus=(split, other)))
+    cuda_lists(other.uuid)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(UsageError, match="where MIG splits a GPU"):
+        look()
+
+
+def test_a_snapshot_is_not_narrowed_by_this_machines_environment(hosts, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    seen = look(str(hosts / "rtx3090-driver550.json"))
+    assert (len(seen.judged), seen.visible) == (1, "")
 
 
 def test_what_was_asked_for_on_the_command_line_counts_more(here, monkeypatch):

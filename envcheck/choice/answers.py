@@ -39,18 +39,19 @@ def answers(host: Host, recipes: Sequence[Recipe], wishes: Wishes) -> tuple[Answ
 
     A wish for a Python holds for all three: it is a fact of the environment, not a preference for a build.
     """
-    judged = judge_builds(host, recipes, python=wishes)
+    every = judge_builds(host, recipes, python=wishes)
+    if not (wishes.torch or wishes.cuda or wishes.tag):
+        first = next((one for one in every if can_run(one)), None)
+        return () if first is None else (_answer("newest", first),)
+    judged = tuple(every)
     running = [one for one in judged if can_run(one)]
     newest = [_answer("newest", running[0])] if running else []
-    if not (wishes.torch or wishes.cuda or wishes.tag):
-        return tuple(newest)
     exact = [one for one in running if asks_for(wishes, one)]
     if exact:
         best = next((one for one in exact if one.recipe), exact[0])
         return (_answer("exact", best), *newest)
-    missing = Answer(
-        kind="exact", because=_why_none([one for one in judged if asks_for(wishes, one)], wishes)
-    )
+    asked = [one for one in judged if asks_for(wishes, one)]
+    missing = Answer(kind="exact", because=_why_none(asked, wishes))
     if not running:
         return (missing,)
     near = min(running, key=lambda one: _distance(wishes, one))  # of equals the most wanted

@@ -41,7 +41,9 @@ def builds_for(
     With several hosts each reason begins with the host that it is about.
     """
     wishes = wishes or Wishes()
-    judged = [(name, judge_builds(narrow(host, wishes.gpus), recipes, python=wishes)) for name, host in hosts]
+    judged = [
+        (name, tuple(judge_builds(narrow(host, wishes.gpus), recipes, python=wishes))) for name, host in hosts
+    ]
     builds = judged[0][1] if len(judged) == 1 else _joined(judged)
     return Builds(
         hosts=tuple(name for name, _ in judged),

@@ -7,7 +7,7 @@ repeated here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.version import InvalidVersion, Version
@@ -61,15 +61,15 @@ def judge_recipes(host: Host, recipes: Sequence[Recipe]) -> tuple[Judgement, ...
 
 def judge_builds(
     host: Host, recipes: Sequence[Recipe], python: Wishes | None = None
-) -> tuple[BuildVerdict, ...]:
-    """Return the verdict on every official build for a narrowed host, the most wanted first.
+) -> Iterator[BuildVerdict]:
+    """Yield the verdict on every official build for a narrowed host, the most wanted first.
 
     A wish for a Python narrows what each build is asked about: the others do not matter then.
     """
     by_build = {(recipe.torch, recipe.tag): recipe.name for recipe in reversed(recipes)}
-    rows = sorted(official_builds(host), key=lambda build: _preference(host, build), reverse=True)
-    return tuple(
-        BuildVerdict(
+    for build in sorted(official_builds(host), key=lambda build: _preference(host, build), reverse=True):
+        reasons = judge(host, _for_python(build, python))
+        yield BuildVerdict(
             torch=build.torch,
             cuda=build.cuda,
             tag=build.tag,
@@ -78,9 +78,6 @@ def judge_builds(
             verdict=join(reasons),
             reasons=reasons,
         )
-        for build in rows
-        for reasons in (judge(host, _for_python(build, python)),)
-    )
 
 
 def official_builds(host: Host) -> Iterable[Build]:

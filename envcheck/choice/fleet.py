@@ -7,13 +7,13 @@ kinds among them. The machines stream through; what is kept of each is its name.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from packaging.version import Version
 
 from envcheck.choice.answers import answers, in_words
-from envcheck.choice.candidates import can_run, judge_recipes, serves
+from envcheck.choice.candidates import Judgement, can_run, judge_recipes, obstacles, serves
 from envcheck.choice.gpus import narrow
 from envcheck.choice.way_out import way_out
 from envcheck.choice.wishes import Wishes
@@ -57,7 +57,7 @@ class Fleet:
 
 @dataclass(slots=True)
 class _Kind:
-    """Machines that no rule tells apart: the first of them, and the names of all."""
+    """Machines that no rule tells apart: one that stands for them, and the names of all."""
 
     host: Host
     names: list[str] = field(default_factory=list)
@@ -68,26 +68,35 @@ def choose_for_all(
 ) -> Fleet:
     """Return the smallest set of recipes that covers all `hosts`, which are named; of equals the newest."""
     wishes = wishes or Wishes()
-    kinds: dict[Hashable, _Kind] = {}
-    for name, host in hosts:
-        kind = kinds.setdefault(_told_apart_by(host), _Kind(host))
-        kind.names.append(name)
+    kinds = _kinds(hosts)
     wanted = tuple(recipe for recipe in recipes if serves(wishes, recipe))
-    by_recipes: dict[frozenset[str], list[_Kind]] = {}
-    for kind in kinds.values():
-        seen = narrow(kind.host, wishes.gpus)
-        running = frozenset(one.recipe for one in judge_recipes(seen, wanted) if can_run(one))
-        by_recipes.setdefault(running, []).append(kind)
-    lost = by_recipes.pop(frozenset(), [])
+    covered: dict[frozenset[str], list[_Kind]] = {}
+    lost: dict[Hashable, list[_Kind]] = {}
+    for kind in kinds:
+        judged = judge_recipes(narrow(kind.host, wishes.gpus), wanted)
+        running = frozenset(one.recipe for one in judged if can_run(one))
+        if running:
+            covered.setdefault(running, []).append(kind)
+        else:
+            lost.setdefault(_what_is_wrong(kind.host, judged), []).append(kind)
     order = sorted(wanted, key=lambda recipe: (recipe.torch, recipe.cuda or Version("0")), reverse=True)
-    cover = _smallest_cover(by_recipes, order)
     return Fleet(
-        hosts=sum(len(kind.names) for kind in kinds.values()),
+        hosts=sum(len(kind.names) for kind in kinds),
         kinds=len(kinds),
         wish=in_words(wishes),
-        covered=tuple(_covered(by_recipes, cover)),
-        uncovered=_uncovered(lost, recipes, wishes),
+        covered=tuple(_covered(covered, _smallest_cover(covered, order))),
+        uncovered=_uncovered(lost.values(), recipes, wishes),
     )
+
+
+def _kinds(hosts: Iterable[tuple[str, Host]]) -> tuple[_Kind, ...]:
+    kinds: dict[Hashable, _Kind] = {}
+    for name, host in hosts:
+        key = _told_apart_by(host)
+        if key not in kinds:
+            kinds[key] = _Kind(_standing_for_all(host))
+        kinds[key].names.append(name)
+    return tuple(kinds.values())
 
 
 def _smallest_cover(runs_on: Iterable[frozenset[str]], order: Sequence[Recipe]) -> tuple[Recipe, ...]:
@@ -120,14 +129,32 @@ def _covered(by_recipes: dict[frozenset[str], list[_Kind]], cover: Sequence[Reci
             yield Covered(recipe=recipe.name, torch=recipe.torch, cuda=recipe.cuda, hosts=tuple(names))
 
 
-def _uncovered(lost: Sequence[_Kind], recipes: Sequence[Recipe], wishes: Wishes) -> tuple[Uncovered, ...]:
+def _uncovered(
+    lost: Iterable[Sequence[_Kind]], recipes: Sequence[Recipe], wishes: Wishes
+) -> tuple[Uncovered, ...]:
+    """Return the groups of which the same is wrong, each with the way out of its first machine."""
     groups: dict[str, list[str]] = {}
-    for kind in lost:
-        seen = narrow(kind.host, wishes.gpus)
-        advice = way_out(kind.host, seen, recipes, wishes, answers(seen, recipes, wishes))
-        groups.setdefault(advice, []).extend(kind.names)
+    for kinds in lost:
+        host = kinds[0].host
+        seen = narrow(host, wishes.gpus)
+        advice = way_out(host, seen, recipes, wishes, answers(seen, recipes, wishes))
+        groups.setdefault(advice, []).extend(name for kind in kinds for name in kind.names)
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     return tuple(Uncovered(advice=advice, hosts=tuple(names)) for advice, names in ordered)
+
+
+def _what_is_wrong(host: Host, judged: Sequence[Judgement]) -> Hashable:
+    """Return the rules that each recipe breaks, and the generations that it breaks them for."""
+    gpus = frozenset(gpu.compute_capability for gpu in host.gpus or ())
+    return gpus, tuple((one.recipe, *(reason.rule for reason in obstacles(one))) for one in judged)
+
+
+def _standing_for_all(host: Host) -> Host:
+    """Return the host with one card of each kind: eight equal ones take eight times as long to put in words."""
+    if host.gpus is None or unlisted_cards(host) or any(gpu.mig and gpu.mig.enabled for gpu in host.gpus):
+        return host
+    kinds = {(gpu.compute_capability, gpu.brand): gpu for gpu in reversed(host.gpus)}
+    return replace(host, gpus=tuple(reversed(kinds.values())), pci=None)
 
 
 def _told_apart_by(host: Host) -> Hashable:

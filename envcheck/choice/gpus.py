@@ -50,17 +50,18 @@ def narrow(host: Host, names: tuple[str, ...] | Literal["none"] | None) -> Host:
         return _usable_at_once(host)
     if host.gpus is None:
         raise UsageError("--gpus names GPUs, and which there are is not known", host.unknown.get("gpus", ""))
-    here = tuple(_devices(host.gpus))
+    here = tuple(devices_of(host.gpus))
     named = [device for name in names for device in _named(here, name)]
     return replace(host, gpus=_joined(host.gpus, named), pci=None)
 
 
 def handed_over(host: Host) -> tuple[str, ...]:
     """Return the UUIDs of what a narrowed host's jobs get: whole GPUs and slices, where they are known."""
-    return tuple(device.uuid for device in _devices(host.gpus or ()) if device.uuid)
+    return tuple(device.uuid for device in devices_of(host.gpus or ()) if device.uuid)
 
 
-def _devices(gpus: tuple[Gpu, ...]) -> Iterator[Device]:
+def devices_of(gpus: tuple[Gpu, ...]) -> Iterator[Device]:
+    """Yield what CUDA could see of these GPUs: of one that MIG splits its slices, in its stead."""
     for place, gpu in enumerate(gpus):
         if gpu.mig is not None and gpu.mig.enabled and gpu.mig.instances:
             for number, instance in enumerate(gpu.mig.instances):
@@ -70,7 +71,7 @@ def _devices(gpus: tuple[Gpu, ...]) -> Iterator[Device]:
 
 
 def _usable_at_once(host: Host) -> Host:
-    devices = tuple(_devices(host.gpus or ()))
+    devices = tuple(devices_of(host.gpus or ()))
     slices = [device for device in devices if device.instance is not None]
     if not slices or unlisted_cards(
         host

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from packaging.version import Version
 
-from envcheck.host.facts import Gpu
+from envcheck.host.facts import Gpu, Host
 
 
 def code_text(capabilities: Iterable[Version], prefix: str = "sm") -> str:
@@ -26,6 +26,17 @@ def cards(gpus: Iterable[Gpu]) -> str:
     """Return several GPUs in a phrase: "2 x Tesla T4, GeForce GTX 1080 Ti"; their order changes nothing."""
     counted = sorted(Counter(card(gpu) for gpu in gpus).items())
     return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counted)
+
+
+def kind(architecture: str, gpus: Iterable[Gpu]) -> str:
+    """Return GPUs of one generation: "Volta (Tesla V100)"."""
+    return f"{architecture} ({cards(gpus)})"
+
+
+def fact_paths(host: Host, gpus: Iterable[Gpu], name: str) -> str:
+    """Return where a fact of each GPU stands in the host's document: "`gpus[0].brand`, `gpus[2].brand`"."""
+    places = [gpu.index if gpu.index is not None else (host.gpus or ()).index(gpu) for gpu in gpus]
+    return ", ".join(f"`gpus[{place}].{name}`" for place in sorted(places))
 
 
 def by_capability(gpus: Iterable[Gpu]) -> list[tuple[Version | None, tuple[Gpu, ...]]]:

@@ -35,6 +35,7 @@ class Library:
     found: bool
     version: Version | None = None
     cuda: Version | None = None
+    libcuda: Version | None = None
     seconds: float | None = None
     gpus: tuple[Gpu, ...] | None = None
     unknown: dict[str, str] = field(default_factory=dict)
@@ -49,6 +50,7 @@ def read_library(*, limit_s: float = TIME_LIMIT_S) -> Library:
         found=said.unknown.pop("nvml", None) != "LIBRARY_NOT_FOUND",
         version=said.version("driver.version"),
         cuda=said.version("driver.cuda"),
+        libcuda=said.version("driver.libcuda"),
         seconds=said.fact("driver.nvml_seconds"),
         gpus=None if count is None else tuple(_gpu(said, index) for index in range(count)),
         unknown=said.unknown,

@@ -69,7 +69,8 @@ def main() -> None:
             _say(fact="driver.version", **{"is": version})
         return
     _ask("driver.version", pynvml.nvmlSystemGetDriverVersion)
-    _ask("driver.cuda", _cuda_version)
+    _ask("driver.cuda", _cuda_version, pynvml.nvmlSystemGetCudaDriverVersion)
+    _ask("driver.libcuda", _cuda_version, pynvml.nvmlSystemGetCudaDriverVersion_v2)
     for index in range(_ask("gpus", pynvml.nvmlDeviceGetCount) or 0):
         _ask_gpu(f"gpus[{index}]", index)
     _say(fact="driver.nvml_seconds", **{"is": round(time.monotonic() - start, 3)})
@@ -108,13 +109,13 @@ def _version_of_library_file() -> str | None:
     return loaded[1] if loaded else None
 
 
-def _cuda_version() -> str:
-    """Return the CUDA version of the installed libcuda: 12040 is 12.4."""
-    try:
-        number = pynvml.nvmlSystemGetCudaDriverVersion_v2()
-    except pynvml.NVMLError_FunctionNotFound:
-        # Libraries before _v2 have the older question, which names NVML's own CUDA where libcuda is missing.
-        number = pynvml.nvmlSystemGetCudaDriverVersion()
+def _cuda_version(question: Callable[[], int]) -> str:
+    """Return a CUDA version as people write it: 12040 is 12.4.
+
+    The first question answers for the driver, though some libraries look into libcuda for it too; the second
+    always asks the libcuda that programs would load, and fails where there is none.
+    """
+    number = question()
     return f"{number // 1000}.{number % 1000 // 10}"
 
 

@@ -55,6 +55,7 @@ def join_driver(library: Library, module: Module | None, pci: tuple[PciDevice, .
     return Driver(
         version=library.version,
         cuda=library.cuda,
+        libcuda=library.libcuda,
         module_version=module.version if module else None,
         open_module=module.is_open if module else None,
         nvml_seconds=library.seconds,

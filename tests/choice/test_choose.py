@@ -196,7 +196,7 @@ def test_a_wish_for_a_recipe_that_does_not_exist_names_the_nearest(pick):
         (machine(RTX_5090, driver="580.65.06", open_module=False), "torch2.14-cu130", "open kernel modules"),
         (machine(RTX_3090, driver="550.54.14", pythons=("3.9",)), "torch2.10-cu128", "python3.11-venv"),
         (machine(pythons=("3.9",)), "cpu", "python3.11-venv"),
-        (machine(("card", None), driver="580.65.06"), "torch2.14-cu130", "`compute_capability`"),
+        (machine(("card", None), driver="580.65.06"), "torch2.14-cu130", "`gpus[0].compute_capability`"),
     ],
 )
 def test_when_nothing_runs_the_nearest_recipe_and_the_step_to_it_are_named(pick, host, nearest, step):

@@ -5,18 +5,10 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from envcheck.compat import tables
 from envcheck.compat.rules.code import code, sass_runs
 from envcheck.compat.verdict import join
+from tests.compat.builds import CPU, CU117, CU126, CU128, CU130, CU132, WITH_PTX
 from tests.compat.machines import GTX_1080_TI, RTX_3090, RTX_5090, V100, machine
-
-CU117 = tables.build_of(Version("1.13.1"), "cu117")
-CU126 = tables.build_of(Version("2.7.1"), "cu126")
-CU128 = tables.build_of(Version("2.10.0"), "cu128")
-CU130 = tables.build_of(Version("2.14.1"), "cu130")
-CPU = tables.build_of(Version("2.13.0"), "cpu")
-# torch 2.7.1 cu128 as an independent table has it: code up to 12.0, and PTX of 12.0 for what comes after.
-WITH_PTX = replace(CU128, ptx=(Version("12.0"),))
 
 
 def _verdict(capability, build, **more):
@@ -69,18 +61,15 @@ def test_cards_of_one_kind_share_a_reason():
     assert "4 x Tesla V100" in reason.because
 
 
-@pytest.mark.parametrize(
-    ("own_cuda", "verdict"), [("12.8", "fits"), ("13.0", "fits"), ("12.4", "refused"), (None, "unknown")]
-)
-def test_ptx_goes_upward_only_where_the_drivers_own_cuda_can_compile_it(own_cuda, verdict):
-    host = machine(("card of tomorrow", "13.0"), driver="580.65.06", cuda=own_cuda)
-    (reason,) = code(host, WITH_PTX)
-    assert reason.verdict == verdict
-    assert "compute_120" in reason.because
-    if verdict == "refused":
-        assert "570.86.10" in reason.remedy
-    if verdict == "unknown":
-        assert "`driver.cuda`" in reason.because
+def test_ptx_goes_upward_and_the_reason_says_who_compiles_it():
+    (reason,) = code(machine(("card of tomorrow", "13.0")), WITH_PTX)
+    assert reason.verdict == "fits"
+    assert "compute_120, which the driver compiles" in reason.because
+
+
+def test_the_wheels_of_today_hold_no_ptx_for_the_cards_of_tomorrow():
+    (reason,) = code(machine(("card of tomorrow", "13.0")), CU132)
+    assert reason.verdict == "refused"
 
 
 def test_ptx_never_goes_downward():
@@ -102,6 +91,11 @@ def test_architecture_specific_code_runs_on_exactly_its_own():
         ("8.7", "8.9", "13.2", False),
         ("7.0", "7.2", "11.7", False),
         ("7.0", "7.5", "11.7", True),
+        ("5.0", "5.3", "10.2", False),
+        ("6.1", "6.2", "10.2", False),
+        ("10.1", "11.0", "12.9", True),  # Thor, before and after CUDA 13 renamed it
+        ("11.0", "10.1", "13.0", True),
+        ("10.0", "11.0", "13.2", False),
     ],
 )
 def test_tegra_runs_its_own_code_only(made_for, runs_on, toolkit, expected):
@@ -109,8 +103,8 @@ def test_tegra_runs_its_own_code_only(made_for, runs_on, toolkit, expected):
 
 
 def test_an_unknown_capability_or_list_is_unknown_and_says_what_would_settle_it():
-    (reason,) = code(machine(("card", None)), CU128)
-    assert (reason.verdict, "`compute_capability`" in reason.because) == ("unknown", True)
+    (reason,) = code(machine(RTX_3090, ("card", None)), CU128)[:1]
+    assert (reason.verdict, "`gpus[1].compute_capability`" in reason.because) == ("unknown", True)
     (reason,) = code(replace(machine(), gpus=None, unknown={"gpus": "NVML hangs"}), CU128)
     assert reason.verdict == "unknown"
     assert "NVML hangs" in reason.because

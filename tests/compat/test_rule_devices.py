@@ -5,13 +5,10 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from envcheck.compat import tables
 from envcheck.compat.rules.devices import cpu, unlisted
 from envcheck.host.facts import Driver, PciDevice
-from tests.compat.machines import RTX_3090, machine
-
-CU128 = tables.build_of(Version("2.10.0"), "cu128")
-CPU = tables.build_of(Version("2.13.0"), "cpu")
+from tests.compat.builds import ARM_CPU, CPU, CU128
+from tests.compat.machines import GB10, RTX_3090, machine
 
 
 def _bus(*drivers, vendor="10de"):
@@ -102,6 +99,15 @@ def test_the_cpu_is_not_used_while_a_gpu_stands_idle():
     (reason,) = cpu(machine(RTX_3090), CPU)
     assert reason.verdict == "refused"
     assert "GeForce RTX 3090" in reason.because
+    assert "--gpus none" in reason.remedy
+
+
+def test_the_cpu_only_wheel_of_aarch64_is_refused_for_a_gpu_job():
+    # torch 2.10.0 from the public index holds CUDA on x86_64 and none on aarch64.
+    (reason,) = cpu(machine(GB10, cpu="aarch64", driver="580.95.05"), ARM_CPU)
+    assert reason.verdict == "refused"
+    assert "torch==2.10.0 gets on aarch64 holds no CUDA" in reason.because
+    assert "GB10 idle" in reason.because
     assert "--gpus none" in reason.remedy
 
 

@@ -5,15 +5,9 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from envcheck.compat import tables
 from envcheck.compat.rules.driver import driver
-from tests.compat.machines import K80, RTX_3090, machine
-
-CU117 = tables.build_of(Version("1.13.1"), "cu117")
-CU128 = tables.build_of(Version("2.10.0"), "cu128")
-CU130 = tables.build_of(Version("2.14.1"), "cu130")
-CPU = tables.build_of(Version("2.13.0"), "cpu")
-CU102 = replace(CU117, tag="cu102", cuda=Version("10.2"))
+from tests.compat.builds import ARM_CU132, CPU, CU102, CU117, CU128, CU130, CU132
+from tests.compat.machines import A100, K80, ORIN, RTX_3090, RTX_5090, V100, machine
 
 
 def _only(reasons):
@@ -40,7 +34,7 @@ def test_a_driver_runs_a_build_from_its_floor_on(build, version, verdict):
 
 
 def test_the_reason_has_this_machines_number_and_the_floor_as_nvidia_writes_them():
-    reason = _only(driver(machine(RTX_3090, driver="450.51.06"), CU117))
+    reason = _only(driver(machine(A100, driver="450.51.06"), CU117))
     assert reason.because == "Driver 450.51.06 is below 450.80.02, the floor of every CUDA 11."
     assert reason.remedy == "Install NVIDIA driver 450.80.02 or newer."
     assert "release notes" in reason.source
@@ -85,9 +79,11 @@ def test_no_driver_beside_a_gpu_refuses_and_one_that_could_not_be_read_is_unknow
     [
         (CU128, "13.0", "fits"),
         (CU128, "12.8", "fits"),
-        (CU128, "12.4", "unknown"),  # surely enough but for the earliest 12.0 drivers: their version tells
+        (CU128, "12.1", "fits"),  # a later branch than the floor's
+        (CU128, "12.0", "unknown"),  # R525 began before 525.60.13: the version tells
         (CU128, "11.8", "refused"),
         (CU102, "10.1", "refused"),
+        (CU132, "13.1", "fits"),
     ],
 )
 def test_where_the_version_is_not_known_the_drivers_own_cuda_may_settle_it(build, own_cuda, verdict):
@@ -107,6 +103,67 @@ def test_no_newer_driver_is_advised_where_the_card_has_none():
     reason = _only(driver(machine(K80, driver="470.82.01"), CU128))
     assert "R470 is the last driver branch for Tesla K80" in reason.because
     assert reason.remedy == ""
+
+
+def test_the_lowest_driver_for_every_card_is_advised():
+    assert "565" not in _only(driver(machine(RTX_5090, driver="470.82.01"), CU128)).remedy
+    assert _only(driver(machine(RTX_5090), CU128)).remedy == "Install NVIDIA driver 570 or newer."
+    volta = _only(driver(machine(V100, driver="470.82.01"), CU128))
+    assert volta.remedy == "Install NVIDIA driver 525.60.13 or newer, of branch R580 at most."
+
+
+def test_cards_that_no_one_driver_drives_get_no_advice():
+    reason = _only(driver(machine(K80, RTX_5090), CU117))
+    assert "R470 is the last driver branch for Tesla K80" in reason.because
+    assert reason.remedy == ""
+
+
+def test_without_a_driver_and_by_its_cuda_too_the_cards_end_counts():
+    for host in (machine(K80), machine(K80, cuda="11.4")):
+        reason = _only(driver(host, CU128))
+        assert reason.verdict == "refused"
+        assert "R470 is the last driver branch for Tesla K80" in reason.because
+        assert reason.remedy == ""
+
+
+def test_without_a_driver_wsl_is_told_the_windows_number():
+    reason = _only(driver(machine(RTX_3090, wsl=True), CU128))
+    assert "528.33" in reason.because
+    assert "528.33 or newer in Windows" in reason.remedy
+
+
+def test_a_jetson_gets_its_driver_with_its_jetpack():
+    host = machine(ORIN, cpu="aarch64", jetson="36.4.3", driver="540.4.0", cuda="12.6")
+    assert "comes with its JetPack" in _only(driver(host, ARM_CU132)).remedy
+
+
+def test_nvidias_upper_ends_refuse_nothing():
+    # "12.x: 525 to 580" is the range of a promise, not a ceiling.
+    assert _only(driver(machine(RTX_3090, driver="580.65.06"), CU128)).verdict == "fits"
+    assert _only(driver(machine(RTX_3090, driver="615.10"), CU117)).verdict == "fits"
+
+
+def test_a_driver_of_cuda_12_7_for_which_no_toolkit_exists_runs_every_cuda_12():
+    assert _only(driver(machine(RTX_3090, driver="565.57.01", cuda="12.7"), CU128)).verdict == "fits"
+    assert _only(driver(machine(RTX_3090, cuda="12.7"), CU128)).verdict == "fits"
+
+
+@pytest.mark.parametrize(("brand", "verdict"), [("tesla", "fits"), ("geforce", "refused"), (None, "unknown")])
+def test_cuda_compat_carries_a_newer_major_where_it_may_be_used(brand, verdict):
+    host = machine(A100, driver="535.104.05", cuda="12.2", libcuda="13.1", brand=brand)
+    reason = _only(driver(host, CU132))
+    assert reason.verdict == verdict
+    assert ("libcuda, CUDA 13.1" in reason.because) == (verdict != "refused")
+
+
+def test_cuda_compat_of_an_older_major_carries_nothing():
+    host = machine(A100, driver="535.104.05", cuda="12.2", libcuda="12.9", brand="tesla")
+    assert _only(driver(host, CU130)).verdict == "refused"
+
+
+def test_before_11_cuda_compat_has_to_be_of_the_builds_own_minor():
+    host = machine(V100, driver="390.46", cuda="9.1", libcuda="10.1", brand="tesla")
+    assert _only(driver(host, CU102)).verdict == "refused"
 
 
 def test_the_driver_is_no_question_for_the_cpu_nor_without_a_gpu():

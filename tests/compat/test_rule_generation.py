@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from packaging.version import Version
 
-from envcheck.compat import tables
 from envcheck.compat.rules.generation import generation
 from envcheck.compat.verdict import join
-from tests.compat.machines import GTX_1080_TI, H100, K80, RTX_3090, RTX_5090, V100, machine
+from tests.compat.builds import CPU, CU128
+from tests.compat.machines import GTX_1080_TI, K80, RTX_3090, RTX_5090, V100, machine
 
-CU128 = tables.build_of(Version("2.10.0"), "cu128")
-CPU = tables.build_of(Version("2.13.0"), "cpu")
 B300 = ("NVIDIA B300", "10.3")
 
 
@@ -38,28 +35,17 @@ def test_windows_numbers_are_put_into_their_branch():
     assert join(generation(machine(RTX_5090, driver="566.36", wsl=True), CU128)) == "refused"
 
 
-@pytest.mark.parametrize(
-    ("card", "open_module", "verdict"),
-    [
-        (RTX_5090, True, "fits"),
-        (RTX_5090, False, "refused"),
-        (V100, True, "refused"),  # Maxwell, Pascal and Volta: proprietary only
-        (V100, False, "fits"),
-        (H100, True, "fits"),
-        (H100, False, "fits"),
-    ],
-)
-def test_the_loaded_kernel_modules_have_to_be_ones_that_drive_the_card(card, open_module, verdict):
-    host = machine(card, driver="575.57.08", open_module=open_module)
-    assert join(generation(host, CU128)) == verdict
-
-
-def test_the_way_out_names_branch_and_modules():
-    (reason,) = generation(machine(RTX_5090, driver="575.57.08", open_module=False), CU128)
-    assert "R575" in reason.remedy
-    assert "-open" in reason.remedy
+def test_the_way_out_names_the_branch():
     (reason,) = generation(machine(V100, driver="590.44.01"), CU128)
     assert reason.remedy == "Install a driver of branch R580."
+    (reason,) = generation(machine(RTX_5090, driver="566.36", wsl=True), CU128)
+    assert reason.remedy == "Install a driver of branch R570 or newer in Windows."
+
+
+def test_a_mix_that_no_branch_drives_is_refused_from_both_ends():
+    kepler, blackwell = generation(machine(RTX_5090, K80, driver="550.54.14"), CU128)
+    assert "R470 is the last branch for Kepler" in kepler.because
+    assert "R570 is the first branch for Blackwell" in blackwell.because
 
 
 def test_facts_that_are_absent_are_settled_by_the_driver_having_listed_the_card():
@@ -71,6 +57,7 @@ def test_a_capability_that_the_tables_do_not_know_is_unknown():
     (reason,) = generation(machine(("card of tomorrow", "13.0"), driver="700.10"), CU128)
     assert reason.verdict == "unknown"
     assert "13.0" in reason.because
+    assert "gpus.yaml" in reason.remedy
 
 
 def test_the_generation_is_no_question_for_the_cpu():

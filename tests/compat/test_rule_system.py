@@ -36,15 +36,8 @@ def test_wheels_serve_the_system_and_processor_that_they_are_made_for(facts, ver
     assert _only(platform(machine(**facts), CU128)).verdict == verdict
 
 
-def test_windows_is_sent_to_wsl_and_a_jetson_to_its_own_wheels():
+def test_windows_is_sent_to_wsl():
     assert "WSL 2" in _only(platform(machine(system="Windows"), CU128)).remedy
-    jetson = machine()
-    jetson = replace(jetson, os=replace(jetson.os, machine="aarch64", jetson="36.4.3"))
-    both = replace(CU128, machines=("x86_64", "aarch64"))
-    reason = _only(platform(jetson, both))
-    assert reason.verdict == "refused"
-    assert "36.4.3" in reason.because
-    assert "JetPack" in reason.because
 
 
 def test_an_absent_fact_is_named():

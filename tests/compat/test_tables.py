@@ -129,6 +129,23 @@ def test_a_build_of_another_machine_is_another_row():
     assert tables.build_of(Version("2.10.0"), "cu128", "aarch64").machines == ("x86_64",)
 
 
+def test_the_c_library_is_that_of_the_machines_own_wheel():
+    expected = {
+        ("2.5.1", "cu124", "x86_64"): "2.5",  # manylinux1
+        ("2.5.1", "cpu", "aarch64"): "2.17",  # manylinux2014
+        ("2.6.0", "cu124", "x86_64"): "2.5",
+        ("2.6.0", "cu126", "x86_64"): "2.28",  # the first of manylinux_2_28
+        ("2.6.0", "cpu", "aarch64"): "2.28",
+        ("2.7.0", "cpu", "aarch64"): "2.28",
+    }
+    for (release, tag, machine), glibc in expected.items():
+        assert tables.build_of(Version(release), tag, machine).glibc == Version(glibc), (
+            release,
+            tag,
+            machine,
+        )
+
+
 def test_a_toolkits_own_driver_is_the_newer_of_notes_and_runfile():
     assert tables.toolkit_of(Version("12.8")).native == Version("570.86.10")
     assert tables.toolkit_of(Version("9.1")).native == Version("390.46")  # its runfile carries 387.26

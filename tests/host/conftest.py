@@ -1,4 +1,4 @@
-"""What this room's tests share: the fake NVML, and folders that stand in for a machine's root."""
+"""What this room's tests share: the fake NVML and libcuda, and folders that stand in for a machine's root."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cuda.fixtures import cuda_folders, cuda_lists
 from tests.nvml.fixtures import nvml_folders, nvml_machine
 
-__all__ = ["nvml_folders", "nvml_machine"]
+__all__ = ["cuda_folders", "cuda_lists", "nvml_folders", "nvml_machine"]
 
 
 @pytest.fixture

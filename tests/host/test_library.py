@@ -34,7 +34,11 @@ def test_a_t4_answers_every_question(nvml_machine):
     nvml_machine("t4")
     said = read_library()
     assert said.found
-    assert (said.version, said.cuda) == (Version("535.161.07"), Version("12.2"))
+    assert (said.version, said.cuda, said.libcuda) == (
+        Version("535.161.07"),
+        Version("12.2"),
+        Version("12.2"),
+    )
     assert said.gpus == (
         Gpu(
             index=0,
@@ -138,8 +142,22 @@ def test_a_library_from_before_mig_is_asked_the_older_questions(nvml_machine):
     nvml_machine("t4", library="old")
     said = read_library()
     assert said.cuda == Version("12.2")
+    assert said.libcuda is None
     assert said.gpus[0].mig is None
-    assert said.unknown == {}
+    assert said.unknown == {"driver.libcuda": "FUNCTION_NOT_FOUND"}
+
+
+def test_the_driver_and_libcuda_are_asked_for_their_cuda_each(nvml_machine):
+    nvml_machine(b"driver 535.161.07\ncuda 12020\nlibcuda 12090\n")
+    said = read_library()
+    assert (said.cuda, said.libcuda) == (Version("12.2"), Version("12.9"))
+
+
+def test_without_libcuda_the_driver_still_says_its_cuda(nvml_machine):
+    nvml_machine(b"driver 535.161.07\ncuda 12020\nfail nvmlSystemGetCudaDriverVersion_v2 12\n")
+    said = read_library()
+    assert (said.cuda, said.libcuda) == (Version("12.2"), None)
+    assert said.unknown == {"driver.libcuda": "LIBRARY_NOT_FOUND"}
 
 
 def test_a_hang_keeps_what_was_known_and_names_the_question(nvml_machine):

@@ -5,6 +5,7 @@
  *
  *     driver 550.54.15                     what nvmlSystemGetDriverVersion says
  *     cuda 12040                           what nvmlSystemGetCudaDriverVersion says
+ *     libcuda 12090                        what nvmlSystemGetCudaDriverVersion_v2 says; without the line the same
  *     gpu                                  one more GPU; then its name, uuid, bus, brand, capability, memory_mib
  *     mig on                               or `mig off`; without the line the GPU cannot do MIG
  *     instance MIG-0a1b 9984 H100 MIG 1g   uuid, memory and name of a slice; `instance -` is an empty place
@@ -53,7 +54,7 @@ const unsigned long fake_nvml_sizeof_memory = sizeof(nvmlMemory_t);
 const unsigned long fake_nvml_sizeof_pci_info = sizeof(nvmlPciInfo_t);
 
 static char driver[80];
-static int cuda;
+static int cuda, libcuda;
 static struct device gpus[MOST_GPUS];
 static unsigned gpu_count;
 static struct trouble troubles[MOST_TROUBLES];
@@ -96,6 +97,8 @@ static void read_line(char *line) {
         snprintf(driver, sizeof driver, "%s", rest);
     else if (!strcmp(line, "cuda"))
         cuda = atoi(rest);
+    else if (!strcmp(line, "libcuda"))
+        libcuda = atoi(rest);
     else if (!strcmp(line, "fail"))
         read_trouble(FAIL, rest, gpu);
     else if (!strcmp(line, "hang"))
@@ -189,7 +192,7 @@ int nvmlSystemGetCudaDriverVersion(int *version) {
 #ifndef OLD_LIBRARY
 int nvmlSystemGetCudaDriverVersion_v2(int *version) {
     ANSWER(NULL);
-    *version = cuda;
+    *version = libcuda ? libcuda : cuda;
     return SUCCESS;
 }
 #endif

@@ -34,28 +34,32 @@ def compiler() -> list[str] | None:
 @pytest.fixture(scope="session")
 def nvml_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the folders of two libraries, each called libnvidia-ml.so.1: a `new` one and an `old` one."""
+    return built(tmp_path_factory, HERE / "fake_nvml.c", SONAME, {"new": [], "old": ["-DOLD_LIBRARY"]})
+
+
+def built(
+    tmp_path_factory: pytest.TempPathFactory, source: Path, soname: str, variants: dict[str, list[str]]
+) -> dict[str, Path]:
+    """Return the folders of the libraries `soname` that a C file makes with the flags of each variant."""
     cc = compiler()
     if cc is None:
-        pytest.skip("no C compiler, and no ziglang: NVML's loading path is not verified")
+        pytest.skip(f"no C compiler, and no ziglang: the loading path of {soname} is not verified")
     # Workers of one run share the folder above their own; the first of them builds, the others wait.
     base = tmp_path_factory.getbasetemp()
-    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "fake-nvml"
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / source.stem
     with FileLock(f"{home}.lock"):
-        for name, flags in (("new", []), ("old", ["-DOLD_LIBRARY"])):
-            _build(cc, home / name, flags)
-    return {"new": home / "new", "old": home / "old"}
+        for name, flags in variants.items():
+            _build([*cc, *flags, str(source)], home / name, soname)
+    return {name: home / name for name in variants}
 
 
-def _build(cc: list[str], folder: Path, flags: list[str]) -> None:
-    if (folder / SONAME).exists():
+def _build(cc: list[str], folder: Path, soname: str) -> None:
+    if (folder / soname).exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    source = str(HERE / "fake_nvml.c")
-    out = str(folder / f"{SONAME}.part")
-    subprocess.run(
-        [*cc, "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", *flags, "-o", out, source], check=True
-    )
-    Path(out).rename(folder / SONAME)
+    out = folder / f"{soname}.part"
+    subprocess.run([*cc, "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", str(out)], check=True)
+    out.rename(folder / soname)
 
 
 @pytest.fixture

@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from envcheck.compat.rules.code import code
+from envcheck.compat.rules.compat import compat
 from envcheck.compat.rules.devices import cpu, unlisted
 from envcheck.compat.rules.driver import driver
 from envcheck.compat.rules.generation import generation
+from envcheck.compat.rules.jetson import jetson
+from envcheck.compat.rules.mig import mig
+from envcheck.compat.rules.modules import modules
+from envcheck.compat.rules.ptx import ptx
 from envcheck.compat.rules.system import glibc, platform, python
 from envcheck.compat.tables import Build
 from envcheck.compat.verdict import Reason
@@ -20,7 +25,21 @@ from envcheck.host.facts import Host
 Rule = Callable[[Host, Build], tuple[Reason, ...]]
 
 # In the order in which a person wants to read them: what is in the way of everything first.
-RULES: tuple[Rule, ...] = (unlisted, cpu, platform, driver, generation, code, glibc, python)
+RULES: tuple[Rule, ...] = (
+    unlisted,
+    cpu,
+    mig,
+    platform,
+    jetson,
+    driver,
+    compat,
+    generation,
+    modules,
+    code,
+    ptx,
+    glibc,
+    python,
+)
 
 
 def judge(host: Host, build: Build) -> tuple[Reason, ...]:

@@ -41,16 +41,24 @@ def cpu(host: Host, build: Build) -> tuple[Reason, ...]:
         if build.cuda is not None:
             return ()
         because = "Whether a GPU would stand idle is not known: `gpus` would settle it."
-        return (Reason("cpu", "unknown", because, "Ask for the CPU: --gpus none."),)
+        return (Reason("cpu", "unknown", because, "Ask for the CPU: --gpus none.", build.source),)
     if build.cuda is None and host.gpus:
-        because = f"This build runs on the CPU and would leave {cards(host.gpus)} idle."
-        return (Reason("cpu", "refused", because, "Ask for the CPU: --gpus none."),)
+        because = f"{_without_cuda(build)} would run on the CPU and leave {cards(host.gpus)} idle."
+        return (Reason("cpu", "refused", because, "Ask for the CPU: --gpus none.", build.source),)
     if build.cuda is None:
-        return (Reason("cpu", "fits", "There is no GPU to use, and this build needs none."),)
+        because = "There is no GPU to use, and this build needs none."
+        return (Reason("cpu", "fits", because, source=build.source),)
     if not host.gpus:
         because = f"There is no GPU to use: it would run on the CPU, and its CUDA {build.cuda} is not needed."
-        return (Reason("cpu", "fits", because),)
+        return (Reason("cpu", "fits", because, source=build.source),)
     return ()
+
+
+def _without_cuda(build: Build) -> str:
+    # The same torch, asked for by the same words, holds CUDA on another processor.
+    if build.default and "x86_64" not in build.machines:
+        return f"The wheel that {build.requirement} gets on {' and '.join(build.machines)} holds no CUDA: it"
+    return "This build holds no CUDA: it"
 
 
 def _explain(host: Host, device: PciDevice) -> Reason:

@@ -13,12 +13,6 @@ def platform(host: Host, build: Build) -> tuple[Reason, ...]:
     """Say whether the build is made for this operating system and processor."""
     system, machine = host.os.system, host.os.machine
     served = " and ".join(f"Linux {name}" for name in build.machines)
-    if host.os.jetson is not None:
-        because = (
-            f"This is a Jetson (L4T {host.os.jetson}): its torch comes with its own JetPack,"
-            f" and the build serves {served}."
-        )
-        return (Reason("platform", "refused", because, source=build.source),)
     if system is not None and system != "Linux":
         because = f"This machine runs {system}, and the build serves {served}."
         remedy = "Run envcheck inside WSL 2." if system == "Windows" else ""
@@ -56,17 +50,19 @@ def python(host: Host, build: Build) -> tuple[Reason, ...]:
     served = [version for version in found or () if version in build.pythons]
     if found is None:
         because = f"Locked for Python {wanted}; `python.interpreters` would settle whether one is here."
-        return (Reason("python", "unknown", because),)
+        return (Reason("python", "unknown", because, source=build.source),)
     if served:
-        return (Reason("python", "fits", f"Python {_listed(served)} is here and locked."),)
+        return (
+            Reason("python", "fits", f"Python {_listed(served)} is here and locked.", source=build.source),
+        )
     broken = [version for version in host.python.incomplete if version in build.pythons]
     if broken:
         because = f"Python {_listed(broken)} is here without venv, and no other of {wanted} is."
         remedy = f"Install its venv (Debian and Ubuntu: apt install python{broken[0]}-venv)."
-        return (Reason("python", "refused", because, remedy),)
+        return (Reason("python", "refused", because, remedy, build.source),)
     here = f"Python {_listed(found)}" if found else "no Python that can make a virtual environment"
     because = f"This machine has {here}, and the build is locked for {wanted}."
-    return (Reason("python", "refused", because, _get_python(build.pythons)),)
+    return (Reason("python", "refused", because, _get_python(build.pythons), build.source),)
 
 
 def host_pythons(host: Host) -> tuple[str, ...] | None:

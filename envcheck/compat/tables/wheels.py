@@ -148,7 +148,7 @@ def _builds(path: Path, key: str, release: _Release, sources: dict[str, str]) ->
         place = f"{key}.builds[{index}]"
         sass, ptx, exact = _code(path, place, row)
         default = _is_default(path, place, row, release)
-        others = release.pythons if default else release.other_pythons or release.pythons
+        pythons = release.pythons if default else release.other_pythons or release.pythons
         yield Build(
             torch=release.torch,
             tag=row.tag,
@@ -156,7 +156,7 @@ def _builds(path: Path, key: str, release: _Release, sources: dict[str, str]) ->
             sass=sass,
             ptx=ptx,
             exact=exact,
-            pythons=row.pythons or others,
+            pythons=row.pythons or pythons,
             machines=row.machines,
             glibc=row.glibc or release.glibc,
             default=default,
@@ -173,7 +173,7 @@ def _code(path: Path, key: str, row: _Row) -> Code:
         return read_code(row.code)
     except ValueError as error:
         raise UsageError(
-            f"{path}: `$.{key}.code` holds {error!s:.60}", "Code is sm_80, sm_90a or compute_90."
+            f"{path}: `$.{key}.code` holds {str(error)!r:.60}", "Code is sm_80, sm_90a or compute_90."
         ) from None
 
 

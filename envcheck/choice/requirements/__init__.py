@@ -1,0 +1,1 @@
+"""What the files of somebody else's repository ask for; one module for each format."""

@@ -1,0 +1,60 @@
+"""Reads what somebody else's repository asks for, whatever file says it; runs and downloads nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from envcheck.choice.requirements.asked import Asked, Said, assumed_python, settle
+from envcheck.choice.requirements.conda import read_conda
+from envcheck.choice.requirements.dockerfile import read_dockerfile
+from envcheck.choice.requirements.pip import read_pip
+from envcheck.choice.requirements.pyproject import read_pyproject
+from envcheck.choice.wishes import Wishes
+from envcheck.documents import read_text
+from envcheck.errors import UsageError
+
+_Reader = Callable[[str, Path, str], Iterator[Said]]
+
+_NOT_READ = re.compile(r"pipfile.*|.*\.(?:py|cfg|lock|json|ipynb|sh)")
+# A file's name tells its format, and where it tells none, a line of it.
+_FORMATS: tuple[tuple[str, str, _Reader], ...] = (
+    (r"(dockerfile|containerfile)(\..*)?|.*\.(dockerfile|containerfile)", r"FROM\s", read_dockerfile),
+    (r".*\.toml", r"\[(project|tool\.|build-system|dependency-groups)", read_pyproject),
+    (r".*\.ya?ml", r"dependencies\s*:", read_conda),
+    (r".*\.(txt|in)", r"", read_pip),
+)
+
+
+def read_requirements(path: Path, *, python: SpecifierSet | None = None) -> Wishes:
+    """Return what a file asks of torch, CUDA and Python. Raises `UsageError`."""
+    return read(path, python=python).wishes
+
+
+def packages(path: Path, *, python: SpecifierSet | None = None) -> tuple[Requirement, ...]:
+    """Return what a file asks for beside torch, markers as they are written. Raises `UsageError`.
+
+    torchvision and torchaudio come without a version, torch's own dependencies not at all; what no index
+    serves is left out, and the wishes' origins say so.
+    """
+    return read(path, python=python).packages
+
+
+def read(path: Path, *, python: SpecifierSet | None = None) -> Asked:
+    """Return all that a file asks for; markers are read for a Python that the file, or `python`, allows."""
+    text = read_text(path)
+    return settle(_said(text, path, assumed_python(python or SpecifierSet())), str(path))
+
+
+def _said(text: str, path: Path, python: str) -> Iterator[Said]:
+    name = path.name.lower()
+    if _NOT_READ.fullmatch(name):
+        hint = "Read are requirements.txt, pyproject.toml, environment.yml and a Dockerfile."
+        raise UsageError(f"{path}: files of this kind are not read", hint)
+    by_name = [reader for names, _, reader in _FORMATS if re.fullmatch(names, name)]
+    by_line = [reader for _, line, reader in _FORMATS if re.search(f"^{line}", text, re.MULTILINE)]
+    return (*by_name, *by_line)[0](text, path, python)
