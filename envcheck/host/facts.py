@@ -18,7 +18,7 @@ SCHEMA = "envcheck.host/1"
 
 # More than any machine has, virtual functions included: a list of a hundred thousand cards is no machine.
 _Few = Meta(max_length=1024)
-_Minor = Annotated[str, Meta(pattern=r"^[0-9]\.[0-9]{1,3}$")]
+_Minor = Annotated[str, Meta(pattern=r"^[0-9]\.[0-9]{1,3}\Z")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ VERSIONS = (
     "$.gpus[0].compute_capability",
     "$.python.version",
 )
-FUZZ = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def read(data: bytes) -> Host:
@@ -280,7 +280,6 @@ def judged(data: bytes) -> None:
 
 
 @FUZZ
-@settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_snapshot_is_read_or_refused(data):
     text = bytearray(data.draw(st.sampled_from(REAL)).read_bytes())
@@ -292,7 +291,6 @@ def test_a_damaged_snapshot_is_read_or_refused(data):
 
 
 @FUZZ
-@settings(max_examples=300)
 @given(path=st.sampled_from([path for path, _ in places(WHOLE)]), value=JSON)
 def test_a_snapshot_with_anything_anywhere_is_read_or_refused(path, value):
     judged(json.dumps(put(path, value)).encode())
