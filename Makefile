@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests of several rooms run side by side; torch itself is kept to one thread in each.
 JOBS ?= 2
 
-.PHONY: help demo demo-long test test-all coco-mini lint types format clean
+.PHONY: help demo demo-long test test-all coco-mini bench-fleet lint types format clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ test-all: $(VENV)/.tests  ## with the long tests
 
 coco-mini: $(VENV)/.tests  ## learn 86 people of real COCO pictures (needs ../shared/data; 15 minutes)
 	$(BIN)/python tests/coco_mini.py
+
+bench-fleet: $(VENV)/.tests  ## how fast 100,000 hosts are judged
+	$(BIN)/python tests/fleet_bench.py
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

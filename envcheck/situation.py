@@ -18,7 +18,7 @@ from envcheck.choice.builds import Builds, builds_for
 from envcheck.choice.choose import Choice, choose
 from envcheck.choice.fleet import Fleet, choose_for_all
 from envcheck.choice.gpus import narrow
-from envcheck.choice.requirements import read_requirements
+from envcheck.choice.requirements.read import read_requirements
 from envcheck.choice.visible import Visible, counts, resolve
 from envcheck.choice.wishes import Wishes, combine, specifier, torch_wish
 from envcheck.errors import EnvcheckError, UsageError

@@ -162,15 +162,13 @@ def main() -> int:
         fleet = choose_for_all(read_hosts([str(file)]), load_recipes())
         judging = time.perf_counter() - start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(
-        f"{fleet.hosts:,} hosts of {fleet.kinds:,} kinds in {judging:.1f} s: {fleet.hosts / judging:,.0f} a second"
-    )
+    rate = f"{fleet.hosts / judging:,.0f} a second"
+    print(f"{fleet.hosts:,} hosts of {fleet.kinds:,} kinds in {judging:.1f} s: {rate}")
     print(f"{judging / decoding:.1f} times as long as decoding the JSON alone; peak memory {peak_mb:.0f} MB")
     for one in fleet.covered:
         print(f"  {one.recipe:20} {len(one.hosts):7,}")
-    print(
-        f"  {'nothing':20} {sum(len(one.hosts) for one in fleet.uncovered):7,} ({len(fleet.uncovered)} reasons)"
-    )
+    uncovered = sum(len(one.hosts) for one in fleet.uncovered)
+    print(f"  {'nothing':20} {uncovered:7,} ({len(fleet.uncovered)} reasons)")
     return 0
 
 

@@ -150,7 +150,7 @@ def _what_is_wrong(host: Host, judged: Sequence[Judgement]) -> Hashable:
 
 
 def _standing_for_all(host: Host) -> Host:
-    """Return the host with one card of each kind: eight equal ones take eight times as long to put in words."""
+    """Return the host with one card of each kind: more of them lengthen sentences and change no verdict."""
     if host.gpus is None or unlisted_cards(host) or any(gpu.mig and gpu.mig.enabled for gpu in host.gpus):
         return host
     kinds = {(gpu.compute_capability, gpu.brand): gpu for gpu in reversed(host.gpus)}

@@ -87,8 +87,9 @@ def _turning_points(seen: Host, recipes: Sequence[Recipe]) -> list[Version]:
     natives = {kit.cuda: kit.windows if is_windows else kit.native for kit in tables.cuda().toolkits}
     points: set[Version | None] = set()
     for cuda in {recipe.cuda for recipe in recipes if recipe.cuda is not None}:
-        floor = tables.floor_of(cuda)
-        points |= {natives.get(cuda), floor and (floor.windows if is_windows else floor.linux)}
+        points.add(natives.get(cuda))
+        if (floor := tables.floor_of(cuda)) is not None:
+            points.add(floor.windows if is_windows else floor.linux)
     for capability in {gpu.compute_capability for gpu in seen.gpus or () if gpu.compute_capability}:
         row = tables.capability_of(capability)
         if row is not None and row.first_branch is not None:

@@ -1,4 +1,4 @@
-"""The choice: what runs here and on which evidence, what was wished for, then the recipes not taken, and why."""
+"""The choice: what runs here, on which evidence, what was wished for, then what was not taken, and why."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _evidence(judgement: Judgement) -> RenderableType:
 
 
 def _official(situation: Situation) -> RenderableType | None:
-    """Return what official builds there are for the wish, and the newest; None where the choice is all that."""
+    """Return the official builds for the wish, and the newest; None where the choice is all of them."""
     choice = situation.choice
     told = [one for one in choice.answers if choice.wish or one.recipe != choice.recipe or one.recipe is None]
     if not told:
