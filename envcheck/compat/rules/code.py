@@ -6,6 +6,8 @@ own capability up, if the driver compiles it: whether it does is the `ptx` rule'
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from packaging.version import Version
 
 from envcheck.compat import tables
@@ -43,27 +45,30 @@ def _judge(
         return Reason("code", "unknown", because, source=build.source)
     subject = f"{cards(group)} ({capability})"
     if capability in build.sass or capability in build.exact:
-        because = f"{subject}: the wheel holds {code_text([capability])}, its own code."
+        because = f"{subject}: the wheel holds {code_text((capability,))}, its own code."
         return Reason("code", "fits", because, source=build.source)
     if near := [one for one in build.sass if sass_runs(one, capability, cuda)]:
         because = (
-            f"{subject}: runs the wheel's {code_text([max(near)])}, of the same major version and not newer."
+            f"{subject}: runs the wheel's {code_text((max(near),))}, of the same major version and not newer."
         )
         if capability in _RENAMED:
-            because = f"{subject}: runs the wheel's {code_text(near)}, the same chip by another number."
+            because = (
+                f"{subject}: runs the wheel's {code_text(tuple(near))}, the same chip by another number."
+            )
         return Reason("code", "fits", because, source=build.source)
     if below := [one for one in build.ptx if one <= capability]:
         because = (
-            f"{subject}: the wheel holds {code_text([max(below)], 'compute')}, which the driver compiles."
+            f"{subject}: the wheel holds {code_text((max(below),), 'compute')}, which the driver compiles."
         )
         return Reason("code", "fits", because, source=build.source)
     because = (
-        f"{subject}: no code for it; the wheel holds {code_text([*build.sass, *build.exact]) or 'none'},"
+        f"{subject}: no code for it; the wheel holds {code_text((*build.sass, *build.exact)) or 'none'},"
         " and machine code runs within its major version only, from its minor version up."
     )
     return Reason("code", "refused", because, source=build.source)
 
 
+@lru_cache(maxsize=4096)  # the same few answers for every machine of a fleet
 def sass_runs(code: Version, capability: Version, cuda: Version) -> bool:
     """Tell whether machine code made by toolkit `cuda` runs on a GPU of `capability`."""
     if code == capability or {code, capability} == _RENAMED:
