@@ -68,6 +68,13 @@ class Stage(str, Enum):
     env = "env"
 
 
+class Machine(str, Enum):
+    """What a lock can be for, as uname says it."""
+
+    x86_64 = "x86_64"
+    aarch64 = "aarch64"
+
+
 HostOption = Annotated[
     str | None,
     typer.Option("--host", metavar="FILE", help="Another machine's facts, by `envcheck probe`; -: stdin."),
@@ -288,13 +295,37 @@ def recipes_show(name: Annotated[str, typer.Argument(metavar="NAME|FILE")]) -> N
 def recipes_lock(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
     python: Annotated[str, typer.Option("--python", metavar="X.Y", help="The Python that the lock is for.")],
+    machine: Annotated[
+        Machine, typer.Option("--machine", help="The processor that the lock is for.")
+    ] = Machine.x86_64,
 ) -> None:
     """Resolve a recipe's lock anew and write it beside the recipe."""
-    from envcheck.environments.prepare import relock
+    from envcheck.environments.author import relock
     from envcheck.recipes import load_recipe
     from envcheck.report.console import Steps
 
-    typer.echo(relock(load_recipe(name), python, Steps()))
+    typer.echo(relock(load_recipe(name), python, Steps(), machine.value))
+
+
+@recipes_app.command("add")
+def recipes_add(
+    build: Annotated[str, typer.Argument(metavar="torch==X[+cuNNN]", help="An official build of torch.")],
+    requirements: Annotated[
+        Path | None,
+        typer.Option("--requirements", metavar="FILE", help="Somebody's own packages, locked beside torch."),
+    ] = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option("--python", metavar="X.Y", help="A Python to lock for, again for each; else 3.11."),
+    ] = None,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where the recipe goes.")] = Path("recipes"),
+) -> None:
+    """Write a recipe for a build of torch, with its locks, and print its file."""
+    from envcheck.environments.author import add, parse_build, read_requirements
+    from envcheck.report.console import Steps
+
+    packages = read_requirements(requirements) if requirements else ()
+    typer.echo(add(parse_build(build), packages, python or (), to, Steps()))
 
 
 @recipes_app.command("fetch")

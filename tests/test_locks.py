@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import zipfile
 from dataclasses import replace
 from datetime import date
 
@@ -14,45 +12,19 @@ from packaging.version import Version
 
 from envcheck import uv
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.locks import lock_text, read_packages, resolve
+from envcheck.locks import Resolved, lock_text, read_packages, resolve
 from envcheck.recipes import load_recipe
 from envcheck.uv import PinnedWheel, Target, compile_wheels
+from tests.wheels import digest_of, make_wheel
 
 LINUX_311 = Target("3.11", "x86_64", Version("2.28"))
 LINUX_312 = Target("3.12", "x86_64", Version("2.28"))
+DAY = date(2026, 11, 24)
 
 
-@pytest.fixture
-def index(tmp_path, monkeypatch):
-    """A folder that is all that pip knows."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
-    return folder
-
-
-def _wheel(folder, file, *requires, content=""):
-    """Write a wheel under its file name and return its digest."""
-    name, version = file.split("-")[:2]
-    info = f"{name}-{version}.dist-info"
-    tag = file.removesuffix(".whl").split("-", 2)[2]
-    metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
-    metadata += [f"Requires-Dist: {one}" for one in requires]
-    members = {
-        f"{name}.py": content,
-        f"{info}/METADATA": "\n".join([*metadata, ""]),
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n",
-        f"{info}/RECORD": "",
-    }
-    with zipfile.ZipFile(folder / file, "w") as archive:
-        for member, text in members.items():
-            archive.writestr(member, text)
-    return hashlib.sha256((folder / file).read_bytes()).hexdigest()
+def _wheel(index, file, *requires, content=""):
+    """Write a wheel and return its digest."""
+    return digest_of(make_wheel(index, file, *requires, content=content))
 
 
 def _names(pins):
@@ -169,7 +141,7 @@ def _pose_wheels(index):
 def test_a_lock_is_pins_in_order_under_a_head_that_says_what_it_is(index):
     _pose_wheels(index)
     digest = _wheel(index, "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", 'numpy; extra == "x"')
-    text = resolve(load_recipe("cpu"), "3.11")
+    text = lock_text("cpu", resolve(load_recipe("cpu"), "3.11"), DAY)
     head = [line for line in text.splitlines() if line.startswith("#")]
     pins = [line for line in text.splitlines() if not line.startswith("#")]
     assert "Recipe cpu, Python 3.11, Linux x86_64 with glibc 2.28" in head[0]
@@ -195,7 +167,7 @@ def test_where_torchs_wheel_is_out_of_reach_a_sibling_says_what_it_requires_and_
     _wheel(index, "setuptools-1.0-py3-none-any.whl")
     requires = ("filelock", 'setuptools; python_version >= "3.12"', 'optree; extra == "optree"')
     _wheel(index, "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", *requires)
-    text = resolve(load_recipe("cpu"), "3.12")
+    text = lock_text("cpu", resolve(load_recipe("cpu"), "3.12"), DAY)
     names = [line.partition("==")[0] for line in text.splitlines() if not line.startswith("#")]
     assert {"filelock", "setuptools"} <= set(names)
     assert "optree" not in names
@@ -222,8 +194,8 @@ def test_a_file_name_that_is_no_wheel_is_named_in_the_recipe():
 
 def test_a_note_stands_in_the_head_and_an_empty_one_leaves_no_line():
     pins = (PinnedWheel("alpha", "1.0", "0" * 64),)
-    plain = lock_text("mine", LINUX_311, pins, note="", day=date(2026, 11, 24))
-    noted = lock_text("mine", LINUX_311, pins, note="careful", day=date(2026, 11, 24))
+    plain = lock_text("mine", Resolved(LINUX_311, pins), DAY)
+    noted = lock_text("mine", Resolved(LINUX_311, pins, "careful"), DAY)
     assert set(noted.splitlines()) - set(plain.splitlines()) == {"# careful"}
     assert "2026-11-24" in plain
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from envcheck.compat.words import code_text
-from envcheck.recipes import Check, Recipe
+from envcheck.recipes import MACHINE, Check, Recipe
 
 
 def recipes_table(recipes: Iterable[Recipe]) -> RenderableType:
@@ -42,19 +42,23 @@ def recipe_screen(recipe: Recipe) -> RenderableType:
         "torch": f"{recipe.torch} ({recipe.tag}), pip's {recipe.requirement}",
         "GPU code": code_text(recipe.build.sass) or "none",
         "base": f"{recipe.base.image}@{recipe.base.digest}",
+        "packages": ", ".join(recipe.packages),
         "bounds": ", ".join(recipe.constraints),
         "size": f"{recipe.size.download_mib:,} MiB to fetch, {recipe.size.installed_mib:,} MiB installed",
         "why": recipe.why,
     }
     for name, text in rows.items():
-        table.add_row(name, Text(text))
-    for python in recipe.pythons:
-        table.add_row(f"Python {python}", Text(_tried(recipe.checked.get(python))))
+        if text:
+            table.add_row(name, Text(text))
+    for seen in (recipe.on(build.machines[0]) for build in recipe.builds):
+        where = "" if seen.machine == MACHINE else f" {seen.machine}"
+        for python in seen.pythons:
+            table.add_row(f"Python {python}{where}", Text(_tried(seen.tried(python))))
     return Group(Text(f"{recipe.name}: {recipe.summary}", style="bold"), Padding(table, (0, 0, 0, 2)))
 
 
-def _tried(check: Check | None) -> str:
-    if check is None or check.state == "no":
+def _tried(check: Check) -> str:
+    if check.state == "no":
         return "locked, not tried"
     when = f" on {check.when}" if check.when else ""
     return f"{check.state}{when}{f': {check.note}' if check.note else ''}"
