@@ -328,6 +328,31 @@ def recipes_add(
     typer.echo(add(parse_build(build), packages, python or (), to, Steps()))
 
 
+@recipes_app.command("check")
+def recipes_check(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME|FILE]...", help="Names or files; else every recipe.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no index whether the locks are complete.")
+    ] = False,
+    format: FormatOption = Format.text,  # noqa: A002
+) -> None:
+    """Prove that recipes keep what they promise, check by check; 1 if any does not."""
+    from envcheck.paths import cache_dir
+    from envcheck.proof.prove import Means, Proof, prove
+    from envcheck.recipes import load_recipe, load_recipes
+    from envcheck.report.console import Steps, answer
+    from envcheck.report.recipes import proof_screen
+
+    recipes = tuple(map(load_recipe, names)) if names else load_recipes()
+    means = Means(cache_dir(), not offline, Steps())
+    proof = Proof(checks=tuple(check for recipe in recipes for check in prove(recipe, means)))
+    answer(proof, proof_screen(proof), as_json=format is Format.json)
+    if proof.fails:
+        raise typer.Exit(errors.FAILED)
+
+
 @recipes_app.command("fetch")
 def recipes_fetch(
     name: Annotated[

@@ -103,7 +103,7 @@ def lock_text(name: str, resolved: Resolved, day: date) -> str:
     head = [
         f"Recipe {name}, Python {target.python}, Linux {target.machine} with glibc {target.glibc} or newer.",
         f"Made by `{command}` with uv {uv_version()}, {day}.",
-        "Complete: install with --no-deps --require-hashes.",
+        f"Complete, {len(resolved.pins)} wheels: install with --no-deps --require-hashes.",
         resolved.note,
     ]
     lines = [f"# {line}" for line in head if line]

@@ -103,10 +103,17 @@ class Recipe(Written):
         meant = next((build for build in self.builds if machine in build.machines), self.build)
         return self if meant is self.build else replace(self, build=meant)
 
+    def machines(self) -> tuple[Recipe, ...]:
+        """Return the recipe as each kind of machine that it serves sees it."""
+        return tuple(replace(self, build=build) for build in self.builds)
+
+    def key(self, python: str) -> str:
+        """Return how `checked` calls the lock for a Python: "3.11", "3.11 aarch64"."""
+        return python if self.machine == MACHINE else f"{python} {self.machine}"
+
     def tried(self, python: str) -> Check:
         """Return how far the lock for a Python ("3.11") was tried."""
-        key = python if self.machine == MACHINE else f"{python} {self.machine}"
-        return self.checked.get(key, Check("no"))
+        return self.checked.get(self.key(python), Check("no"))
 
     def lock_path(self, python: str, machine: str = "") -> Path:
         """Return where the lock for a Python ("3.11") stands, or would stand, also for another `machine`."""

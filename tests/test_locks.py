@@ -54,7 +54,9 @@ def test_a_pin_is_the_wheel_with_the_best_tag_and_among_those_the_highest_build_
     _wheel(index, "alpha-1.0-cp311-cp311-manylinux_2_39_x86_64.whl", content="too new")
     _wheel(index, "alpha-1.0-cp312-cp312-manylinux_2_28_x86_64.whl", content="another Python")
     _wheel(index, "alpha-1.0-cp311-cp311-win_amd64.whl", content="another system")
-    assert compile_wheels(["alpha"], [], LINUX_311) == (PinnedWheel("alpha", "1.0", digests[10]),)
+    file = index / "alpha-1.0-10-cp311-cp311-manylinux_2_28_x86_64.whl"
+    expected = PinnedWheel("alpha", "1.0", digests[10], file.stat().st_size)
+    assert compile_wheels(["alpha"], [], LINUX_311) == (expected,)
 
 
 def test_the_recipes_bounds_and_the_users_own_both_hold(index, tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ _MEASURE = "A build's row is read off its wheel: envcheck tables measure {build}
 
 def relock(recipe: Recipe, python: str, watch: Watcher, machine: str = MACHINE) -> Path:
     """Resolve the lock of `recipe` for `python` ("3.11") anew, and return where it stands now."""
-    resolved = _resolve(recipe, python, machine, watch)
+    resolved = resolve_anywhere(recipe, python, machine, watch)
     path = recipe.lock_path(python, machine)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(lock_text(recipe.name, resolved, _today()), encoding="utf-8")
@@ -56,7 +56,7 @@ def add(build: Build, packages: Sequence[str], pythons: Sequence[str], folder: P
                 f"{build.name} has no wheel for Python {python!r:.20}", f"It has: {', '.join(build.pythons)}"
             )
     try:
-        locks = {python: _resolve(recipe, python, recipe.machine, watch) for python in wanted}
+        locks = {python: resolve_anywhere(recipe, python, recipe.machine, watch) for python in wanted}
     except EnvcheckError as error:
         if build.numpy and "numpy" in error.message:
             hint = f"{build.name} is compiled for numpy{build.numpy}; another fails at the first conversion."
@@ -64,6 +64,29 @@ def add(build: Build, packages: Sequence[str], pythons: Sequence[str], folder: P
         raise
     _write(_tried(recipe, locks), locks)
     return recipe.file
+
+
+def resolve_anywhere(recipe: Recipe, python: str, machine: str, watch: Watcher) -> Resolved:
+    """Return the wheels of a recipe, from the user's own indexes or, for what only it has, from PyTorch's.
+
+    Raises `EnvcheckError` when no set of wheels satisfies the recipe, or when that could not be learnt.
+    """
+    where = "" if machine == MACHINE else f" on {machine}"
+    with watch.step(f"resolve {recipe.name} for Python {python}{where}"):
+        try:
+            return resolve(recipe, python, machine)
+        except EnvcheckError as error:
+            if "+" not in recipe.requirement or isinstance(error, IndexUnreachableError):
+                raise  # the public index has it, or the next answer would hide why
+            own = error
+        try:
+            return resolve(recipe, python, machine, index=PYTORCH_INDEX.format(tag=recipe.tag))
+        except IndexUnreachableError as error:
+            hint = (
+                "PyTorch's own index, which keeps such builds, cannot be reached from here. Make the recipe"
+                " where it can: recipe and locks are files that any machine may use."
+            )
+            raise EnvcheckError(own.message, hint) from error
 
 
 def parse_build(text: str) -> Build:
@@ -107,25 +130,6 @@ def read_requirements(path: Path) -> tuple[str, ...]:
             )
         found.append(str(requirement))
     return tuple(found)
-
-
-def _resolve(recipe: Recipe, python: str, machine: str, watch: Watcher) -> Resolved:
-    """Return the wheels of a recipe, from the user's own indexes or, for what only it has, from PyTorch's."""
-    with watch.step(f"resolve {recipe.name} for Python {python}"):
-        try:
-            return resolve(recipe, python, machine)
-        except EnvcheckError as error:
-            if "+" not in recipe.requirement or isinstance(error, IndexUnreachableError):
-                raise  # the public index has it, or the next answer would hide why
-            own = error
-        try:
-            return resolve(recipe, python, machine, index=PYTORCH_INDEX.format(tag=recipe.tag))
-        except IndexUnreachableError as error:
-            hint = (
-                "PyTorch's own index, which keeps such builds, cannot be reached from here. Make the recipe"
-                " where it can: recipe and locks are files that any machine may use."
-            )
-            raise EnvcheckError(own.message, hint) from error
 
 
 def _pinned(text: str) -> Version:
