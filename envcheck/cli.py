@@ -111,6 +111,7 @@ GpusOption = Annotated[
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", metavar="NAME|FILE", help="This recipe and no other.")
 ]
+MachineOption = Annotated[Machine, typer.Option("--machine", help="The processor that the lock is for.")]
 InOption = Annotated[
     In, typer.Option("--in", help="A virtual environment built from the lock, or this interpreter as it is.")
 ]
@@ -295,9 +296,7 @@ def recipes_show(name: Annotated[str, typer.Argument(metavar="NAME|FILE")]) -> N
 def recipes_lock(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
     python: Annotated[str, typer.Option("--python", metavar="X.Y", help="The Python that the lock is for.")],
-    machine: Annotated[
-        Machine, typer.Option("--machine", help="The processor that the lock is for.")
-    ] = Machine.x86_64,
+    machine: MachineOption = Machine.x86_64,
 ) -> None:
     """Resolve a recipe's lock anew and write it beside the recipe."""
     from envcheck.environments.author import relock
@@ -319,13 +318,19 @@ def recipes_add(
         typer.Option("--python", metavar="X.Y", help="A Python to lock for, again for each; else 3.11."),
     ] = None,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where the recipe goes.")] = Path("recipes"),
+    machine: MachineOption = Machine.x86_64,
 ) -> None:
     """Write a recipe for a build of torch, with its locks, and print its file."""
-    from envcheck.environments.author import add, parse_build, read_requirements
-    from envcheck.report.console import Steps
+    from envcheck.choice.requirements.asked import Asked
+    from envcheck.choice.requirements.read import read
+    from envcheck.choice.wishes import Wishes
+    from envcheck.environments.author import Wanted, add, parse_build
+    from envcheck.report.console import Steps, show
 
-    packages = read_requirements(requirements) if requirements else ()
-    typer.echo(add(parse_build(build), packages, python or (), to, Steps()))
+    asked = read(requirements) if requirements else Asked(wishes=Wishes())
+    show("\n".join(asked.wishes.origins))
+    wanted = Wanted(asked.packages, asked.constraints, tuple(python or ()))
+    typer.echo(add(parse_build(build, machine.value), wanted, to, Steps()))
 
 
 @recipes_app.command("check")

@@ -98,7 +98,7 @@ def test_a_number_is_the_card_that_cuda_counts_so_and_only_that_card_is_judged(h
     cuda_lists(rtx.uuid, gtx.uuid)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     seen = look()
-    assert (seen.recipe.name, seen.judged, seen.choice.gpus) == ("torch2.14-cu130", (rtx,), (rtx.uuid,))
+    assert (seen.recipe.name, seen.judged, seen.choice.gpus) == ("torch2.15-cu132", (rtx,), (rtx.uuid,))
     assert seen.visible == (
         "CUDA_VISIBLE_DEVICES=0 is GeForce RTX 5090 (GPU-e4d3c2b1-a09f-4e8d-b7c6-5a4938271605), "
         "in CUDA's own order"

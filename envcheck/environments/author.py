@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
 from envcheck.compat import tables
@@ -24,6 +24,16 @@ from envcheck.errors import EnvcheckError, UsageError
 from envcheck.locks import Resolved, lock_text, resolve
 from envcheck.recipes import MACHINE, Check, Recipe, Size, load_recipe, load_recipes
 from envcheck.uv import IndexUnreachableError
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants in a new recipe, beside torch and what pose needs."""
+
+    packages: tuple[Requirement, ...] = ()
+    constraints: tuple[Requirement, ...] = ()
+    pythons: tuple[str, ...] = ()  # none: the container's own where the build has it, else the newest
+
 
 _OPENCV = "opencv-python-headless<5"  # 5.0 warps pictures differently, and the numbers of pose depend on it
 
@@ -39,24 +49,18 @@ def relock(recipe: Recipe, python: str, watch: Watcher, machine: str = MACHINE) 
     return path
 
 
-def add(build: Build, packages: Sequence[str], pythons: Sequence[str], folder: Path, watch: Watcher) -> Path:
+def add(build: Build, wanted: Wanted, folder: Path, watch: Watcher) -> Path:
     """Write a recipe for `build` and its locks into `folder`, and return its file.
 
-    `packages` are installed beside what pose needs; without `pythons`, the container's own is locked. Raises
-    `UsageError` where the recipe is there already or the build has no wheel for a Python, `EnvcheckError`
-    with the resolver's reason where nothing satisfies it.
+    Raises `UsageError` where the recipe is there already, the build has no wheel for a Python or a package
+    comes from an address; `EnvcheckError` with the resolver's reason where nothing satisfies it.
     """
-    recipe = _draft(build, packages, folder)
+    recipe = _draft(build, wanted, folder)
     if recipe.file.exists():
         raise UsageError(f"{recipe.file} is there already", "Remove it, or name another folder: --to DIR")
-    wanted = tuple(pythons) or (_usual_python(build, recipe.container_python),)
-    for python in wanted:
-        if python not in build.pythons:
-            raise UsageError(
-                f"{build.name} has no wheel for Python {python!r:.20}", f"It has: {', '.join(build.pythons)}"
-            )
+    pythons = _pythons(build, wanted, recipe.container_python)
     try:
-        locks = {python: resolve_anywhere(recipe, python, recipe.machine, watch) for python in wanted}
+        locks = {python: resolve_anywhere(recipe, python, recipe.machine, watch) for python in pythons}
     except EnvcheckError as error:
         if build.numpy and "numpy" in error.message:
             hint = f"{build.name} is compiled for numpy{build.numpy}; another fails at the first conversion."
@@ -89,47 +93,23 @@ def resolve_anywhere(recipe: Recipe, python: str, machine: str, watch: Watcher) 
             raise EnvcheckError(own.message, hint) from error
 
 
-def parse_build(text: str) -> Build:
-    """Return the row of the tables that "torch==2.0.1+cu118" names; without a tag, the public index's own.
+def parse_build(text: str, machine: str = MACHINE) -> Build:
+    """Return the build that "torch==2.0.1+cu118" names, for one kind of machine; without a tag, the default.
 
     Raises `UsageError` with what there is.
     """
     wanted = _pinned(text)
     release, tag = Version(wanted.public), wanted.local
-    rows = [row for row in tables.torch().builds if row.torch == release and MACHINE in row.machines]
+    rows = [row for row in tables.torch().builds if row.torch == release and machine in row.machines]
     meant = [row for row in rows if row.tag == tag or (tag is None and row.default)]
     if meant:
-        return meant[0]
+        return replace(meant[0], machines=(machine,))
     if rows:
         raise UsageError(
-            f"The torch table has no build {wanted.local or 'by default'} of torch {release}",
+            f"The torch table has no build {tag or 'by default'} of torch {release} for {machine}",
             f"It has: {', '.join(row.tag for row in rows)}. {_MEASURE.format(build=text)}",
         )
-    raise UsageError(f"The torch table has no torch {release}", _MEASURE.format(build=text))
-
-
-def read_requirements(path: Path) -> tuple[str, ...]:
-    """Return the requirements in somebody's file, each one line. Raises `UsageError` by file and line."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'not text'}") from None
-    found = []
-    for number, line in enumerate(lines, start=1):
-        text = line.partition("#")[0].strip()
-        if not text:
-            continue
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            raise UsageError(f"{path}:{number}: {text!r:.80} is no requirement that can be locked") from None
-        if requirement.url:
-            raise UsageError(
-                f"{path}:{number}: {requirement.name} comes from an address, and a lock names none",
-                "Take a release of it, or leave it out and install it yourself.",
-            )
-        found.append(str(requirement))
-    return tuple(found)
+    raise UsageError(f"The torch table has no torch {release} for {machine}", _MEASURE.format(build=text))
 
 
 def _pinned(text: str) -> Version:
@@ -144,13 +124,27 @@ def _pinned(text: str) -> Version:
     return pinned
 
 
-def _usual_python(build: Build, container: str) -> str:
-    """Return the container's Python, or the newest that the build has."""
-    return container if container in build.pythons else build.pythons[-1]
+def _pythons(build: Build, wanted: Wanted, container: str) -> tuple[str, ...]:
+    """Return the Pythons to lock for."""
+    served = [python for python in build.pythons if not python.endswith("t")]  # no free-threaded ones
+    if not wanted.pythons:
+        return (container if container in served else max(served, key=Version),)
+    for python in wanted.pythons:
+        if python not in served:
+            raise UsageError(
+                f"{build.name} has no wheel for Python {python!r:.20}", f"It has: {', '.join(served)}"
+            )
+    return wanted.pythons
 
 
-def _draft(build: Build, packages: Sequence[str], folder: Path) -> Recipe:
+def _draft(build: Build, wanted: Wanted, folder: Path) -> Recipe:
     """Return the recipe before its locks; what nobody said, the nearest shipped recipe says."""
+    for package in wanted.packages:
+        if package.url:
+            raise UsageError(
+                f"{package.name} comes from an address, and a lock names none",
+                "Ask for a release of it, or leave it out and install it yourself.",
+            )
     nearest = min(
         (one for one in load_recipes() if (one.cuda is None) == (build.cuda is None)),
         key=lambda one: (_distance(one.torch, build.torch), one.name),
@@ -165,14 +159,18 @@ def _draft(build: Build, packages: Sequence[str], folder: Path) -> Recipe:
         torch=build.torch,
         tag=build.tag,
         requirement=build.requirement,
-        packages=tuple(packages),
-        constraints=(*((f"numpy{build.numpy}",) if build.numpy else ()), _OPENCV),
+        packages=tuple(map(str, wanted.packages)),
+        constraints=(
+            *((f"numpy{build.numpy}",) if build.numpy else ()),
+            _OPENCV,
+            *map(str, wanted.constraints),
+        ),
         glibc=max(build.glibc, nearest.glibc),
         checked={},
         wheels={},
         wheels_source="",
         file=folder / f"{name}.yaml",
-        build=replace(build, machines=(MACHINE,)),
+        build=build,
     )
 
 
@@ -188,7 +186,9 @@ def _tried(recipe: Recipe, locks: dict[str, Resolved]) -> Recipe:
     nearest = recipe.size
     download = max(known) if len(known) == len(weights) else nearest.download_mib
     size = Size(download, download * nearest.installed_mib // nearest.download_mib)
-    return replace(recipe, size=size, checked={python: Check("resolved", _today()) for python in locks})
+    return replace(
+        recipe, size=size, checked={recipe.key(python): Check("resolved", _today()) for python in locks}
+    )
 
 
 def _write(recipe: Recipe, locks: dict[str, Resolved]) -> None:

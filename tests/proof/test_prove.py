@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 from envcheck.compat.tables import build_of
 from envcheck.documents import to_json
-from envcheck.environments.author import add
+from envcheck.environments.author import Wanted, add
 from envcheck.proof.prove import Means, Proof, prove
 from envcheck.recipes import load_recipe
 from tests.wheels import make_wheel
@@ -16,7 +17,9 @@ def mine(index, tmp_path, listener):
     make_wheel(index, "torch-2.0.1-cp311-cp311-manylinux1_x86_64.whl")
     for name in ("numpy", "opencv_python_headless", "pycocotools", "pyyaml", "rich", "yacs"):
         make_wheel(index, f"{name}-1.0-py3-none-any.whl")
-    file = add(build_of(Version("2.0.1"), "cu117"), ["yacs"], [], tmp_path / "mine", listener)
+    file = add(
+        build_of(Version("2.0.1"), "cu117"), Wanted((Requirement("yacs"),)), tmp_path / "mine", listener
+    )
     return load_recipe(str(file))
 
 

@@ -9,7 +9,7 @@ import pytest
 from packaging.version import Version
 
 from envcheck.compat.tables import build_of
-from envcheck.environments.author import add
+from envcheck.environments.author import Wanted, add
 from envcheck.environments.wheelhouse import read_lock
 from envcheck.errors import EnvcheckError
 from envcheck.proof import tried
@@ -26,7 +26,7 @@ def mine(index, tmp_path, listener):
     make_wheel(index, "torch-2.0.1-cp311-cp311-manylinux1_x86_64.whl", "filelock")
     for name in ("numpy", "filelock", "opencv_python_headless", "pycocotools", "pyyaml", "rich"):
         make_wheel(index, f"{name}-1.0-py3-none-any.whl")
-    return load_recipe(str(add(build_of(Version("2.0.1"), "cu117"), [], [], tmp_path / "mine", listener)))
+    return load_recipe(str(add(build_of(Version("2.0.1"), "cu117"), Wanted(), tmp_path / "mine", listener)))
 
 
 @pytest.fixture
