@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +29,8 @@ from envcheck.processes import Answer, capture
 
 # The CUDA builds take 10 to 40 seconds where neither cache nor index is slow.
 _TIME_LIMIT_S = 900.0
-# uv's exit code when it asked everybody and no answer satisfies; 2 is for what it could not ask or read.
-_NO_SOLUTION = 1
+# How uv says that an index did not answer; its exit code is that of every other trouble.
+_UNREACHED = re.compile(r"Failed to fetch|error sending request|Request failed|connectivity is disabled")
 # Older names of manylinux tags, which wheels still carry.
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 # What of a user's uv settings stays: where and how to reach, not what to choose.
@@ -225,11 +226,10 @@ def _failure(answer: Answer) -> EnvcheckError:
     said = answer.stderr
     if "No module named uv" in said:
         return EnvcheckError("uv is not installed beside envcheck", "pip install 'envcheck[dev]'")
-    lines = [line.strip().removeprefix("cause: ") for line in said.splitlines() if line.strip()]
-    reason = next(
-        (line for line in lines if line.startswith("Because")), lines[-1] if lines else "it said nothing"
-    )
+    lines = [line.strip().removeprefix("error: ").removeprefix("cause: ") for line in said.splitlines()]
+    lines = [line for line in lines if line] or ["it said nothing"]
     hint = "Which indexes are asked: pip config list"
-    if answer.code != _NO_SOLUTION:
-        return IndexUnreachableError(f"uv could not ask an index: {reason}", hint)
+    if _UNREACHED.search(said):
+        return IndexUnreachableError(f"uv could not ask an index: {lines[-1]}", hint)
+    reason = next((line for line in lines if line.startswith("Because")), lines[0])
     return EnvcheckError(f"uv found no set of wheels: {reason}", hint)

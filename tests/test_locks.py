@@ -13,8 +13,9 @@ from packaging.version import Version
 from envcheck import uv
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.locks import Resolved, lock_text, read_packages, resolve
+from envcheck.processes import Answer
 from envcheck.recipes import load_recipe
-from envcheck.uv import PinnedWheel, Target, compile_wheels
+from envcheck.uv import IndexUnreachableError, PinnedWheel, Target, compile_wheels
 from tests.wheels import digest_of, make_wheel
 
 LINUX_311 = Target("3.11", "x86_64", Version("2.28"))
@@ -118,6 +119,27 @@ def test_pips_environment_wins_over_its_section_and_that_over_global(tmp_path, m
     assert settings["index-url"] == "https://e/"
     assert settings["cert"] == "i.pem"
     assert settings["find-links"].split() == ["/one", "/two"]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "shown"),
+    [
+        (
+            "error: Request failed after 3 retries\n  cause: Failed to fetch: x\n  cause: dns error\n",
+            IndexUnreachableError,
+            "dns error",
+        ),
+        ("error: No solution found\n  cause: Because a<2 and a>=2, no.\n", EnvcheckError, "Because a<2"),
+        ("error: Couldn't parse requirement in `wanted.in`\n  cause: odd\n  ^\n", EnvcheckError, "parse"),
+        ("", EnvcheckError, "it said nothing"),
+    ],
+)
+def test_an_index_that_did_not_answer_is_told_from_one_that_has_no_such_wheel(monkeypatch, said, kind, shown):
+    monkeypatch.setattr(uv, "capture", lambda *_, **__: Answer(2, "", said))
+    with pytest.raises(EnvcheckError) as caught:
+        compile_wheels(["alpha"], [], LINUX_311)
+    assert type(caught.value) is kind
+    assert shown in caught.value.message
 
 
 def test_a_targets_tags_are_ranked_as_pip_ranks_them():

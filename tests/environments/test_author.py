@@ -89,7 +89,7 @@ def test_a_persons_own_cv2_takes_the_place_of_poses(tmp_path, listener):
 
 @pytest.mark.usefixtures("index")
 def test_texts_from_outside_stay_texts_in_the_yaml(tmp_path, listener):
-    line = "yacs; platform_version != \"a: [b] #c 'd'\""
+    line = "yacs; platform_version != \"a: [b]#c 'd'\""
     recipe = load_recipe(str(add(BUILD, want(line), tmp_path, listener)))
     assert recipe.packages == (line,)
 

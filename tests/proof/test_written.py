@@ -78,6 +78,7 @@ def test_a_recipe_without_any_lock_fails():
         "-f wheels",
         "--find-links wheels",
         "note: as wheels.example.com says",
+        "files.mirror.net has it",
         "git+ssh://somewhere",
         "user:secret@mirror.local/simple",
     ],
