@@ -36,7 +36,7 @@ class Situation:
     host: Host
     choice: Choice
     judged: tuple[Gpu, ...]  # the GPUs that the choice is for
-    chosen: Recipe | None
+    chosen: Recipe | None  # as this machine sees it
     visible: str = ""  # what CUDA_VISIBLE_DEVICES stands for, where it decided which GPUs are judged
 
     @property
@@ -114,7 +114,7 @@ def _on(facts: Host, asked: Asked, environ: Mapping[str, str]) -> Situation:
     if visible is not None:
         wishes = replace(wishes, gpus=visible.names)
     choice = choose(facts, recipes, wishes)
-    chosen = next((one for one in recipes if one.name == choice.recipe), None)
+    chosen = next((one.on(facts.os.machine) for one in recipes if one.name == choice.recipe), None)
     judged = narrow(facts, wishes.gpus).gpus or ()
     return Situation(facts, choice, judged, chosen, visible.sentence if visible else "")
 

@@ -41,6 +41,7 @@ class Choice:
 def choose(host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None) -> Choice:
     """Return the recipe for a machine and the verdict on each. Raises `UsageError` for an impossible wish."""
     wishes = wishes or Wishes()
+    recipes = [recipe.on(host.os.machine) for recipe in recipes]
     if wishes.recipe is not None and wishes.recipe not in {recipe.name for recipe in recipes}:
         raise no_such_recipe(wishes.recipe, tuple(recipe.name for recipe in recipes))
     seen = narrow(host, wishes.gpus)

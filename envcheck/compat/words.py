@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from packaging.version import Version
 
 from envcheck.host.facts import Gpu, Host
 
 
-def code_text(capabilities: Iterable[Version], prefix: str = "sm") -> str:
+@lru_cache(maxsize=1024)  # a few dozen wheels are named for every machine of a fleet
+def code_text(capabilities: tuple[Version, ...], prefix: str = "sm") -> str:
     """Return machine code as compilers name it: "sm_75, sm_80"."""
     return ", ".join(f"{prefix}_{one.major}{one.minor}" for one in sorted(capabilities))
 

@@ -15,7 +15,7 @@ def test_cards_of_one_kind_are_counted_and_their_order_changes_nothing():
 
 
 def test_machine_code_is_named_as_compilers_name_it_in_the_order_of_numbers():
-    assert code_text([Version("12.0"), Version("9.0"), Version("10.0")]) == "sm_90, sm_100, sm_120"
+    assert code_text((Version("12.0"), Version("9.0"), Version("10.0"))) == "sm_90, sm_100, sm_120"
 
 
 def test_groups_begin_with_the_unknown_capability_and_then_the_oldest():

@@ -8,6 +8,7 @@ import pytest
 
 from envcheck.environments.wheelhouse import Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError, UsageError
+from tests.wheels import make_wheel, pin_of
 
 
 @pytest.fixture
@@ -32,8 +33,14 @@ def test_a_line_without_hash_is_named_by_file_and_line(tmp_path):
         read_lock(lock)
 
 
-def test_wheels_are_fetched_once_and_found_by_their_hash(tmp_path, index, house, listener, make_wheel, pin):
-    pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha")), pin(make_wheel(index, "beta"))))
+def test_wheels_are_fetched_once_and_found_by_their_hash(tmp_path, index, house, listener):
+    pins = read_lock(
+        write_lock(
+            tmp_path,
+            pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl")),
+            pin_of(make_wheel(index, "beta-1.0-py3-none-any.whl")),
+        )
+    )
     fetch(house, pins, tmp_path, listener)
     assert house.missing(pins) == ()
     for wheel in index.glob("*.whl"):
@@ -42,28 +49,30 @@ def test_wheels_are_fetched_once_and_found_by_their_hash(tmp_path, index, house,
     assert len(listener.steps) == 1
 
 
-def test_a_wheel_with_another_hash_is_refused_and_not_kept(tmp_path, index, house, listener, make_wheel, pin):
-    wheel = make_wheel(index, "alpha")
-    pins = read_lock(write_lock(tmp_path, pin(wheel)))
-    make_wheel(index, "alpha", content="print('another file under the same name')\n")
+def test_a_wheel_with_another_hash_is_refused_and_not_kept(tmp_path, index, house, listener):
+    wheel = make_wheel(index, "alpha-1.0-py3-none-any.whl")
+    pins = read_lock(write_lock(tmp_path, pin_of(wheel)))
+    make_wheel(index, "alpha-1.0-py3-none-any.whl", content="print('another file under the same name')\n")
     with pytest.raises(EnvcheckError, match="does not have the digest"):
         fetch(house, pins, tmp_path, listener)
     assert house.missing(pins) == pins
     assert [path.name for path in house.folder.iterdir()] == [".lock"]
 
 
-def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(
-    tmp_path, index, house, listener, make_wheel, pin
-):
-    lock = write_lock(tmp_path, pin(make_wheel(index, "alpha")), f"beta==1.0+cpu --hash=sha256:{'0' * 64}")
+def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(tmp_path, index, house, listener):
+    lock = write_lock(
+        tmp_path,
+        pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl")),
+        f"beta==1.0+cpu --hash=sha256:{'0' * 64}",
+    )
     pins = read_lock(lock)
     with pytest.raises(EnvcheckError):
         fetch(house, pins, tmp_path, listener)
     assert house.missing(pins) == pins[1:]
 
 
-def test_too_little_disk_is_said_before_a_fetch(tmp_path, index, house, listener, make_wheel, pin):
-    pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha"))))
+def test_too_little_disk_is_said_before_a_fetch(tmp_path, index, house, listener):
+    pins = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
     with pytest.raises(EnvcheckError, match="MiB free"):
         fetch(house, pins, tmp_path, listener, download_mib=10**9)
     assert listener.steps == []

@@ -7,6 +7,8 @@ the whole toolkit would need PTX of cuBLAS and cuDNN as well, which nobody has r
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from packaging.version import Version
 
 from envcheck.compat import tables
@@ -44,25 +46,27 @@ def _judge(
         return Reason("code", "unknown", because, source=build.source)
     subject = f"{cards(group)} ({capability})"
     if capability in build.sass or capability in build.exact:
-        because = f"{subject}: the wheel holds {code_text([capability])}, its own code."
+        because = f"{subject}: the wheel holds {code_text((capability,))}, its own code."
         return Reason("code", "fits", because, source=build.source)
     if near := [one for one in build.sass if sass_runs(one, capability, cuda)]:
         because = (
-            f"{subject}: runs the wheel's {code_text([max(near)])}, of the same major version and not newer."
+            f"{subject}: runs the wheel's {code_text((max(near),))}, of the same major version and not newer."
         )
         if capability in _RENAMED:
-            because = f"{subject}: runs the wheel's {code_text(near)}, the same chip by another number."
+            because = (
+                f"{subject}: runs the wheel's {code_text(tuple(near))}, the same chip by another number."
+            )
         return Reason("code", "fits", because, source=build.source)
     if below := [one for one in build.ptx if one <= capability]:
         row = tables.capability_of(capability)
         if row is not None and row.first_toolkit > cuda:
             return _older_libraries(build, cuda, subject, max(below), row.first_toolkit)
         because = (
-            f"{subject}: the wheel holds {code_text([max(below)], 'compute')}, which the driver compiles."
+            f"{subject}: the wheel holds {code_text((max(below),), 'compute')}, which the driver compiles."
         )
         return Reason("code", "fits", because, source=build.source)
     because = (
-        f"{subject}: no code for it; the wheel holds {code_text([*build.sass, *build.exact]) or 'none'},"
+        f"{subject}: no code for it; the wheel holds {code_text((*build.sass, *build.exact)) or 'none'},"
         " and machine code runs within its major version only, from its minor version up."
     )
     return Reason("code", "refused", because, source=build.source)
@@ -71,7 +75,7 @@ def _judge(
 def _older_libraries(build: Build, cuda: Version, subject: str, ptx: Version, first: Version) -> Reason:
     """Return that PTX is torch's alone: what the wheel's cuBLAS and cuDNN hold is in no table."""
     because = (
-        f"{subject}: torch's own kernels are there as {code_text([ptx], 'compute')}, but cuBLAS and cuDNN of"
+        f"{subject}: torch's own kernels are there as {code_text((ptx,), 'compute')}, but cuBLAS and cuDNN of"
         f" CUDA {cuda} are older than the GPU, which CUDA {first} was the first to know; whether they hold"
         " code for it is not known."
     )
@@ -79,6 +83,7 @@ def _older_libraries(build: Build, cuda: Version, subject: str, ptx: Version, fi
     return Reason("code", "unknown", because, remedy, build.source)
 
 
+@lru_cache(maxsize=4096)  # the same few answers for every machine of a fleet
 def sass_runs(code: Version, capability: Version, cuda: Version) -> bool:
     """Tell whether machine code made by toolkit `cuda` runs on a GPU of `capability`."""
     if code == capability or {code, capability} == _RENAMED:

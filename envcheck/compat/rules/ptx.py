@@ -29,7 +29,7 @@ def ptx(host: Host, build: Build) -> tuple[Reason, ...]:
 
 
 def _judge(host: Host, cuda: Version, subject: str, needed: Version, source: str) -> Reason:
-    what = f"{subject}: the driver has to compile {code_text([needed], 'compute')}, made by CUDA {cuda}"
+    what = f"{subject}: the driver has to compile {code_text((needed,), 'compute')}, made by CUDA {cuda}"
     own = program_cuda(host.driver) if host.driver else None
     if own is None:
         because = f"{what}; the driver's own CUDA is not known: `driver.cuda` would settle it."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from packaging.version import Version
-
 from envcheck.compat.tables import Build
 from envcheck.compat.verdict import Reason
 from envcheck.host.facts import Host
@@ -48,16 +46,16 @@ def glibc(host: Host, build: Build) -> tuple[Reason, ...]:
 
 
 def python(host: Host, build: Build) -> tuple[Reason, ...]:
-    """Say whether the host has a Python that the build is locked for; see `host_pythons`."""
+    """Say whether the host has a Python that the build serves; see `host_pythons`."""
     found = host_pythons(host)
     wanted = _listed(build.pythons)
     served = [version for version in found or () if version in build.pythons]
     if found is None:
-        because = f"Locked for Python {wanted}; `python.interpreters` would settle whether one is here."
+        because = f"It serves Python {wanted}; `python.interpreters` would settle whether one is here."
         return (Reason("python", "unknown", because, source=build.source),)
     if served:
         return (
-            Reason("python", "fits", f"Python {_listed(served)} is here and locked.", source=build.source),
+            Reason("python", "fits", f"Python {_listed(served)} is here and served.", source=build.source),
         )
     broken = [version for version in host.python.incomplete if version in build.pythons]
     if broken:
@@ -65,17 +63,21 @@ def python(host: Host, build: Build) -> tuple[Reason, ...]:
         remedy = f"Install its venv (Debian and Ubuntu: apt install python{broken[0]}-venv)."
         return (Reason("python", "refused", because, remedy, build.source),)
     here = f"Python {_listed(found)}" if found else "no Python that can make a virtual environment"
-    because = f"This machine has {here}, and the build is locked for {wanted}."
+    because = f"This machine has {here}, and the build serves {wanted}."
     return (Reason("python", "refused", because, _get_python(build.pythons), build.source),)
 
 
 def host_pythons(host: Host) -> tuple[str, ...] | None:
     """Return the Pythons ("3.11") from which the host can make a virtual environment, None when unknown."""
     if host.python.interpreters or host.python.incomplete:
-        return tuple(sorted(host.python.interpreters, key=Version))
+        return tuple(sorted(host.python.interpreters, key=_by_fields))
     if host.python.version is not None:
         return (f"{host.python.version.major}.{host.python.version.minor}",)
     return None
+
+
+def _by_fields(python: str) -> tuple[int, ...]:
+    return tuple(int(field) for field in python.split(".") if field.isdecimal())
 
 
 def _get_python(pythons: tuple[str, ...]) -> str:
