@@ -106,9 +106,7 @@ def is_json(data: bytes) -> bool:
     return True
 
 
-def read_json(
-    path: Path, kind: type[T], *, schema: str | None = None, limit: int = MAX_DOCUMENT_BYTES
-) -> T:
+def read_json(path: Path, kind: type[T], *, schema: str | None = None, limit: int = MAX_DOCUMENT_BYTES) -> T:
     """Return the JSON document in a file as `kind`. Raises `UsageError`."""
     return parse_json(_read(path, limit), kind, source=str(path), schema=schema, limit=limit)
 

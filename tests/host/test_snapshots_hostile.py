@@ -97,7 +97,9 @@ VERSIONS = (
     "$.gpus[0].compute_capability",
     "$.python.version",
 )
-FUZZ = settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(
+    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def read(data: bytes) -> Host:
@@ -229,7 +231,9 @@ def test_what_is_no_json_is_refused_wherever_it_stands(key, value):
         read(b'{"schema": "envcheck.host/1", "driver": null, "' + key + b'": ' + value + b"}")
 
 
-@pytest.mark.parametrize("data", [b"[]", b"7", b"null", b'"x"', b"{}", b'{"schema": 1}', b'{"schema": ["x"]}'])
+@pytest.mark.parametrize(
+    "data", [b"[]", b"7", b"null", b'"x"', b"{}", b'{"schema": 1}', b'{"schema": ["x"]}']
+)
 def test_a_document_of_another_kind_is_named_by_its_schema(data):
     with pytest.raises(UsageError, match=r"\$\.schema"):
         read(data)
@@ -263,7 +267,12 @@ def test_a_line_among_json_lines_is_named_by_its_number(tmp_path, bad):
 RECIPES = load_recipes()
 REAL = sorted(HOSTS.glob("*.json"))
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["3.11", "9.0"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["3.11", "9.0"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
@@ -286,7 +295,9 @@ def test_a_damaged_snapshot_is_read_or_refused(data):
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(text)))
         upto = data.draw(st.integers(at, min(at + 40, len(text))))
-        text[at:upto] = data.draw(st.binary(max_size=3) | st.sampled_from([b"null", b"[]", b"{}", b"-1", b'"', b","]))
+        text[at:upto] = data.draw(
+            st.binary(max_size=3) | st.sampled_from([b"null", b"[]", b"{}", b"-1", b'"', b","])
+        )
     judged(bytes(text))
 
 
