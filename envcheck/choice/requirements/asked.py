@@ -41,6 +41,7 @@ _MAX_REQUIREMENT = 2000
 # No environment has so many packages, nor any file so many lines that people should read.
 _MAX_SAID = 10_000
 _MAX_TOLD = 1000
+_MAX_SHOWN = 300
 # The file's own wish decides; where it allows several, the first of these that it allows: the recipes' own
 # Python, newer ones, older ones.
 _PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15", "3.10", "3.9", "3.8", "3.7", "3.6")
@@ -197,7 +198,7 @@ def assumed_python(asked: SpecifierSet) -> str:
 
 
 def _wishes(said: Said) -> Wishes:
-    return replace(said.wishes, origins=(said.origin,))
+    return replace(said.wishes, origins=(f"{said.origin:.{_MAX_SHOWN}}",))
 
 
 def _index(said: list[Said], wishes: Wishes) -> Wishes:

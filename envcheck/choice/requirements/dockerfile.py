@@ -55,10 +55,10 @@ def read_dockerfile(text: str, path: Path, python: str) -> Iterator[Said]:
     chain: list[_Stage] = []
     stage = stages[-1] if stages else None
     while stage is not None:
-        chain.insert(0, stage)
+        chain.append(stage)
         stage = stage.parent
     variables: dict[str, str] = {}
-    for one in chain:
+    for one in reversed(chain):
         if one.parent is None:
             yield about_image(one.image, f"{path}:{one.start.line}: FROM {one.image}")
         for instruction in one.instructions:
