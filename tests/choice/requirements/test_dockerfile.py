@@ -68,7 +68,13 @@ def test_the_name_of_a_base_says_what_its_author_had(folder, image, asked):
 
 
 @pytest.mark.parametrize(
-    "image", ["nvcr.io/nvidia/pytorch:23.10-py3", "pytorch/pytorch:latest", "pytorch/pytorch"]
+    "image",
+    [
+        "nvcr.io/nvidia/pytorch:23.10-py3",
+        "registry.example:5000/nvidia/pytorch",
+        "pytorch/pytorch:latest",
+        "pytorch/pytorch",
+    ],
 )
 def test_an_image_whose_name_does_not_say_which_torch_is_told(folder, image):
     assert folder.wishes("Dockerfile", f"FROM {image}\n") == {"base_image": image}
@@ -118,6 +124,12 @@ def test_what_run_installs_replaces_what_the_base_brings(folder, lines, asked):
 )
 def test_of_a_run_line_the_plain_words_are_read(folder, run, torch):
     assert folder.wishes("Dockerfile", f"FROM ubuntu\n{run}\n").get("torch") == torch
+
+
+@pytest.mark.parametrize(("inside", "torch"), [("ARG V", "==1.9.0"), ("ARG V=1.8.0", "==1.8.0"), ("", None)])
+def test_an_arg_before_the_stages_holds_in_a_stage_that_names_it(folder, inside, torch):
+    text = f"ARG V=1.9.0\nFROM ubuntu\n{inside}\nRUN pip install torch==$V\n"
+    assert folder.wishes("Dockerfile", text).get("torch") == torch
 
 
 def test_a_requirements_file_is_read_where_it_lies_beside_the_dockerfile(folder):

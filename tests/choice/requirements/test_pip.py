@@ -48,6 +48,7 @@ def test_an_origin_is_file_and_line_and_what_stands_there(folder):
         ("torch[opt] ~= 2.0", {"torch": "~=2.0"}),
         ("torch==2.1.0+cpu --hash=sha256:aa", {"torch": "==2.1.0", "tag": "cpu"}),
         ("torch \\\n  ==1.10.0", {"torch": "==1.10.0"}),
+        ("# an old one \\\ntorch==1.10.0", {"torch": "==1.10.0"}),
         ('torch==1.10.0; platform_system == "Darwin"', {}),
         ('torch==1.10.0; platform_system == "Linux"', {"torch": "==1.10.0"}),
         ('torch==1.10.0; python_version < "3.9"', {}),
