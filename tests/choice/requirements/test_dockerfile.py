@@ -155,6 +155,7 @@ def test_any_other_requirements_file_is_not_read_and_it_is_told(folder, name):
         ("FROM $BASE\n", r"Dockerfile:1: FROM \$BASE names no image"),
         ("ARG BASE\nFROM ${BASE}\n", r"Dockerfile:2: FROM \$\{BASE\} names no image"),
         ("FROM\n", "Dockerfile:1: FROM  names no image"),
+        ("FROM ubuntu\nFROM\n", "Dockerfile:2: FROM  names no image"),
         ("FROM ubuntu\nRUN pip install torch=1\n", "Dockerfile:2: torch=1: cannot be read"),
         ("ARG A=xx\n" + "ARG A=$A$A\n" * 60 + "FROM a\n", "variables of more than"),
         (f"FROM python:{'9' * 500}\n", "is no set of versions"),
@@ -163,6 +164,11 @@ def test_any_other_requirements_file_is_not_read_and_it_is_told(folder, name):
 def test_what_cannot_be_read_is_refused_by_file_and_line(folder, text, problem):
     with pytest.raises(UsageError, match=problem):
         folder.read("Dockerfile", text)
+
+
+def test_a_stage_that_only_lends_files_may_be_of_any_image(folder):
+    text = "ARG X\nFROM $X AS tools\nFROM python:3.9\nCOPY --from=tools /x /x\n"
+    assert folder.wishes("Dockerfile", text) == {"python": "==3.9.*", "base_image": "python:3.9"}
 
 
 def test_a_file_without_a_stage_asks_nothing(folder):

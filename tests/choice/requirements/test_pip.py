@@ -147,7 +147,7 @@ def test_other_files_are_read_where_they_are_named(folder):
         ("numpy >= 1.0.*", "cannot be read as a requirement"),
         ("x" * 3000, "cannot be read as a requirement"),
         ("torch==1.13.1+cu117\ntorch==1.13.1+cu116", "cu117.* contradicts .*:3: .*cu116"),
-        ("./torch-x.whl", "names a wheel"),
+        ("./torch-x.whl", "no wheel is called so"),
         ('torch; os_name ~= "a"', "its marker"),
     ],
 )
@@ -178,6 +178,15 @@ def test_a_torch_from_a_repository_is_told_to_have_no_known_version(folder):
     text = "torch @ git+https://g.example/pytorch/pytorch.git\n"
     assert folder.wishes("requirements.txt", text) == {}
     assert "its address does not say" in folder.origins("requirements.txt", text)[0]
+
+
+def test_the_password_of_an_address_is_shown_nowhere(folder):
+    text = "-i https://me:s3cret@m.example/whl/cu118\n-e git+https://s3cret@g.example/x.git\ntorch==2.0.1\n"
+    assert folder.wishes("requirements.txt", text) == {"torch": "==2.0.1", "tag": "cu118"}
+    assert "s3cret" not in "".join(folder.origins("requirements.txt", text))
+    with pytest.raises(UsageError) as caught:
+        folder.read("requirements.txt", "torch @@ https://me:s3cret@m.example/x\n")
+    assert "s3cret" not in caught.value.message
 
 
 def test_a_chain_of_files_ends(folder):
