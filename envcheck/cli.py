@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import traceback
 from enum import Enum
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, cast
 
 import typer
+import typer.core
 
 from envcheck import __version__, errors
 from envcheck.errors import BugError, EnvcheckError, StoppedError, UsageError
@@ -23,7 +25,20 @@ from envcheck.errors import BugError, EnvcheckError, StoppedError, UsageError
 # BadParameter's grandparent is ClickException, the family of all that can be wrong with a command line.
 _ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
+
+class _Verbs(typer.core.TyperGroup):
+    """The verbs; typer itself would end an interruption without a word."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Run the verb that was typed. Raises `StoppedError` when somebody stops it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise StoppedError from None
+
+
 app = typer.Typer(
+    cls=_Verbs,
     help="Says what is wrong with this machine, and runs your training in the environment that fits it.",
     no_args_is_help=True,
     add_completion=False,
@@ -319,6 +334,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 gets ? for what it lacks
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: clear away, and say so
     as_json = "--format=json" in sys.argv or ("--format", "json") in pairwise(sys.argv)
     try:
         code = app(standalone_mode=False) or errors.OK
@@ -332,7 +348,7 @@ def main() -> None:
             sys.exit(errors.OK)
         show_error(UsageError(message, "envcheck --help shows what there is."), as_json=as_json)
         code = errors.USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort):  # before or after the verb
         show_error(StoppedError(), as_json=as_json)
         code = errors.INTERRUPTED
     except BrokenPipeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -142,6 +143,30 @@ def test_a_bug_of_ours_exits_70_and_says_so(root):
     )
     assert done.returncode == 70
     assert "A bug in envcheck" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_is_one_sentence_with_exit_code_130(root, number):
+    code = f"""
+import os, time, envcheck.cli, envcheck.situation
+
+def look(*_, **__):
+    os.kill(os.getpid(), {number:d})
+    time.sleep(30)
+
+envcheck.situation.look = look
+envcheck.cli.main()"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, "pick"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=root,
+        timeout=60,
+    )
+    assert done.returncode == 130
+    assert done.stderr.startswith("error: Interrupted\nhint: ")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_help_of_a_stage_shows_both_helps_without_building_anything(envcheck, tmp_path):
