@@ -8,6 +8,7 @@ and the program is waited for, so that it can save its work.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import signal
@@ -77,7 +78,8 @@ def stream(
     of its own, so that Ctrl-C in a terminal does not reach it twice and its second signal keeps a meaning.
     """
     with contextlib.ExitStack() as stack:
-        book = stack.enter_context(log.open("ab")) if log else None
+        # Unbuffered: what a full disk did not take must not come back as an error when the log is closed.
+        book = stack.enter_context(log.open("ab", buffering=0)) if log else None
         writer = _LogWriter(book) if book else None
         try:
             process = subprocess.Popen(  # noqa: S603 - an argv list of ours
@@ -135,7 +137,7 @@ def _handed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
 class _LogWriter:
     """Appends lines of several streams to one file, the way a reader wants them: whole, without controls."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: io.RawIOBase) -> None:
         self._file = file
         self._lock = threading.Lock()
         self._open: dict[int, bytes] = {}
@@ -160,7 +162,6 @@ class _LogWriter:
         text = _CONTROL_SEQUENCE.sub(b"", line.rstrip(b"\r").rpartition(b"\r")[2])
         if text or not line:
             self._file.write(text + b"\n")
-            self._file.flush()
 
 
 def _pump(source: IO[bytes], sink: BinaryIO | None, writer: _LogWriter | None) -> None:

@@ -8,6 +8,8 @@ import textwrap
 import time
 from pathlib import Path
 
+import pytest
+
 from envcheck.processes import capture, stream
 
 
@@ -82,8 +84,9 @@ def test_an_interrupt_reaches_the_program_once_and_it_may_finish_its_work(tmp_pa
     assert (tmp_path / "saved").read_text() == "1"
 
 
-def test_a_full_disk_under_the_log_or_the_screen_does_not_hold_the_program(tmp_path):
-    argv = program(tmp_path, "print('x' * 400_000)")
+@pytest.mark.parametrize("said", ["'x' * 400_000", "'a few words'"])
+def test_a_full_disk_under_the_log_or_the_screen_does_not_hold_the_program(tmp_path, said):
+    argv = program(tmp_path, f"print({said})")
     outer = "import sys; from pathlib import Path; from envcheck.processes import stream; "
     outer += f"sys.exit(stream({argv!r}, log=Path('/dev/full')))"
     root = Path(__file__).resolve().parent.parent
