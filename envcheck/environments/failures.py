@@ -9,8 +9,12 @@ from pathlib import Path
 from envcheck.errors import INTERRUPTED, EnvcheckError, RetryError
 
 _ENDED_BY_SIGNAL = (INTERRUPTED, 128 + signal.SIGTERM, 128 + signal.SIGHUP)
+_FULL = "the disk is full"
+_FREE_SOME = "Free some space, or move the cache with ENVCHECK_CACHE=DIR."
 # pip takes Ctrl-C for an ordinary failure, with exit code 1.
 _CANCELLED = "Operation cancelled by user"
+# A disk with less than this has no room for what pip says.
+_LOG_BYTES = 1 << 16
 
 
 class WheelNotFoundError(EnvcheckError):
@@ -21,8 +25,8 @@ class WheelNotFoundError(EnvcheckError):
 _PIP_SYMPTOMS: tuple[tuple[str, str, str, type[EnvcheckError]], ...] = (
     (
         "No space left on device",
-        "the disk is full",
-        "Free some space, or move the cache with ENVCHECK_CACHE=DIR.",
+        _FULL,
+        _FREE_SOME,
         EnvcheckError,
     ),
     (
@@ -79,6 +83,8 @@ def check_pip(code: int, log: Path, start: int) -> None:
     for symptom, meaning, hint, kind in _PIP_SYMPTOMS:
         if symptom in said:
             raise kind(f"The environment was not built: {meaning}", f"{hint}\nThe whole story: {log}")
+    if shutil.disk_usage(log.parent).free < _LOG_BYTES:  # it could not even say so
+        raise EnvcheckError(f"The environment was not built: {_FULL}", _FREE_SOME)
     last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), "")
     raise EnvcheckError(
         f"The environment was not built: pip ended with code {code}. {last[:200]}", f"See {log}"
@@ -86,10 +92,10 @@ def check_pip(code: int, log: Path, start: int) -> None:
 
 
 def require_disk(folder: Path, mib: int, what: str) -> None:
-    """Raise `EnvcheckError` when the file system of `folder` has less than `mib` free."""
+    """Raise `EnvcheckError` when `folder` has less than `mib` free; `what` is who needs it, and "needs"."""
     free = shutil.disk_usage(folder).free >> 20
     if free < mib:
         raise EnvcheckError(
-            f"{what.capitalize()} need {mib:,} MiB and {folder} has {free:,} MiB free",
-            "Free some space, or move the cache with ENVCHECK_CACHE=DIR.",
+            f"{what} {mib:,} MiB and {folder} has {free:,} MiB free",
+            _FREE_SOME,
         )

@@ -80,7 +80,8 @@ class Venv:
         log = self.cache / "logs" / f"{home.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
-        require_disk(home.parent, recipe.size.installed_mib, f"an environment of {recipe.name}")
+        needed = recipe.size.installed_mib + wheels.needed_mib(pins, recipe)
+        require_disk(home.parent, needed, f"An environment of {recipe.name} needs")
         # A failed build leaves this folder to nobody: TemporaryDirectory removes it, and a killed one is
         # removed by the next builder, who holds the lock.
         for stale in home.parent.glob(f".{home.name}.new-*"):

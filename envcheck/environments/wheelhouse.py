@@ -78,6 +78,13 @@ class Wheelhouse:
         """Return the pins whose wheels are not here."""
         return tuple(pin for pin in pins if self.find(pin) is None)
 
+    def needed_mib(self, pins: Sequence[Pin], recipe: Recipe) -> int:
+        """Return the room that fetching the rest of a lock of `recipe` takes."""
+        found = [wheel for pin in pins if (wheel := self.find(pin))]
+        if len(found) == len(pins):
+            return 0
+        return max(0, recipe.size.download_mib - (sum(wheel.stat().st_size for wheel in found) >> 20))
+
     def requirements(self, pins: Sequence[Pin]) -> str:
         """Return a requirements file that installs the pins from here, each still checked by its hash."""
         lines = []
@@ -101,14 +108,12 @@ class Wheelhouse:
                 return
             for stale in self.folder.glob(".fetch-*"):  # of a fetch that was killed
                 shutil.rmtree(stale, ignore_errors=True)
-            heavy = any(pin.name == "torch" or pin.name.startswith("nvidia-") for pin in missing)
-            if heavy or len(missing) == len(pins):
-                require_disk(self.folder, recipe.size.download_mib, "the wheels")
-            # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
-            public = [pin for pin in missing if "+" not in pin.version]
-            local = [pin for pin in missing if "+" in pin.version]
+            require_disk(self.folder, self.needed_mib(pins, recipe), "The wheels need")
             pip = _Pip(python, log)
             with watch.step(f"fetch {_counted(missing)}") as update:
+                # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
+                public = [pin for pin in missing if "+" not in pin.version]
+                local = [pin for pin in missing if "+" in pin.version]
                 self._keep(pip, public, (), update)
                 try:
                     self._keep(pip, local, (), update)

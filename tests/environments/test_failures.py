@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from envcheck.environments.failures import check_pip, require_disk
@@ -62,6 +64,12 @@ def test_a_pip_that_was_stopped_is_an_interruption(log, code, said):
 
 
 def test_the_disk_that_is_needed_is_named_with_the_disk_that_is_there(tmp_path):
-    require_disk(tmp_path, 0, "the wheels")
+    require_disk(tmp_path, 0, "The wheels need")
     with pytest.raises(EnvcheckError, match=r"The wheels need 1,000,000,000 MiB and .* has [\d,]+ MiB free"):
-        require_disk(tmp_path, 10**9, "the wheels")
+        require_disk(tmp_path, 10**9, "The wheels need")
+
+
+def test_a_disk_too_full_for_pips_own_words_is_named(log, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(EnvcheckError, match="the disk is full"):
+        check_pip(1, *log(""))

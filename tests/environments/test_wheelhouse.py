@@ -62,6 +62,20 @@ def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(
     assert house.missing(pins) == pins[1:]
 
 
+def test_the_room_that_a_fetch_needs_is_that_of_what_is_missing(
+    tmp_path, index, house, listener, make_wheel, pin
+):
+    alpha = pin(make_wheel(index, "alpha", content="#" * (4 << 20)))
+    beta = pin(make_wheel(index, "beta"))
+    recipe = SimpleNamespace(size=SimpleNamespace(download_mib=10))
+    both = read_lock(write_lock(tmp_path, alpha, beta))
+    assert house.needed_mib(both, recipe) == 10
+    fetch(house, both[:1], tmp_path, listener)
+    assert house.needed_mib(both, recipe) == 6
+    fetch(house, both, tmp_path, listener)
+    assert house.needed_mib(both, recipe) == 0
+
+
 def test_too_little_disk_is_said_before_a_fetch(tmp_path, index, house, listener, make_wheel, pin):
     pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha"))))
     with pytest.raises(EnvcheckError, match="MiB free"):
