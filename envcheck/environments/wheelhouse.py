@@ -111,21 +111,24 @@ class Wheelhouse:
             require_disk(self.folder, self.needed_mib(pins, recipe), "The wheels need")
             pip = _Pip(python, log)
             with watch.step(f"fetch {_counted(missing)}") as update:
-                # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
-                public = [pin for pin in missing if "+" not in pin.version]
-                local = [pin for pin in missing if "+" in pin.version]
-                self._keep(pip, public, (), update)
-                try:
-                    self._keep(pip, local, (), update)
-                except WheelNotFoundError:
-                    self._keep(
-                        pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=recipe.tag)), update
-                    )
+                for some in _portions(missing):
+                    self._fetch(pip, some, recipe, update)
         still = self.missing(pins)
         if still:
             raise EnvcheckError(
                 f"pip fetched no wheel for {', '.join(pin.name for pin in still)}", f"See {log}"
             )
+
+    def _fetch(self, pip: _Pip, pins: Sequence[Pin], recipe: Recipe, update: Update) -> None:
+        """Download `pins`, from PyTorch's own index where nobody else has them."""
+        # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
+        public = [pin for pin in pins if "+" not in pin.version]
+        local = [pin for pin in pins if "+" in pin.version]
+        self._keep(pip, public, (), update)
+        try:
+            self._keep(pip, local, (), update)
+        except WheelNotFoundError:
+            self._keep(pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=recipe.tag)), update)
 
     def _keep(self, pip: _Pip, pins: Sequence[Pin], options: Sequence[str], update: Update) -> None:
         """Download `pins`; each wheel that arrived whole is kept under its digest, whatever else failed."""
@@ -138,9 +141,11 @@ class Wheelhouse:
                     pip.download(pins, folder, options)
             finally:
                 for wheel in sorted(folder.glob("*.whl")):
-                    home = self.folder / _sha256(wheel)
-                    home.mkdir(exist_ok=True)
-                    wheel.replace(home / wheel.name)
+                    digest = _sha256(wheel)
+                    if digest in {pin.sha256 for pin in pins}:  # an interrupted pip leaves half a wheel too
+                        home = self.folder / digest
+                        home.mkdir(exist_ok=True)
+                        wheel.replace(home / wheel.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +193,19 @@ def _weight(folder: Path) -> int:
         with contextlib.suppress(OSError):  # pip removes its temporary files while we look
             total += path.stat().st_size
     return total
+
+
+def _is_heavy(pin: Pin) -> bool:
+    return pin.name in {"torch", "triton"} or pin.name.startswith("nvidia-")
+
+
+def _portions(pins: Sequence[Pin]) -> Iterator[Sequence[Pin]]:
+    """Yield the pins as they are fetched: what weighs, alone, as pip hands over nothing before it has all."""
+    light = [pin for pin in pins if not _is_heavy(pin)]
+    yield light
+    for pin in pins:
+        if _is_heavy(pin):
+            yield [pin]
 
 
 def _counted(pins: Sequence[Pin]) -> str:

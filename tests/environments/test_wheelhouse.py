@@ -76,6 +76,32 @@ def test_the_room_that_a_fetch_needs_is_that_of_what_is_missing(
     assert house.needed_mib(both, recipe) == 0
 
 
+@pytest.mark.parametrize("heavy", ["torch", "nvidia_cublas"])
+def test_a_heavy_wheel_that_arrived_is_kept_when_the_next_one_fails(
+    tmp_path, index, house, listener, make_wheel, pin, heavy
+):
+    heavy = pin(make_wheel(index, heavy)).replace("_", "-")
+    pins = read_lock(write_lock(tmp_path, heavy, f"triton==1.0 --hash=sha256:{'0' * 64}"))
+    with pytest.raises(EnvcheckError):
+        fetch(house, pins, tmp_path, listener)
+    assert house.missing(pins) == pins[1:]
+
+
+def test_half_a_wheel_is_not_kept(tmp_path, index, house, listener, make_wheel, pin, monkeypatch):
+    """pip copies what it fetched into place at the end; an interruption may come amid that."""
+    pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha"))))
+
+    def stopped(_argv, *, env, **_):
+        Path(env["TMPDIR"], "alpha-1.0-py3-none-any.whl").write_bytes(b"half")
+        return 130
+
+    monkeypatch.setattr("envcheck.environments.wheelhouse.stream", stopped)
+    (tmp_path / "log.txt").touch()
+    with pytest.raises(KeyboardInterrupt):
+        fetch(house, pins, tmp_path, listener)
+    assert [path.name for path in house.folder.iterdir()] == [".lock"]
+
+
 def test_too_little_disk_is_said_before_a_fetch(tmp_path, index, house, listener, make_wheel, pin):
     pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha"))))
     with pytest.raises(EnvcheckError, match="MiB free"):
