@@ -252,10 +252,11 @@ def run(
 
     The options below are envcheck's, wherever they stand; everything else goes to the stage as it was typed.
     """
+    from envcheck.environments.place import Place
     from envcheck.environments.prepare import kind_of, prepare, program_of_pose
     from envcheck.report.console import Steps, show
     from envcheck.report.run import footer, header
-    from envcheck.runs.run import Job, promise, run_stage
+    from envcheck.runs.run import Job, run_stage
     from envcheck.situation import Asked, look
 
     if help or stage is None:
@@ -263,18 +264,20 @@ def run(
         raise typer.Exit(_stage_help(stage) if stage else errors.OK)
     seen = look(asked=Asked(recipe, gpus))
     kind, why = kind_of(place.value)
-    python = seen.python if kind == "venv" else ""  # the interpreter at hand has one already
-    prepared = prepare(seen.recipe, python, seen.host, kind, Steps())
     job = Job(
         typed=tuple(sys.argv[2:]),
         arguments=(stage.value, *_shared_options(stage, data, output, deterministic), *context.args),
         program=program_of_pose(),
-        place=prepared,
-        promise=promise(seen, prepared),
         situation=seen,
     )
-    show(header(job, why))
-    finished = run_stage(job, output or Path.cwd())
+
+    def ready() -> Place:
+        python = seen.python if kind == "venv" else ""  # the interpreter at hand has one already
+        prepared = prepare(seen.recipe, python, seen.host, kind, Steps())
+        show(header(job, prepared, why))
+        return prepared
+
+    finished = run_stage(job, output or Path.cwd(), ready)
     show(footer(finished))
     raise typer.Exit(finished.record.exit_code or errors.OK)
 

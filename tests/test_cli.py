@@ -12,6 +12,8 @@ import pytest
 
 from envcheck import __version__
 
+CFG = "experiments/drawn/res18_96x64.yaml"
+
 
 @pytest.fixture
 def envcheck(root, tmp_path):
@@ -167,6 +169,24 @@ envcheck.cli.main()"""
     assert done.returncode == 130
     assert done.stderr.startswith("error: Interrupted\nhint: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("train", "--cfg", "absent.yaml"), "absent.yaml"),
+        (("train", "--cfg", CFG, "TRAIN.EPOCHS", "3"), "TRAIN.EPOCHS"),
+        (("demo", "--seed", "x"), "--seed x is no seed"),
+    ],
+)
+def test_what_a_stage_cannot_read_is_refused_before_anything_is_built(envcheck, tmp_path, words, sentence):
+    done = envcheck("run", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert sentence in done.stderr.splitlines()[0]
+    assert not (tmp_path / "cache" / "envs").exists()
+    (record,) = tmp_path.glob("runs/*/record.json")
+    assert json.loads(record.read_text(encoding="utf-8"))["exit_code"] == 2
 
 
 def test_the_help_of_a_stage_shows_both_helps_without_building_anything(envcheck, tmp_path):

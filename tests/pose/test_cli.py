@@ -26,6 +26,14 @@ def run(root, *argv, **more):
     )
 
 
+def test_a_check_reads_everything_and_does_nothing(root, tmp_path):
+    pose = ("-m", "pose", "--check", "train", "--cfg", "experiments/drawn/res18_96x64.yaml")
+    done = run(root, *pose, "GPUS", "(0,)", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run(root, *pose, "GPUS", "0", cwd=tmp_path).returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_options_may_stand_before_between_and_after_overrides():
     words = ("train", "TRAIN.LR", "0.1", "--cfg", "a.yaml", "GPUS", "(0,)", "--seed=7", "--deterministic")
     found = parsed(*words)
