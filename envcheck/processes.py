@@ -25,6 +25,7 @@ from envcheck.errors import EnvcheckError
 
 # What a terminal understands and a log must not hold: control sequences of colours and progress bars.
 _CONTROL_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
+_HEARD_BYTES = 1 << 20
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -69,13 +70,19 @@ def capture(
 
 
 def stream(
-    argv: Sequence[str], *, env: Mapping[str, str] | None = None, log: Path | None = None, show: bool = True
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    show: bool = True,
+    heard: bytearray | None = None,
 ) -> int:
     """Run a program to its end and return its exit code, 128 + N when signal N ended it.
 
-    With `show`, its stdout and stderr pass through as they come; with `log`, both are appended there as
-    plain text. SIGINT, SIGTERM and SIGHUP are handed on, each exactly once: the program has a session
-    of its own, so that Ctrl-C in a terminal does not reach it twice and its second signal keeps a meaning.
+    With `show`, its stdout and stderr pass through as they come; with `log`, both are appended there as plain
+    text; `heard` takes the last of both, which a log on a full disk may lack. SIGINT, SIGTERM and SIGHUP are
+    handed on, each exactly once: the program has a session of its own, so that Ctrl-C in a terminal does not
+    reach it twice and its second signal keeps a meaning.
     """
     with contextlib.ExitStack() as stack:
         # Unbuffered: what a full disk did not take must not come back as an error when the log is closed.
@@ -92,7 +99,7 @@ def stream(
         assert process.stdout is not None  # noqa: S101 - asked for above
         assert process.stderr is not None  # noqa: S101
         pumps = [
-            threading.Thread(target=_pump, args=(source, sink if show else None, writer), daemon=True)
+            threading.Thread(target=_pump, args=(source, sink if show else None, writer, heard), daemon=True)
             for source, sink in ((process.stdout, sys.stdout.buffer), (process.stderr, sys.stderr.buffer))
         ]
         for pump in pumps:
@@ -164,8 +171,13 @@ class _LogWriter:
             self._file.write(text + b"\n")
 
 
-def _pump(source: IO[bytes], sink: BinaryIO | None, writer: _LogWriter | None) -> None:
+def _pump(
+    source: IO[bytes], sink: BinaryIO | None, writer: _LogWriter | None, heard: bytearray | None
+) -> None:
     for data in iter(lambda: os.read(source.fileno(), 1 << 16), b""):
+        if heard is not None:
+            heard += data
+            del heard[:-_HEARD_BYTES]
         # A reader that has gone or a full disk ends the showing or the log, never the work: a pipe that
         # nobody empties would hold the program for ever.
         if sink is not None:

@@ -140,8 +140,9 @@ def _holds(home: Path, marker: Marker) -> bool:
 
 
 def _run(argv: list[str], log: Path) -> None:
-    start = log.stat().st_size
-    check_pip(stream(argv, env=dict(os.environ), log=log, show=False), log, start)
+    heard = bytearray()
+    code = stream(argv, env=dict(os.environ), log=log, show=False, heard=heard)
+    check_pip(code, heard.decode("utf-8", "replace"), log)
 
 
 def _point_scripts_at(new: Path, home: Path) -> None:

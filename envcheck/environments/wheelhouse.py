@@ -163,10 +163,10 @@ class _Pip:
             *("--progress-bar=off", "--no-cache-dir", "--no-deps", "--require-hashes", "--only-binary=:all:"),
             *("--dest", str(folder), "--requirement", str(wanted), *options),
         ]
-        start = self.log.stat().st_size if self.log.exists() else 0
         # pip unpacks where TMPDIR says; the system's own is often a small tmpfs, too small for torch.
-        code = stream(argv, env={**os.environ, "TMPDIR": str(folder)}, log=self.log, show=False)
-        check_pip(code, self.log, start)
+        heard = bytearray()
+        code = stream(argv, env={**os.environ, "TMPDIR": str(folder)}, log=self.log, show=False, heard=heard)
+        check_pip(code, heard.decode("utf-8", "replace"), self.log)
 
 
 @contextlib.contextmanager
