@@ -9,6 +9,7 @@ from pathlib import Path
 from envcheck.errors import INTERRUPTED, EnvcheckError, RetryError
 
 _ENDED_BY_SIGNAL = (INTERRUPTED, 128 + signal.SIGTERM, 128 + signal.SIGHUP)
+_FULL_BYTES = 1 << 20
 _FREE_SOME = "Free some space, or move the cache with ENVCHECK_CACHE=DIR."
 # pip takes Ctrl-C for an ordinary failure, with exit code 1.
 _CANCELLED = "Operation cancelled by user"
@@ -77,6 +78,8 @@ def check_pip(code: int, said: str, log: Path) -> None:
     for symptom, meaning, hint, kind in _PIP_SYMPTOMS:
         if symptom in said:
             raise kind(f"The environment was not built: {meaning}", f"{hint}\nThe whole story: {log}")
+    if shutil.disk_usage(log.parent).free < _FULL_BYTES:  # venv hides what its own pip said
+        raise EnvcheckError("The environment was not built: the disk is full", _FREE_SOME)
     last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), "")
     raise EnvcheckError(
         f"The environment was not built: pip ended with code {code}. {last[:200]}", f"See {log}"

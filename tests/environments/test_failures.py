@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,6 +43,12 @@ def test_what_pip_said_becomes_a_sentence_and_a_hint(said, kind, sentence):
     with pytest.raises(kind, match=sentence) as caught:
         check_pip(1, said, LOG)
     assert "log.txt" in caught.value.hint
+
+
+def test_a_full_disk_is_named_though_the_program_did_not_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(EnvcheckError, match="the disk is full"):
+        check_pip(1, "Error: Command 'python -m ensurepip' failed", tmp_path / "log.txt")
 
 
 @pytest.mark.parametrize(("code", "said"), [(130, ""), (143, ""), (1, "ERROR: Operation cancelled by user")])
