@@ -138,6 +138,7 @@ def test_a_reader_who_leaves_is_no_error_to_report(root, tmp_path):
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), 1, "smaller TRAIN.BATCH_SIZE_PER_GPU"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error."), 1, "WORKERS 0"),
         (OSError(28, "No space left on device", "/x/log"), 1, "/x/log: No space left on device"),
+        (OSError(28, "No space left on device"), 1, "--output DIR names another place"),
         (ImportError("libGL.so.1: cannot open shared object file", name="cv2"), 1, "cv2 cannot be loaded"),
         (KeyboardInterrupt(), 130, "stopped"),
         (PoseError("no", "yes"), 2, "hint:  yes"),
