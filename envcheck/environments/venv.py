@@ -21,7 +21,7 @@ import filelock
 from envcheck.documents import read_json, write_json
 from envcheck.environments.failures import check_pip, require_disk
 from envcheck.environments.place import Place, Watcher
-from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.environments.wheelhouse import UNCONSTRAINED, Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import capture, stream
 from envcheck.recipes import Recipe, lock_hash
@@ -141,7 +141,7 @@ def _holds(home: Path, marker: Marker) -> bool:
 
 def _run(argv: list[str], log: Path) -> None:
     heard = bytearray()
-    code = stream(argv, env=dict(os.environ), log=log, show=False, heard=heard)
+    code = stream(argv, env={**os.environ, **UNCONSTRAINED}, log=log, show=False, heard=heard)
     check_pip(code, heard.decode("utf-8", "replace"), log)
 
 

@@ -30,6 +30,9 @@ from envcheck.recipes import Recipe
 # It is asked for nothing but the wheels that the user's own settings did not find.
 PYTORCH_INDEX = "https://download.pytorch.org/whl/{tag}"
 
+# The user's constraints have no say beside exact pins, and let pip call a wheel that it lacks a conflict.
+UNCONSTRAINED = {"PIP_CONSTRAINT": os.devnull}
+
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
 
 
@@ -164,8 +167,9 @@ class _Pip:
             *("--dest", str(folder), "--requirement", str(wanted), *options),
         ]
         # pip unpacks where TMPDIR says; the system's own is often a small tmpfs, too small for torch.
+        env = {**os.environ, **UNCONSTRAINED, "TMPDIR": str(folder)}
         heard = bytearray()
-        code = stream(argv, env={**os.environ, "TMPDIR": str(folder)}, log=self.log, show=False, heard=heard)
+        code = stream(argv, env=env, log=self.log, show=False, heard=heard)
         check_pip(code, heard.decode("utf-8", "replace"), self.log)
 
 

@@ -98,6 +98,12 @@ def test_an_environment_needs_room_for_its_wheels_too(venvs, recipe, listener, m
     assert listener.steps == []
 
 
+def test_the_users_constraints_have_no_say_beside_a_lock(venvs, recipe, listener, tmp_path, monkeypatch):
+    (tmp_path / "constraints.txt").write_text("alpha<1\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "constraints.txt"))
+    assert not venvs.prepare(recipe, MINE, watch=listener).reused
+
+
 def test_the_callers_pythonpath_does_not_leak_into_an_environment(
     venvs, recipe, listener, tmp_path, monkeypatch
 ):

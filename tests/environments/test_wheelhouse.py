@@ -87,6 +87,18 @@ def test_a_heavy_wheel_that_arrived_is_kept_when_the_next_one_fails(
     assert house.missing(pins) == pins[1:]
 
 
+def test_a_wheel_that_nobody_has_is_not_called_a_conflict_with_the_users_constraints(
+    tmp_path, index, house, listener, make_wheel, pin, monkeypatch
+):
+    (tmp_path / "constraints.txt").write_text("alpha<1\nbeta<=2\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "constraints.txt"))
+    lock = write_lock(tmp_path, pin(make_wheel(index, "alpha")), f"beta==1.0+cpu --hash=sha256:{'0' * 64}")
+    pins = read_lock(lock)
+    with pytest.raises(EnvcheckError, match="no index that pip knows has a wheel"):
+        fetch(house, pins, tmp_path, listener)
+    assert house.missing(pins) == pins[1:]
+
+
 def test_half_a_wheel_is_not_kept(tmp_path, index, house, listener, make_wheel, pin, monkeypatch):
     """pip copies what it fetched into place at the end; an interruption may come amid that."""
     pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha"))))
