@@ -83,6 +83,13 @@ class Stage(str, Enum):
     env = "env"
 
 
+class Machine(str, Enum):
+    """What a lock can be for, as uname says it."""
+
+    x86_64 = "x86_64"
+    aarch64 = "aarch64"
+
+
 HostOption = Annotated[
     str | None,
     typer.Option("--host", metavar="FILE", help="Another machine's facts, by `envcheck probe`; -: stdin."),
@@ -119,6 +126,7 @@ GpusOption = Annotated[
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", metavar="NAME|FILE", help="This recipe and no other.")
 ]
+MachineOption = Annotated[Machine, typer.Option("--machine", help="The processor that the lock is for.")]
 InOption = Annotated[
     In, typer.Option("--in", help="A virtual environment built from the lock, or this interpreter as it is.")
 ]
@@ -306,13 +314,66 @@ def recipes_show(name: Annotated[str, typer.Argument(metavar="NAME|FILE")]) -> N
 def recipes_lock(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
     python: Annotated[str, typer.Option("--python", metavar="X.Y", help="The Python that the lock is for.")],
+    machine: MachineOption = Machine.x86_64,
 ) -> None:
     """Resolve a recipe's lock anew and write it beside the recipe."""
-    from envcheck.environments.prepare import relock
+    from envcheck.environments.author import relock
     from envcheck.recipes import load_recipe
     from envcheck.report.console import Steps
 
-    typer.echo(relock(load_recipe(name), python, Steps()))
+    typer.echo(relock(load_recipe(name), python, Steps(), machine.value))
+
+
+@recipes_app.command("add")
+def recipes_add(
+    build: Annotated[str, typer.Argument(metavar="torch==X[+cuNNN]", help="An official build of torch.")],
+    requirements: Annotated[
+        Path | None,
+        typer.Option("--requirements", metavar="FILE", help="Somebody's own packages, locked beside torch."),
+    ] = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option("--python", metavar="X.Y", help="A Python to lock for, again for each; else 3.11."),
+    ] = None,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where the recipe goes.")] = Path("recipes"),
+    machine: MachineOption = Machine.x86_64,
+) -> None:
+    """Write a recipe for a build of torch, with its locks, and print its file."""
+    from envcheck.choice.requirements.asked import Asked
+    from envcheck.choice.requirements.read import read
+    from envcheck.choice.wishes import Wishes
+    from envcheck.environments.author import Wanted, add, parse_build
+    from envcheck.report.console import Steps, show
+
+    asked = read(requirements) if requirements else Asked(wishes=Wishes())
+    show("\n".join(asked.wishes.origins))
+    wanted = Wanted(asked.packages, asked.constraints, tuple(python or ()))
+    typer.echo(add(parse_build(build, machine.value), wanted, to, Steps()))
+
+
+@recipes_app.command("check")
+def recipes_check(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME|FILE]...", help="Names or files; else every recipe.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no index whether the locks are complete.")
+    ] = False,
+    format: FormatOption = Format.text,  # noqa: A002
+) -> None:
+    """Prove that recipes keep what they promise, check by check; 1 if any does not."""
+    from envcheck.paths import cache_dir
+    from envcheck.proof.prove import Means, Proof, prove
+    from envcheck.recipes import load_recipe, load_recipes
+    from envcheck.report.console import Steps, answer
+    from envcheck.report.recipes import proof_screen
+
+    recipes = tuple(map(load_recipe, names)) if names else load_recipes()
+    means = Means(cache_dir(), not offline, Steps())
+    proof = Proof(checks=tuple(check for recipe in recipes for check in prove(recipe, means)))
+    answer(proof, proof_screen(proof), as_json=format is Format.json)
+    if proof.fails:
+        raise typer.Exit(errors.FAILED)
 
 
 @recipes_app.command("fetch")

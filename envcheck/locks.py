@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import date
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import Tag
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from envcheck.documents import parse_json
 from envcheck.errors import EnvcheckError, UsageError
@@ -24,6 +25,10 @@ from envcheck.uv import PinnedWheel, Target, compile_wheels, uv_version
 
 # Where no index serves metadata files, pip downloads the sibling whole.
 _REPORT_SECONDS = 900.0
+
+# Four packages bring the module cv2.
+_POSES_CV2 = "opencv-python-headless"
+_OTHER_CV2 = {"opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"}
 
 _FROM_SIBLING = (
     "torch's wheel was out of reach: digest as the recipe says, dependencies as of another Python's wheel."
@@ -47,14 +52,29 @@ class _Report:
     install: tuple[_Candidate, ...]
 
 
-def resolve(recipe: Recipe, python: str, machine: str = MACHINE, *, index: str = "") -> str:
-    """Return the text of a recipe's lock for a Python ("3.11"), resolved under that target's own markers.
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a lock is made of: the wheels that satisfy a recipe on a target."""
+
+    target: Target
+    pins: tuple[PinnedWheel, ...]
+    note: str = ""  # for the lock's head
+
+    @property
+    def download_mib(self) -> int | None:
+        """What there is to fetch, as far as the indexes say; None where they do not even say it of torch."""
+        if any(pin.name == "torch" and pin.size is None for pin in self.pins):
+            return None
+        return -(-sum(pin.size or 0 for pin in self.pins) // 2**20)
+
+
+def resolve(recipe: Recipe, python: str, machine: str = MACHINE, *, index: str = "") -> Resolved:
+    """Return a recipe's wheels for a Python ("3.11"), resolved under that target's own markers.
 
     `index` is asked beside the user's own. Raises `EnvcheckError` when no set of wheels satisfies the recipe.
     """
     target = Target(python, machine, recipe.glibc)
-    packages = read_packages(bundle("recipes") / "pose.in")
-    note = ""
+    packages = wanted_packages(recipe)
     try:
         pins = compile_wheels([recipe.requirement, *packages], recipe.constraints, target, index=index)
     except EnvcheckError:
@@ -63,21 +83,31 @@ def resolve(recipe: Recipe, python: str, machine: str = MACHINE, *, index: str =
         if own is None or dependencies is None:
             raise
         rest = compile_wheels([*dependencies, *packages], recipe.constraints, target, index=index)
-        pins = tuple(sorted((own, *rest), key=lambda pin: pin.name))
-        note = _FROM_SIBLING
-    return lock_text(recipe.name, target, pins, note=note, day=datetime.now(timezone.utc).date())
+        return Resolved(target, tuple(sorted((own, *rest), key=lambda pin: pin.name)), _FROM_SIBLING)
+    return Resolved(target, pins)
 
 
-def lock_text(name: str, target: Target, pins: tuple[PinnedWheel, ...], *, note: str, day: date) -> str:
+def wanted_packages(recipe: Recipe) -> tuple[str, ...]:
+    """Return what a recipe holds beside torch: what pose needs, and somebody's own packages."""
+    own = {canonicalize_name(_requirement(recipe, line).name) for line in recipe.packages}
+    pose = read_packages(bundle("recipes") / "pose.in")
+    # Two packages that bring the same module would overwrite each other's files: the person's own stays.
+    return (*(line for line in pose if line != _POSES_CV2 or not own & _OTHER_CV2), *recipe.packages)
+
+
+def lock_text(name: str, resolved: Resolved, day: date) -> str:
     """Return a lock: comments that say what it is, then one pin a line."""
+    target = resolved.target
+    machine = "" if target.machine == MACHINE else f" --machine {target.machine}"
+    command = f"envcheck recipes lock {name} --python {target.python}{machine}"
     head = [
         f"Recipe {name}, Python {target.python}, Linux {target.machine} with glibc {target.glibc} or newer.",
-        f"Made by `envcheck recipes lock {name} --python {target.python}` with uv {uv_version()}, {day}.",
-        "Complete: install with --no-deps --require-hashes.",
-        note,
+        f"Made by `{command}` with uv {uv_version()}, {day}.",
+        f"Complete, {len(resolved.pins)} wheels: install with --no-deps --require-hashes.",
+        resolved.note,
     ]
     lines = [f"# {line}" for line in head if line]
-    lines += [f"{pin.name}=={pin.version} --hash=sha256:{pin.sha256}" for pin in pins]
+    lines += [f"{pin.name}=={pin.version} --hash=sha256:{pin.sha256}" for pin in resolved.pins]
     return "\n".join([*lines, ""])
 
 
@@ -85,6 +115,13 @@ def read_packages(path: Path) -> list[str]:
     """Return the requirements of an input file, without its comments."""
     lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line]
+
+
+def _requirement(recipe: Recipe, line: str) -> Requirement:
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        raise UsageError(f"{recipe.file}: `$.packages` has {line!r:.80}, which is no requirement") from None
 
 
 def _own_wheel(recipe: Recipe, target: Target) -> PinnedWheel | None:

@@ -1,13 +1,15 @@
 """Recipes: one YAML and its hashed locks become one frozen `Recipe`.
 
-A recipe pins a base image, one torch build and a Python for containers; its locks, one for each Python that
-it serves, lie in `locks/` beside it. How a lock is made is known to `locks`, where a recipe fits to `choose`.
+A recipe pins a base image, one torch build and a Python for containers; its locks, one for each Python and
+kind of machine that it serves, lie in `locks/` beside it. How a lock is made is known to `locks`, where a
+recipe fits to `choose`.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
@@ -21,7 +23,7 @@ from envcheck.documents import read_yaml
 from envcheck.errors import UsageError
 from envcheck.paths import bundle
 
-# What the locks are resolved for; a lock for another machine will carry that machine in its name.
+# What a lock is for that names no machine: `NAME-cp311.txt`, and `NAME-cp311-aarch64.txt` for another.
 MACHINE = "x86_64"
 
 
@@ -61,21 +63,25 @@ class Written:
     torch: Version
     tag: str  # the build's row in compat/tables/torch.yaml: "cpu", "cu128"
     requirement: str  # what makes pip choose this build: "torch==2.13.0+cpu"
-    constraints: tuple[str, ...] = ()  # beside pose.in
+    packages: tuple[str, ...] = ()  # somebody's own, beside those of pose.in
+    constraints: tuple[str, ...] = ()  # for all of them
     container_python: str  # "3.11"
     glibc: Version  # the oldest that every wheel of the locks runs on
     size: Size
-    checked: dict[str, Check]  # Python -> how its lock was tried
+    checked: dict[str, Check]  # "3.11", "3.11 aarch64" -> how that lock was tried
     wheels: dict[str, str] = field(default_factory=dict)  # torch's own, for when no index at hand has them
     wheels_source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe(Written):
-    """A recipe with its build and its place in the file system."""
+    """A recipe with its place in the file system, as one kind of machine sees it."""
 
     file: Path
-    build: Build  # its row of the tables, narrowed to what its locks serve
+    builds: tuple[
+        Build, ...
+    ]  # its rows of the tables, each narrowed to what the locks for that machine serve
+    build: Build  # the one of them that is meant; see `on`
 
     @property
     def cuda(self) -> Version | None:
@@ -83,13 +89,37 @@ class Recipe(Written):
         return self.build.cuda
 
     @property
+    def machine(self) -> str:
+        """The kind of machine that is meant, as uname says it."""
+        return self.build.machines[0]
+
+    @property
     def pythons(self) -> tuple[str, ...]:
-        """The Pythons that a lock serves, the oldest first."""
+        """The Pythons that a lock serves on that kind of machine, the oldest first."""
         return self.build.pythons
 
-    def lock_path(self, python: str) -> Path:
-        """Return where the lock for a Python ("3.11") stands, or would stand."""
-        return self.file.parent / "locks" / f"{self.name}-cp{python.replace('.', '')}.txt"
+    def on(self, machine: str | None) -> Recipe:
+        """Return the recipe as `machine` sees it; one that it does not serve sees it as it is."""
+        meant = next((build for build in self.builds if machine in build.machines), self.build)
+        return self if meant is self.build else replace(self, build=meant)
+
+    def machines(self) -> tuple[Recipe, ...]:
+        """Return the recipe as each kind of machine that it serves sees it."""
+        return tuple(replace(self, build=build) for build in self.builds)
+
+    def key(self, python: str) -> str:
+        """Return how `checked` calls the lock for a Python: "3.11", "3.11 aarch64"."""
+        return python if self.machine == MACHINE else f"{python} {self.machine}"
+
+    def tried(self, python: str) -> Check:
+        """Return how far the lock for a Python ("3.11") was tried."""
+        return self.checked.get(self.key(python), Check("no"))
+
+    def lock_path(self, python: str, machine: str = "") -> Path:
+        """Return where the lock for a Python ("3.11") stands, or would stand, also for another `machine`."""
+        machine = machine or self.machine
+        suffix = "" if machine == MACHINE else f"-{machine}"
+        return self.file.parent / "locks" / f"{self.name}-cp{python.replace('.', '')}{suffix}.txt"
 
     def lock_for(self, python: str) -> Path | None:
         """Return the lock for a Python ("3.11"), None when the recipe does not serve it."""
@@ -130,24 +160,37 @@ def _load(file: Path) -> Recipe:
         raise UsageError(
             f"{file}: `$.name` is {written.name!r:.80}, and the file is called {file.stem!r:.80}"
         )
-    row = tables.build_of(written.torch, written.tag)
-    if row is None:
+    builds = _builds(file, written)
+    said = {one.name: getattr(written, one.name) for one in fields(written)}
+    return Recipe(**said, file=file, builds=builds, build=builds[0])
+
+
+def _builds(file: Path, written: Written) -> tuple[Build, ...]:
+    """Return what the locks serve, for each kind of machine; without any, a build that serves no Python."""
+    first = tables.build_of(written.torch, written.tag)
+    if first is None:
         raise UsageError(
             f"{file}: no build torch {written.torch} {written.tag:.40} is in compat/tables/torch.yaml",
             "`$.torch` and `$.tag` name a row there.",
         )
-    served = replace(
-        row,
-        pythons=_locked_pythons(file),
-        machines=(MACHINE,),
-        glibc=max(row.glibc, written.glibc),
-    )
-    said = {one.name: getattr(written, one.name) for one in fields(written)}
-    return Recipe(**said, file=file, build=served)
+    locked = _locked(file)
+    builds = []
+    for machine in sorted({first.machines[0], *locked}, key=lambda one: (one != MACHINE, one)):
+        row = tables.build_of(written.torch, written.tag, machine)
+        if row is not None and machine in row.machines:
+            pythons = tuple(f"3.{minor}" for minor in sorted(locked.get(machine, ())))
+            glibc = max(row.glibc, written.glibc)
+            builds.append(replace(row, pythons=pythons, machines=(machine,), glibc=glibc))
+    return tuple(builds)
 
 
-def _locked_pythons(file: Path) -> tuple[str, ...]:
-    locks = file.parent / "locks"
-    names = [path.stem for path in locks.iterdir() if path.suffix == ".txt"] if locks.is_dir() else []
-    tags = [name.removeprefix(f"{file.stem}-cp3") for name in names if name.startswith(f"{file.stem}-cp3")]
-    return tuple(f"3.{minor}" for minor in sorted(int(tag) for tag in tags if tag.isdigit()))
+def _locked(file: Path) -> dict[str, list[int]]:
+    """Return the minor versions of Python that have a lock, for each kind of machine."""
+    name = re.compile(rf"{re.escape(file.stem)}-cp3(\d{{1,3}})(?:-(\w+))?\.txt", re.ASCII)
+    folder = file.parent / "locks"
+    found: dict[str, list[int]] = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = name.fullmatch(path.name)
+        if match is not None:
+            found.setdefault(match[2] or MACHINE, []).append(int(match[1]))
+    return found

@@ -36,7 +36,7 @@ class Situation:
     host: Host
     choice: Choice
     judged: tuple[Gpu, ...]  # the GPUs that the choice is for
-    chosen: Recipe | None
+    chosen: Recipe | None  # as this machine sees it
     visible: str = ""  # what CUDA_VISIBLE_DEVICES stands for, where it decided which GPUs are judged
 
     @property
@@ -114,7 +114,7 @@ def _on(facts: Host, asked: Asked, environ: Mapping[str, str]) -> Situation:
     if visible is not None:
         wishes = replace(wishes, gpus=visible.names)
     choice = choose(facts, recipes, wishes)
-    chosen = next((one for one in recipes if one.name == choice.recipe), None)
+    chosen = next((one.on(facts.os.machine) for one in recipes if one.name == choice.recipe), None)
     judged = narrow(facts, wishes.gpus).gpus or ()
     return Situation(facts, choice, judged, chosen, visible.sentence if visible else "")
 
@@ -133,9 +133,14 @@ def _wished(asked: Asked) -> tuple[tuple[Recipe, ...], Wishes]:
         tag=tag,
         cuda=specifier("--cuda", asked.cuda) if asked.cuda is not None else SpecifierSet(),
         python=specifier("--python", asked.python) if asked.python is not None else SpecifierSet(),
+        origins=tuple(
+            f"--{name} {text}"
+            for name, text in (("torch", asked.torch), ("cuda", asked.cuda), ("python", asked.python))
+            if text is not None
+        ),
     )
     if asked.requirements is not None:
-        wishes = combine(wishes, read_requirements(asked.requirements))
+        wishes = combine(wishes, read_requirements(asked.requirements, python=wishes.python))
     return recipes, wishes
 
 

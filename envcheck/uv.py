@@ -8,7 +8,9 @@ answer comes from the indexes that the user's own pip would ask. What the wheels
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +25,12 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from envcheck.errors import EnvcheckError
-from envcheck.processes import capture
+from envcheck.processes import Answer, capture
 
 # The CUDA builds take 10 to 40 seconds where neither cache nor index is slow.
 _TIME_LIMIT_S = 900.0
+# How uv says that an index did not answer; its exit code is that of every other trouble.
+_UNREACHED = re.compile(r"Failed to fetch|error sending request|Request failed|connectivity is disabled")
 # Older names of manylinux tags, which wheels still carry.
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 # What of a user's uv settings stays: where and how to reach, not what to choose.
@@ -70,6 +74,11 @@ class PinnedWheel:
     name: str
     version: str
     sha256: str
+    size: int | None = None  # bytes, where the index says it
+
+
+class IndexUnreachableError(EnvcheckError):
+    """An index did not answer, so whether the wheels exist is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +86,23 @@ class _File:
     hashes: dict[str, str]
     url: str = ""
     path: str = ""
+    size: int | None = None
 
     @property
     def name(self) -> str:
-        return unquote(urlsplit(self.url).path or self.path).rpartition("/")[2]
+        return self._place.rpartition("/")[2]
+
+    @property
+    def weight(self) -> int | None:
+        """The file's size; an index says it, and a file on this machine shows it."""
+        if self.size is None and urlsplit(self.url).scheme in ("", "file"):
+            with contextlib.suppress(OSError):
+                return Path(self._place).stat().st_size
+        return self.size
+
+    @property
+    def _place(self) -> str:
+        return unquote(urlsplit(self.url).path or self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +150,9 @@ def compile_wheels(
             argv, seconds=_TIME_LIMIT_S, env=uv_environment(settings, os.environ, index), cwd=folder
         )
         if answer.code != 0:
-            raise _failure(answer.stderr)
+            raise _failure(answer)
         lock = msgspec.toml.decode((folder / "pylock.toml").read_bytes(), type=_Pylock)
-    pins = (PinnedWheel(one.name, one.version, _best(one, target)) for one in lock.packages)
-    return tuple(sorted(pins, key=lambda pin: pin.name))
+    return tuple(sorted((_best(one, target) for one in lock.packages), key=lambda pin: pin.name))
 
 
 def uv_version() -> str:
@@ -181,8 +202,8 @@ def _settings(listing: str) -> Iterator[tuple[str, str, str]]:
         yield section, key, str(value)
 
 
-def _best(package: _Package, target: Target) -> str:
-    """Return the digest of the wheel that pip would take: the best tag, then the highest build number."""
+def _best(package: _Package, target: Target) -> PinnedWheel:
+    """Return the wheel that pip would take: the best tag, then the highest build number."""
     ranked = []
     for file in package.wheels:
         try:
@@ -191,20 +212,24 @@ def _best(package: _Package, target: Target) -> str:
             continue
         ranks = [target.tags[tag] for tag in tags if tag in target.tags]
         if ranks and "sha256" in file.hashes:
-            ranked.append((-min(ranks), build, file.hashes["sha256"]))
+            ranked.append((-min(ranks), build, file.hashes["sha256"], file.weight))
     if not ranked:
         raise EnvcheckError(
             f"No index gives {package.name} {package.version} for {target.platforms[0]} with a SHA-256",
             "A lock needs a digest for every wheel.",
         )
-    return max(ranked)[2]
+    _, _, sha256, size = max(ranked, key=lambda one: one[:3])
+    return PinnedWheel(package.name, package.version, sha256, size)
 
 
-def _failure(said: str) -> EnvcheckError:
+def _failure(answer: Answer) -> EnvcheckError:
+    said = answer.stderr
     if "No module named uv" in said:
         return EnvcheckError("uv is not installed beside envcheck", "pip install 'envcheck[dev]'")
-    lines = [line.strip().removeprefix("cause: ") for line in said.splitlines() if line.strip()]
-    reason = next(
-        (line for line in lines if line.startswith("Because")), lines[-1] if lines else "it said nothing"
-    )
-    return EnvcheckError(f"uv found no set of wheels: {reason}", "Which indexes are asked: pip config list")
+    lines = [line.strip().removeprefix("error: ").removeprefix("cause: ") for line in said.splitlines()]
+    lines = [line for line in lines if line] or ["it said nothing"]
+    hint = "Which indexes are asked: pip config list"
+    if _UNREACHED.search(said):
+        return IndexUnreachableError(f"uv could not ask an index: {lines[-1]}", hint)
+    reason = next((line for line in lines if line.startswith("Because")), lines[0])
+    return EnvcheckError(f"uv found no set of wheels: {reason}", hint)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import zipfile
 from dataclasses import replace
 from datetime import date
 
@@ -14,45 +12,20 @@ from packaging.version import Version
 
 from envcheck import uv
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.locks import lock_text, read_packages, resolve
+from envcheck.locks import Resolved, lock_text, read_packages, resolve
+from envcheck.processes import Answer
 from envcheck.recipes import load_recipe
-from envcheck.uv import PinnedWheel, Target, compile_wheels
+from envcheck.uv import IndexUnreachableError, PinnedWheel, Target, compile_wheels
+from tests.wheels import digest_of, make_wheel
 
 LINUX_311 = Target("3.11", "x86_64", Version("2.28"))
 LINUX_312 = Target("3.12", "x86_64", Version("2.28"))
+DAY = date(2026, 11, 24)
 
 
-@pytest.fixture
-def index(tmp_path, monkeypatch):
-    """A folder that is all that pip knows."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
-    return folder
-
-
-def _wheel(folder, file, *requires, content=""):
-    """Write a wheel under its file name and return its digest."""
-    name, version = file.split("-")[:2]
-    info = f"{name}-{version}.dist-info"
-    tag = file.removesuffix(".whl").split("-", 2)[2]
-    metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
-    metadata += [f"Requires-Dist: {one}" for one in requires]
-    members = {
-        f"{name}.py": content,
-        f"{info}/METADATA": "\n".join([*metadata, ""]),
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n",
-        f"{info}/RECORD": "",
-    }
-    with zipfile.ZipFile(folder / file, "w") as archive:
-        for member, text in members.items():
-            archive.writestr(member, text)
-    return hashlib.sha256((folder / file).read_bytes()).hexdigest()
+def _wheel(index, file, *requires, content=""):
+    """Write a wheel and return its digest."""
+    return digest_of(make_wheel(index, file, *requires, content=content))
 
 
 def _names(pins):
@@ -82,7 +55,9 @@ def test_a_pin_is_the_wheel_with_the_best_tag_and_among_those_the_highest_build_
     _wheel(index, "alpha-1.0-cp311-cp311-manylinux_2_39_x86_64.whl", content="too new")
     _wheel(index, "alpha-1.0-cp312-cp312-manylinux_2_28_x86_64.whl", content="another Python")
     _wheel(index, "alpha-1.0-cp311-cp311-win_amd64.whl", content="another system")
-    assert compile_wheels(["alpha"], [], LINUX_311) == (PinnedWheel("alpha", "1.0", digests[10]),)
+    file = index / "alpha-1.0-10-cp311-cp311-manylinux_2_28_x86_64.whl"
+    expected = PinnedWheel("alpha", "1.0", digests[10], file.stat().st_size)
+    assert compile_wheels(["alpha"], [], LINUX_311) == (expected,)
 
 
 def test_the_recipes_bounds_and_the_users_own_both_hold(index, tmp_path, monkeypatch):
@@ -146,6 +121,27 @@ def test_pips_environment_wins_over_its_section_and_that_over_global(tmp_path, m
     assert settings["find-links"].split() == ["/one", "/two"]
 
 
+@pytest.mark.parametrize(
+    ("said", "kind", "shown"),
+    [
+        (
+            "error: Request failed after 3 retries\n  cause: Failed to fetch: x\n  cause: dns error\n",
+            IndexUnreachableError,
+            "dns error",
+        ),
+        ("error: No solution found\n  cause: Because a<2 and a>=2, no.\n", EnvcheckError, "Because a<2"),
+        ("error: Couldn't parse requirement in `wanted.in`\n  cause: odd\n  ^\n", EnvcheckError, "parse"),
+        ("", EnvcheckError, "it said nothing"),
+    ],
+)
+def test_an_index_that_did_not_answer_is_told_from_one_that_has_no_such_wheel(monkeypatch, said, kind, shown):
+    monkeypatch.setattr(uv, "capture", lambda *_, **__: Answer(2, "", said))
+    with pytest.raises(EnvcheckError) as caught:
+        compile_wheels(["alpha"], [], LINUX_311)
+    assert type(caught.value) is kind
+    assert shown in caught.value.message
+
+
 def test_a_targets_tags_are_ranked_as_pip_ranks_them():
     tags = LINUX_311.tags
     order = [
@@ -169,7 +165,7 @@ def _pose_wheels(index):
 def test_a_lock_is_pins_in_order_under_a_head_that_says_what_it_is(index):
     _pose_wheels(index)
     digest = _wheel(index, "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", 'numpy; extra == "x"')
-    text = resolve(load_recipe("cpu"), "3.11")
+    text = lock_text("cpu", resolve(load_recipe("cpu"), "3.11"), DAY)
     head = [line for line in text.splitlines() if line.startswith("#")]
     pins = [line for line in text.splitlines() if not line.startswith("#")]
     assert "Recipe cpu, Python 3.11, Linux x86_64 with glibc 2.28" in head[0]
@@ -195,7 +191,7 @@ def test_where_torchs_wheel_is_out_of_reach_a_sibling_says_what_it_requires_and_
     _wheel(index, "setuptools-1.0-py3-none-any.whl")
     requires = ("filelock", 'setuptools; python_version >= "3.12"', 'optree; extra == "optree"')
     _wheel(index, "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", *requires)
-    text = resolve(load_recipe("cpu"), "3.12")
+    text = lock_text("cpu", resolve(load_recipe("cpu"), "3.12"), DAY)
     names = [line.partition("==")[0] for line in text.splitlines() if not line.startswith("#")]
     assert {"filelock", "setuptools"} <= set(names)
     assert "optree" not in names
@@ -222,8 +218,8 @@ def test_a_file_name_that_is_no_wheel_is_named_in_the_recipe():
 
 def test_a_note_stands_in_the_head_and_an_empty_one_leaves_no_line():
     pins = (PinnedWheel("alpha", "1.0", "0" * 64),)
-    plain = lock_text("mine", LINUX_311, pins, note="", day=date(2026, 11, 24))
-    noted = lock_text("mine", LINUX_311, pins, note="careful", day=date(2026, 11, 24))
+    plain = lock_text("mine", Resolved(LINUX_311, pins), DAY)
+    noted = lock_text("mine", Resolved(LINUX_311, pins, "careful"), DAY)
     assert set(noted.splitlines()) - set(plain.splitlines()) == {"# careful"}
     assert "2026-11-24" in plain
 

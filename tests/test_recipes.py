@@ -14,7 +14,12 @@ from envcheck.errors import UsageError
 from envcheck.recipes import load_recipe, load_recipes, lock_hash
 
 RECIPES = load_recipes()
-LOCKS = [(recipe, python) for recipe in RECIPES for python in recipe.pythons]
+LOCKS = [
+    (recipe.on(build.machines[0]), python)
+    for recipe in RECIPES
+    for build in recipe.builds
+    for python in build.pythons
+]
 BASE_DIGEST = "sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b"
 
 MINE = """
@@ -48,13 +53,15 @@ def mine(tmp_path):
     return file
 
 
-def test_the_first_recipes_are_here():
+def test_the_recipes_are_here():
     assert {recipe.name for recipe in RECIPES} == {
         "cpu",
         "torch1.13-cu117",
+        "torch2.0-cu117",
         "torch2.7-cu126",
         "torch2.10-cu128",
         "torch2.14-cu130",
+        "torch2.15-cu132",
     }
 
 
@@ -68,14 +75,16 @@ def test_a_recipe_pins_its_base_image_and_serves_the_containers_python(recipe):
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=_name)
 def test_every_lock_says_how_far_it_was_tried_and_nothing_else_does(recipe):
-    tried = {python for python, check in recipe.checked.items() if check.state != "no"}
-    assert tried == set(recipe.pythons)
-    assert all(check.when for check in recipe.checked.values())
+    locks = [(recipe.on(build.machines[0]), python) for build in recipe.builds for python in build.pythons]
+    assert len(locks) == len(recipe.checked)
+    assert all(one.tried(python).state != "no" and one.tried(python).when for one, python in locks)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=_name)
-def test_a_recipe_locks_no_python_for_which_the_build_has_no_wheel(recipe):
-    assert set(recipe.pythons) <= set(build_of(recipe.torch, recipe.tag).pythons)
+@pytest.mark.parametrize(("recipe", "python"), LOCKS, ids=_name)
+def test_a_recipe_locks_no_python_for_which_the_build_has_no_wheel(recipe, python):
+    row = build_of(recipe.torch, recipe.tag, recipe.machine)
+    assert python in row.pythons
+    assert recipe.machine in row.machines
 
 
 @pytest.mark.parametrize(("recipe", "python"), LOCKS, ids=_name)
@@ -120,8 +129,8 @@ def test_torchs_digests_are_those_of_the_facts(shared):
     releases = json.loads((shared / "facts/torch.json").read_text())["releases"]
     wheels = {row["torch"]: row["pypi_linux_x86_64_wheels"] for row in releases}
     for recipe, python in LOCKS:
-        if recipe.cuda is None:
-            continue
+        if recipe.cuda is None or recipe.machine != "x86_64":
+            continue  # the facts list the wheels for x86_64
         (pin,) = [pin for pin in read_lock(recipe.lock_for(python)) if pin.name == "torch"]
         tag = f"-cp{python.replace('.', '')}-"
         # With several build numbers the highest is what pip takes; the facts list it under its own name.
@@ -158,6 +167,23 @@ def test_somebodys_own_recipe_is_read_from_any_folder_with_the_locks_beside_it(m
 def test_a_recipe_narrows_its_build_to_what_its_locks_serve(mine):
     build = load_recipe(str(mine)).build
     assert (build.pythons, build.machines, build.glibc) == (("3.10", "3.12"), ("x86_64",), Version("2.31"))
+
+
+def test_on_another_machine_the_locks_and_the_code_are_those_made_for_it(root):
+    recipe = load_recipe("torch2.15-cu132")
+    arm = recipe.on("aarch64")
+    assert recipe.lock_for("3.12") == root / "recipes/locks/torch2.15-cu132-cp312.txt"
+    assert arm.lock_for("3.12") == root / "recipes/locks/torch2.15-cu132-cp312-aarch64.txt"
+    assert [str(one) for one in recipe.build.sass] == ["7.5", "8.0", "8.6", "9.0", "10.0", "12.0"]
+    assert [str(one) for one in arm.build.sass] == ["8.0", "9.0", "10.0", "11.0", "12.0"]
+    assert arm.on("x86_64") == recipe
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "riscv64", None])
+def test_a_machine_that_no_lock_serves_sees_the_recipe_as_it_is(mine, machine):
+    recipe = load_recipe(str(mine))  # its build has no wheel for aarch64, whatever lies among the locks
+    assert recipe.on(machine) == recipe
+    assert recipe.build.machines == ("x86_64",)
 
 
 def test_a_recipe_never_promises_an_older_glibc_than_its_torch_has(mine):

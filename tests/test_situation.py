@@ -43,7 +43,7 @@ def test_gpus_none_asks_for_the_cpu_and_judges_no_card(hosts):
 def test_one_card_of_a_mixed_machine_is_judged_alone(hosts):
     host = str(hosts / "gtx1080ti-rtx5090.json")
     assert look(host, Asked(gpus="0")).recipe.name == "torch2.7-cu126"
-    assert look(host, Asked(gpus="1")).recipe.name == "torch2.14-cu130"
+    assert look(host, Asked(gpus="1")).recipe.name == "torch2.15-cu132"
     with pytest.raises(EnvcheckError, match="No recipe runs"):
         _ = look(host).recipe
 
@@ -88,7 +88,7 @@ def here(hosts, monkeypatch):
 def test_the_gpus_that_cuda_may_see_are_the_ones_that_are_judged(here, monkeypatch):
     facts = here("gtx1080ti-rtx5090")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", facts.gpus[1].uuid)
-    assert look().recipe.name == "torch2.14-cu130"
+    assert look().recipe.name == "torch2.15-cu132"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert (look().recipe.name, look().judged) == ("cpu", ())
 
@@ -98,7 +98,7 @@ def test_a_number_is_the_card_that_cuda_counts_so_and_only_that_card_is_judged(h
     cuda_lists(rtx.uuid, gtx.uuid)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     seen = look()
-    assert (seen.recipe.name, seen.judged, seen.choice.gpus) == ("torch2.14-cu130", (rtx,), (rtx.uuid,))
+    assert (seen.recipe.name, seen.judged, seen.choice.gpus) == ("torch2.15-cu132", (rtx,), (rtx.uuid,))
     assert seen.visible == (
         "CUDA_VISIBLE_DEVICES=0 is GeForce RTX 5090 (GPU-e4d3c2b1-a09f-4e8d-b7c6-5a4938271605), "
         "in CUDA's own order"
@@ -157,4 +157,4 @@ def test_a_snapshot_is_not_narrowed_by_this_machines_environment(hosts, monkeypa
 def test_what_was_asked_for_on_the_command_line_counts_more(here, monkeypatch):
     here("gtx1080ti-rtx5090")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert look(asked=Asked(gpus="1")).recipe.name == "torch2.14-cu130"
+    assert look(asked=Asked(gpus="1")).recipe.name == "torch2.15-cu132"

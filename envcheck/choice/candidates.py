@@ -43,6 +43,7 @@ class BuildVerdict:
     cuda: Version | None
     tag: str
     requirement: str  # "torch==2.0.1+cu118"
+    pythons: tuple[str, ...]  # of its wheels
     recipe: str | None  # the recipe that has it
     verdict: Verdict
     reasons: tuple[Reason, ...]
@@ -55,7 +56,8 @@ class BuildVerdict:
 
 def judge_recipes(host: Host, recipes: Sequence[Recipe]) -> tuple[Judgement, ...]:
     """Return the verdict on every recipe for a narrowed host, the most wanted first."""
-    order = sorted(recipes, key=lambda recipe: (*_preference(host, recipe.build), recipe.name), reverse=True)
+    seen = [recipe.on(host.os.machine) for recipe in recipes]
+    order = sorted(seen, key=lambda recipe: (*_preference(host, recipe.build), recipe.name), reverse=True)
     return tuple(_judged(host, recipe) for recipe in order)
 
 
@@ -66,7 +68,9 @@ def judge_builds(
 
     A wish for a Python narrows what each build is asked about: the others do not matter then.
     """
-    by_build = {(recipe.torch, recipe.tag): recipe.name for recipe in reversed(recipes)}
+    machine = host.os.machine or MACHINE
+    here = [recipe for recipe in reversed(recipes) if recipe.on(machine).machine == machine]
+    by_build = {(recipe.torch, recipe.tag): recipe.name for recipe in here}
     for build in sorted(official_builds(host), key=lambda build: _preference(host, build), reverse=True):
         reasons = judge(host, _for_python(build, python))
         yield BuildVerdict(
@@ -74,6 +78,7 @@ def judge_builds(
             cuda=build.cuda,
             tag=build.tag,
             requirement=build.requirement,
+            pythons=build.pythons,
             recipe=by_build.get((build.torch, build.tag)),
             verdict=join(reasons),
             reasons=reasons,

@@ -12,7 +12,9 @@ from envcheck.choice.candidates import Judgement, can_run, judge_recipes, python
 from envcheck.choice.gpus import handed_over, narrow
 from envcheck.choice.way_out import way_out
 from envcheck.choice.wishes import Wishes
+from envcheck.compat.rules.base_image import base_image
 from envcheck.compat.rules.system import host_pythons
+from envcheck.compat.verdict import Reason
 from envcheck.compat.words import cards
 from envcheck.host.facts import Host
 from envcheck.recipes import Recipe, no_such_recipe
@@ -32,15 +34,15 @@ class Choice:
     gpus: tuple[str, ...]  # UUIDs of the GPUs and MIG instances that were judged, where they are known
     wish: str = ""  # what was asked for, in words
     advice: str
-    answers: tuple[
-        Answer, ...
-    ] = ()  # among official builds: what meets the wish, what is near, what is newest
+    answers: tuple[Answer, ...] = ()  # official builds: exact, nearest, newest
+    base: tuple[Reason, ...] = ()  # what the wished base image, or the recipe's, asks of this driver
     verdicts: tuple[Judgement, ...]  # the most wanted first: the newest torch, without a GPU the CPU's
 
 
 def choose(host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None) -> Choice:
     """Return the recipe for a machine and the verdict on each. Raises `UsageError` for an impossible wish."""
     wishes = wishes or Wishes()
+    recipes = [recipe.on(host.os.machine) for recipe in recipes]
     if wishes.recipe is not None and wishes.recipe not in {recipe.name for recipe in recipes}:
         raise no_such_recipe(wishes.recipe, tuple(recipe.name for recipe in recipes))
     seen = narrow(host, wishes.gpus)
@@ -57,8 +59,9 @@ def choose(host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None) 
         python=_python(seen, picked, wishes) if picked else None,
         gpus=handed_over(seen),
         wish=in_words(wishes),
-        advice=_praise(host, seen, picked) if picked else way_out(host, seen, recipes, wishes, owed),
+        advice=_praise(host, seen, picked, wishes) if picked else way_out(host, seen, recipes, wishes, owed),
         answers=owed,
+        base=_base(seen, picked, wishes),
         verdicts=judged,
     )
 
@@ -73,9 +76,17 @@ def _python(host: Host, recipe: Recipe, wishes: Wishes) -> str | None:
     return max(served, key=Version, default=None)
 
 
-def _praise(host: Host, seen: Host, picked: Recipe) -> str:
+def _base(seen: Host, picked: Recipe | None, wishes: Wishes) -> tuple[Reason, ...]:
+    """Return the verdict on the base image: the one that was wished for, else the recipe's own."""
+    image = wishes.base_image or (picked.base.image if picked else None)
+    return base_image(seen, image) if image else ()
+
+
+def _praise(host: Host, seen: Host, picked: Recipe, wishes: Wishes) -> str:
     if seen.gpus:
-        return f"The newest torch here that runs on {cards(seen.gpus)}."
+        asked = in_words(wishes)
+        which = f"The newest recipe with {asked}" if asked else "The newest torch here"
+        return f"{which} that runs on {cards(seen.gpus)}."
     if host.gpus:
         return f"The CPU, as asked; {cards(host.gpus)} stays idle."
     if picked.cuda is None:

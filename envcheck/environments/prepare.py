@@ -12,10 +12,9 @@ from envcheck.environments.current import Current
 from envcheck.environments.place import Environment, Kind, Place, Watcher
 from envcheck.environments.stage import stage_copy
 from envcheck.environments.venv import Installer, Venv
-from envcheck.environments.wheelhouse import PYTORCH_INDEX, Wheelhouse, read_lock
-from envcheck.errors import EnvcheckError, UsageError
+from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.errors import UsageError
 from envcheck.host.facts import Host
-from envcheck.locks import resolve
 from envcheck.paths import bundle, cache_dir
 from envcheck.recipes import Recipe
 
@@ -53,20 +52,6 @@ def fetch(recipe: Recipe, python: str, host: Host, watch: Watcher) -> str:
     interpreter = Path(host.python.interpreters[python])
     wheels.fetch(pins, python=interpreter, recipe=recipe, log=log, watch=watch)
     return wheels.requirements(pins)
-
-
-def relock(recipe: Recipe, python: str, watch: Watcher) -> Path:
-    """Resolve the lock of `recipe` for `python` anew, and return where it stands now."""
-    with watch.step(f"resolve {recipe.name} for Python {python}"):
-        try:
-            text = resolve(recipe, python)
-        except EnvcheckError:
-            # What the user's own indexes do not have may be on PyTorch's.
-            text = resolve(recipe, python, index=PYTORCH_INDEX.format(tag=recipe.tag))
-    path = recipe.lock_path(python)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def _installer(environ: Mapping[str, str]) -> Installer:

@@ -7,6 +7,7 @@ complete, and is reused as it stands.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -108,6 +109,17 @@ class Venv:
         # Bytecode is left to the first import: compiling all of torch takes longer than installing it.
         quiet = ["--disable-pip-version-check", "--no-input", "--no-compile", "--progress-bar=off"]
         return [str(python), "-I", "-m", "pip", "install", *quiet, *exact]
+
+
+def built(cache: Path, lock: Path) -> Path | None:
+    """Return the interpreter of an environment that was built from a lock, None when there is none."""
+    wanted = lock_hash(lock)
+    for file in sorted((cache / "envs").glob("*/envcheck.json")):
+        python = file.parent / "bin" / "python"
+        with contextlib.suppress(UsageError):  # a damaged marker is as good as none
+            if read_json(file, Marker, schema=SCHEMA).lock_hash == wanted and python.exists():
+                return python
+    return None
 
 
 def _version(python: Path) -> str:

@@ -36,7 +36,12 @@ def _running(builds: Sequence[BuildVerdict]) -> Table:
         rows = list(group)
         recipes = ", ".join(one.recipe for one in rows if one.recipe)
         known = Text(f"recipe {recipes}", style="green") if recipes else Text("")
-        table.add_row(Text(f"torch {release}", style="bold"), Text(" ".join(one.tag for one in rows)), known)
+        tags = " ".join(one.tag for one in rows)
+        pythons = [
+            python for python in rows[0].pythons if not python.endswith("t")
+        ]  # 3.13t is 3.13 without the lock
+        span = f"Python {pythons[0]} to {pythons[-1]}"
+        table.add_row(Text(f"torch {release}", style="bold"), tags, span, known)
     return table
 
 
@@ -71,6 +76,6 @@ def _in_words(builds: Iterable[BuildVerdict]) -> str:
 
 def _grid() -> Table:
     table = Table.grid(padding=(0, 2), pad_edge=True)
-    for _ in range(3):
+    for _ in range(4):
         table.add_column(no_wrap=True)
     return table

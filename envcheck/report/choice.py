@@ -19,7 +19,13 @@ from envcheck.situation import Situation
 
 def choice_screen(situation: Situation) -> RenderableType:
     """Return the screen of `pick`: the machine, the choice with its evidence, the others."""
-    parts = [host_lines(situation.host), chosen_lines(situation), _official(situation), _others(situation)]
+    parts = [
+        _machine(situation),
+        chosen_lines(situation),
+        _official(situation),
+        _base(situation),
+        _others(situation),
+    ]
     shown = [part for part in (*parts, _next(situation)) if part is not None]
     return Group(*chain.from_iterable((part, "") for part in shown[:-1]), shown[-1])
 
@@ -69,17 +75,31 @@ def _official(situation: Situation) -> RenderableType | None:
     if not told:
         return None
     table = _grid()
-    table.add_column(no_wrap=True)
     for one in told:
-        build = f"{one.torch} {one.tag}" if one.torch is not None else "none"
-        table.add_row(
-            Text(one.kind, style="cyan"), _official_build(one, build), Text(one.command, style="bold")
-        )
+        table.add_row(Text(one.kind, style="cyan"), _answer(one))
     return Group(Text("Among PyTorch's official builds"), table)
 
 
-def _official_build(one: Answer, build: str) -> Text:
-    return Text.assemble((build, "bold"), "  ", one.because)
+def _machine(situation: Situation) -> RenderableType:
+    """Return the machine, and which of its GPUs CUDA_VISIBLE_DEVICES leaves."""
+    machine = host_lines(situation.host)
+    return Group(machine, Text(situation.visible)) if situation.visible else machine
+
+
+def _base(situation: Situation) -> RenderableType | None:
+    if not situation.choice.base:
+        return None
+    table = _grid()
+    for reason in situation.choice.base:
+        table.add_row(Text(reason.verdict, style="cyan"), Text(f"{reason.because} {reason.remedy}".rstrip()))
+    return Group(Text("Its base image, in a container"), table)
+
+
+def _answer(answer: Answer) -> Text:
+    if answer.torch is None:
+        return Text.assemble(("none", "bold"), f". {answer.because}")
+    why = f", {answer.because}" if answer.because else ""
+    return Text.assemble((f"{answer.torch} {answer.tag}", "bold"), f"{why}:  ", (answer.command, "green"))
 
 
 def _others(situation: Situation) -> RenderableType:
@@ -103,11 +123,18 @@ def _why_not(judgement: Judgement, situation: Situation) -> Iterable[tuple[str, 
     for reason in obstacles:
         yield reason.rule, reason.because
     if not obstacles:
-        chosen = situation.chosen
-        if chosen is not None and chosen.cuda is None:
-            yield "fits", "It would run on the CPU too; the CUDA in it makes it large and is not needed."
-        else:
-            yield "fits", f"It would run too; torch {situation.choice.torch} is newer."
+        yield "fits", _why_not_taken(situation)
+
+
+def _why_not_taken(situation: Situation) -> str:
+    choice, chosen = situation.choice, situation.chosen
+    if choice.wish:
+        return f"It would run too, and {choice.wish} was asked for."
+    if chosen is None:
+        return "It would run."
+    if chosen.cuda is None:
+        return "It would run on the CPU too; the CUDA in it makes it large and is not needed."
+    return f"It would run too; torch {choice.torch} is newer."
 
 
 def _next(situation: Situation) -> RenderableType:

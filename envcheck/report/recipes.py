@@ -1,8 +1,9 @@
-"""The recipes: a table of all, and one in full."""
+"""The recipes: a table of all, one in full, and what was proved of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,7 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from envcheck.compat.words import code_text
-from envcheck.recipes import Check, Recipe
+from envcheck.proof.finding import State
+from envcheck.proof.prove import Check, Proof
+from envcheck.recipes import Check as Tried
+from envcheck.recipes import Recipe
+
+_STYLES: dict[State, str] = {"passed": "green", "failed": "bold red", "not verified": "yellow"}
 
 
 def recipes_table(recipes: Iterable[Recipe]) -> RenderableType:
@@ -42,19 +48,47 @@ def recipe_screen(recipe: Recipe) -> RenderableType:
         "torch": f"{recipe.torch} ({recipe.tag}), pip's {recipe.requirement}",
         "GPU code": code_text(recipe.build.sass) or "none",
         "base": f"{recipe.base.image}@{recipe.base.digest}",
+        "packages": ", ".join(recipe.packages),
         "bounds": ", ".join(recipe.constraints),
         "size": f"{recipe.size.download_mib:,} MiB to fetch, {recipe.size.installed_mib:,} MiB installed",
         "why": recipe.why,
     }
     for name, text in rows.items():
-        table.add_row(name, Text(text))
-    for python in recipe.pythons:
-        table.add_row(f"Python {python}", Text(_tried(recipe.checked.get(python))))
+        if text:
+            table.add_row(name, Text(text))
+    for seen in recipe.machines():
+        for python in seen.pythons:
+            table.add_row(f"Python {seen.key(python)}", Text(_tried(seen.tried(python))))
     return Group(Text(f"{recipe.name}: {recipe.summary}", style="bold"), Padding(table, (0, 0, 0, 2)))
 
 
-def _tried(check: Check | None) -> str:
-    if check is None or check.state == "no":
+def proof_screen(proof: Proof) -> RenderableType:
+    """Return one line for each check of each recipe, locks with the same answer together."""
+    recipes: dict[str, list[Check]] = {}
+    for check in proof.checks:
+        recipes.setdefault(check.recipe, []).append(check)
+    counted = Counter(check.state for check in proof.checks)
+    total = ", ".join(f"{counted[state]} {state}" for state in _STYLES)
+    parts = (part for name, checks in recipes.items() for part in (Text(name, style="bold"), _checks(checks)))
+    return Group(*parts, Text(f"{total}."))
+
+
+def _checks(checks: Sequence[Check]) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for heading in ("state", "check", "locks", "what was seen"):
+        table.add_column(no_wrap=heading in ("state", "check"), overflow="fold")
+    folded: dict[tuple[State, str, str], list[str]] = {}
+    for one in checks:
+        folded.setdefault((one.state, one.check, one.because), []).append(one.lock)
+    every = {one.lock for one in checks if one.lock}
+    for (state, check, because), locks in folded.items():
+        where = "every lock" if every <= set(locks) and len(every) > 1 else ", ".join(filter(None, locks))
+        table.add_row(Text(state, style=_STYLES[state]), check, where, Text(because))
+    return Padding(table, (0, 0, 1, 2))
+
+
+def _tried(check: Tried) -> str:
+    if check.state == "no":
         return "locked, not tried"
     when = f" on {check.when}" if check.when else ""
     return f"{check.state}{when}{f': {check.note}' if check.note else ''}"

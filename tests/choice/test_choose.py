@@ -36,35 +36,35 @@ def pick(recipes):
 @pytest.mark.parametrize(
     ("card", "driver", "recipe"),
     [
-        (K80, "450.80.02", "torch1.13-cu117"),
-        (K80, "470.82.01", "torch1.13-cu117"),
+        (K80, "450.80.02", "torch2.0-cu117"),
+        (K80, "470.82.01", "torch2.0-cu117"),
         (K80, "535.104.05", None),
         (K40, "470.82.01", None),
-        (GTX_980, "470.82.01", "torch1.13-cu117"),
+        (GTX_980, "470.82.01", "torch2.0-cu117"),
         (GTX_980, "525.60.13", "torch2.7-cu126"),
-        (GTX_1080_TI, "524.99", "torch1.13-cu117"),
+        (GTX_1080_TI, "524.99", "torch2.0-cu117"),
         (GTX_1080_TI, "579.10", "torch2.7-cu126"),
         (GTX_1080_TI, "580.65.06", "torch2.7-cu126"),
         (GTX_1080_TI, "590.44.01", None),
-        (V100, "470.82.01", "torch1.13-cu117"),
+        (V100, "470.82.01", "torch2.0-cu117"),
         (V100, "550.54.14", "torch2.10-cu128"),
         (V100, "580.65.06", "torch2.10-cu128"),
         (V100, "590.44.01", None),
-        (T4, "450.80.02", "torch1.13-cu117"),
+        (T4, "450.80.02", "torch2.0-cu117"),
         (T4, "450.51.06", None),
         (T4, "535.104.05", "torch2.10-cu128"),
-        (T4, "580.65.06", "torch2.14-cu130"),
-        (RTX_3090, "470.82.01", "torch1.13-cu117"),
+        (T4, "580.65.06", "torch2.15-cu132"),
+        (RTX_3090, "470.82.01", "torch2.0-cu117"),
         (RTX_3090, "550.54.14", "torch2.10-cu128"),
-        (RTX_3090, "615.10", "torch2.14-cu130"),
-        (RTX_4090, "520.61.05", "torch1.13-cu117"),
+        (RTX_3090, "615.10", "torch2.15-cu132"),
+        (RTX_4090, "520.61.05", "torch2.0-cu117"),
         (RTX_4090, "535.104.05", "torch2.10-cu128"),
         (H100, "520.61.05", None),
         (H100, "525.60.13", "torch2.10-cu128"),
-        (H100, "580.65.06", "torch2.14-cu130"),
+        (H100, "580.65.06", "torch2.15-cu132"),
         (RTX_5090, "570.86.16", "torch2.10-cu128"),
         (RTX_5090, "565.57.01", None),
-        (RTX_5090, "580.65.06", "torch2.14-cu130"),
+        (RTX_5090, "580.65.06", "torch2.15-cu132"),
     ],
 )
 def test_the_newest_recipe_that_runs_is_picked(pick, card, driver, recipe):
@@ -94,14 +94,29 @@ def test_story_5_only_one_line_has_code_for_volta_and_blackwell(pick):
     assert pick(machine(V100, RTX_5090, driver="580.65.06")).recipe == "torch2.10-cu128"
 
 
+def test_story_8_a_gb10_gets_the_wheel_for_its_processor(pick):
+    choice = pick(machine(("NVIDIA GB10", "12.1"), driver="580.95.05", cpu="aarch64", pythons=("3.12",)))
+    assert (choice.recipe, choice.python) == ("torch2.15-cu132", "3.12")
+
+
+def test_on_aarch64_the_code_of_that_processors_wheel_counts(pick):
+    hopper, turing = ("NVIDIA GH200 480GB", "9.0"), ("NVIDIA T4G", "7.5")
+    assert pick(machine(hopper, driver="580.65.06", cpu="aarch64")).recipe == "torch2.15-cu132"
+    assert pick(machine(hopper, driver="550.54.14", cpu="aarch64")).recipe is None
+    assert pick(machine(turing, driver="580.65.06")).recipe == "torch2.15-cu132"
+    on_arm = pick(machine(turing, driver="580.65.06", cpu="aarch64"))
+    assert on_arm.recipe is None  # the aarch64 wheel begins at sm_80
+    assert "no code" in on_arm.advice
+
+
 def test_story_9_wsl_fits_without_module_facts_by_the_windows_floors(pick):
     assert pick(machine(RTX_5090, driver="576.02", wsl=True)).recipe == "torch2.10-cu128"
-    assert pick(machine(RTX_5090, driver="581.15", wsl=True)).recipe == "torch2.14-cu130"
+    assert pick(machine(RTX_5090, driver="581.15", wsl=True)).recipe == "torch2.15-cu132"
 
 
 def test_story_13_a_k80_on_old_ubuntu_is_served_by_wheels_for_its_glibc(pick):
     choice = pick(machine(K80, driver="470.82.01", glibc="2.27"))
-    assert choice.recipe == "torch1.13-cu117"
+    assert choice.recipe == "torch2.0-cu117"
 
 
 def test_story_19_without_a_gpu_the_cpu_recipe_is_picked_and_said_so(pick):
@@ -115,7 +130,7 @@ def test_no_official_wheel_serves_pascal_and_blackwell_together_so_each_is_named
     choice = pick(machine(GTX_1080_TI, RTX_5090, driver="580.65.06"))
     assert choice.recipe is None
     assert "GeForce GTX 1080 Ti on torch2.7-cu126 (--gpus 0)" in choice.advice
-    assert "GeForce RTX 5090 on torch2.14-cu130 (--gpus 1)" in choice.advice
+    assert "GeForce RTX 5090 on torch2.15-cu132 (--gpus 1)" in choice.advice
 
 
 def test_the_order_of_the_gpus_changes_no_verdict(pick):
@@ -129,10 +144,12 @@ def test_every_recipe_keeps_its_verdict_and_reasons(pick, recipes):
     host = machine(RTX_3090, driver="550.54.14")
     choice = pick(host)
     assert [one.recipe for one in choice.verdicts] == [
+        "torch2.15-cu132",
         "torch2.14-cu130",
         "cpu",
         "torch2.10-cu128",
         "torch2.7-cu126",
+        "torch2.0-cu117",
         "torch1.13-cu117",
     ]
     for one in choice.verdicts:
@@ -159,7 +176,7 @@ def test_asking_for_the_cpu_answers_a_card_that_nobody_drives(pick):
 def test_named_gpus_alone_are_judged_and_handed_over_by_uuid(pick, name):
     host = machine(GTX_1080_TI, RTX_5090, driver="580.65.06", pci=(PciDevice("0000:01:00.0"),) * 2)
     choice = pick(host, gpus=(name,))
-    assert choice.recipe == "torch2.14-cu130"
+    assert choice.recipe == "torch2.15-cu132"
     assert choice.gpus == ("GPU-00000001",)
 
 
@@ -178,7 +195,7 @@ def test_a_wished_recipe_that_does_not_run_is_refused_with_what_would(pick):
     choice = pick(machine(RTX_5090, driver="580.65.06"), recipe="torch1.13-cu117")
     assert choice.recipe is None
     assert "GeForce RTX 5090 (12.0): no code" in choice.advice
-    assert "torch2.14-cu130 runs here" in choice.advice
+    assert "torch2.15-cu132 runs here" in choice.advice
 
 
 def test_a_wish_for_a_recipe_that_does_not_exist_names_the_nearest(pick):
@@ -192,11 +209,11 @@ def test_a_wish_for_a_recipe_that_does_not_exist_names_the_nearest(pick):
     [
         (machine(H100, driver="520.61.05"), "torch2.10-cu128", "525.60.13"),
         (machine(V100, driver="590.44.01"), "torch2.10-cu128", "R580"),
-        (machine(K80, driver="535.104.05"), "torch1.13-cu117", "R470"),
-        (machine(RTX_5090, driver="580.65.06", open_module=False), "torch2.14-cu130", "open kernel modules"),
+        (machine(K80, driver="535.104.05"), "torch2.0-cu117", "R470"),
+        (machine(RTX_5090, driver="580.65.06", open_module=False), "torch2.15-cu132", "open kernel modules"),
         (machine(RTX_3090, driver="550.54.14", pythons=("3.9",)), "torch2.10-cu128", "python3.11-venv"),
         (machine(pythons=("3.9",)), "cpu", "python3.11-venv"),
-        (machine(("card", None), driver="580.65.06"), "torch2.14-cu130", "`gpus[0].compute_capability`"),
+        (machine(("card", None), driver="580.65.06"), "torch2.15-cu132", "`gpus[0].compute_capability`"),
     ],
 )
 def test_when_nothing_runs_the_nearest_recipe_and_the_step_to_it_are_named(pick, host, nearest, step):
@@ -213,9 +230,9 @@ def test_a_card_that_nothing_serves_leaves_the_cpu_for_those_who_ask(pick):
 
 
 def test_a_machine_that_no_lock_serves_is_told_why_and_is_not_sent_to_the_cpu(pick):
-    choice = pick(machine(("NVIDIA GB10", "12.1"), driver="580.95.05", cpu="aarch64"))
+    choice = pick(machine(V100, driver="535.104.05", cpu="ppc64le"))
     assert choice.recipe is None
-    assert "torch 2.15.0 cu132 runs, and no recipe has it" in choice.advice
+    assert "ppc64le" in choice.advice
     assert "--gpus none" not in choice.advice
 
 
@@ -261,7 +278,7 @@ def test_the_smallest_snapshot_is_planned_for_with_the_containers_python(pick):
 )
 def test_unknown_never_counts_as_fits(pick, less):
     host = machine(RTX_3090, driver="580.65.06")
-    assert pick(host).recipe == "torch2.14-cu130"
+    assert pick(host).recipe == "torch2.15-cu132"
     assert pick(replace(host, **less)).recipe is None
 
 
@@ -276,7 +293,7 @@ def test_what_a_snapshot_says_about_its_python_counts(pick):
         ("a100x8-slow", "torch2.10-cu128", "3.12"),
         ("a100-hang", None, None),
         ("container-without-gpus", None, None),
-        ("gb10-spark", None, None),  # no lock for aarch64 yet
+        ("gb10-spark", "torch2.15-cu132", "3.12"),
         ("gtx1080ti-rtx5090", None, None),
         ("gtx1080ti-rtx5090-proprietary", None, None),
         ("jetson-orin", None, None),

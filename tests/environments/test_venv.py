@@ -15,6 +15,7 @@ import pytest
 from envcheck.environments.venv import Venv
 from envcheck.errors import EnvcheckError
 from envcheck.processes import capture
+from tests.wheels import make_wheel, pin_of
 
 MINE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -38,9 +39,9 @@ def venvs(tmp_path) -> Venv:
 
 
 @pytest.fixture
-def recipe(tmp_path, index, make_wheel, pin) -> SmallRecipe:
+def recipe(tmp_path, index) -> SmallRecipe:
     lock = tmp_path / "small.txt"
-    lock.write_text(pin(make_wheel(index, "alpha")) + "\n", encoding="utf-8")
+    lock.write_text(pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl")) + "\n", encoding="utf-8")
     return SmallRecipe(lock)
 
 
@@ -62,9 +63,9 @@ def test_a_second_build_of_the_same_lock_is_reused_at_once(venvs, recipe, listen
     assert len(listener.steps) == steps
 
 
-def test_another_lock_makes_another_environment(venvs, recipe, listener, index, make_wheel, pin):
+def test_another_lock_makes_another_environment(venvs, recipe, listener, index):
     first = venvs.prepare(recipe, MINE, watch=listener)
-    recipe.lock.write_text(pin(make_wheel(index, "alpha", "2.0")) + "\n", encoding="utf-8")
+    recipe.lock.write_text(pin_of(make_wheel(index, "alpha-2.0-py3-none-any.whl")) + "\n", encoding="utf-8")
     second = venvs.prepare(recipe, MINE, watch=listener)
     assert first.python != second.python
     assert (

@@ -8,6 +8,7 @@ import pytest
 
 from envcheck.environments.wheelhouse import Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError, UsageError
+from tests.wheels import make_wheel, pin_of
 
 
 @pytest.fixture
@@ -32,8 +33,14 @@ def test_a_line_without_hash_is_named_by_file_and_line(tmp_path):
         read_lock(lock)
 
 
-def test_wheels_are_fetched_once_and_found_by_their_hash(tmp_path, index, house, listener, make_wheel, pin):
-    pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha")), pin(make_wheel(index, "beta"))))
+def test_wheels_are_fetched_once_and_found_by_their_hash(tmp_path, index, house, listener):
+    pins = read_lock(
+        write_lock(
+            tmp_path,
+            pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl")),
+            pin_of(make_wheel(index, "beta-1.0-py3-none-any.whl")),
+        )
+    )
     fetch(house, pins, tmp_path, listener)
     assert house.missing(pins) == ()
     for wheel in index.glob("*.whl"):
@@ -42,31 +49,31 @@ def test_wheels_are_fetched_once_and_found_by_their_hash(tmp_path, index, house,
     assert len(listener.steps) == 1
 
 
-def test_a_wheel_with_another_hash_is_refused_and_not_kept(tmp_path, index, house, listener, make_wheel, pin):
-    wheel = make_wheel(index, "alpha")
-    pins = read_lock(write_lock(tmp_path, pin(wheel)))
-    make_wheel(index, "alpha", content="print('another file under the same name')\n")
+def test_a_wheel_with_another_hash_is_refused_and_not_kept(tmp_path, index, house, listener):
+    wheel = make_wheel(index, "alpha-1.0-py3-none-any.whl")
+    pins = read_lock(write_lock(tmp_path, pin_of(wheel)))
+    make_wheel(index, "alpha-1.0-py3-none-any.whl", content="print('another file under the same name')\n")
     with pytest.raises(EnvcheckError, match="does not have the digest"):
         fetch(house, pins, tmp_path, listener)
     assert house.missing(pins) == pins
     assert [path.name for path in house.folder.iterdir()] == [".lock"]
 
 
-def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(
-    tmp_path, index, house, listener, make_wheel, pin
-):
-    lock = write_lock(tmp_path, pin(make_wheel(index, "alpha")), f"beta==1.0+cpu --hash=sha256:{'0' * 64}")
+def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(tmp_path, index, house, listener):
+    lock = write_lock(
+        tmp_path,
+        pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl")),
+        f"beta==1.0+cpu --hash=sha256:{'0' * 64}",
+    )
     pins = read_lock(lock)
     with pytest.raises(EnvcheckError):
         fetch(house, pins, tmp_path, listener)
     assert house.missing(pins) == pins[1:]
 
 
-def test_the_room_that_a_fetch_needs_is_that_of_what_is_missing(
-    tmp_path, index, house, listener, make_wheel, pin
-):
-    alpha = pin(make_wheel(index, "alpha", content="#" * (4 << 20)))
-    beta = pin(make_wheel(index, "beta"))
+def test_the_room_that_a_fetch_needs_is_that_of_what_is_missing(tmp_path, index, house, listener):
+    alpha = pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl", content="#" * (4 << 20)))
+    beta = pin_of(make_wheel(index, "beta-1.0-py3-none-any.whl"))
     recipe = SimpleNamespace(size=SimpleNamespace(download_mib=10))
     both = read_lock(write_lock(tmp_path, alpha, beta))
     assert house.needed_mib(both, recipe) == 10
@@ -77,10 +84,8 @@ def test_the_room_that_a_fetch_needs_is_that_of_what_is_missing(
 
 
 @pytest.mark.parametrize("heavy", ["torch", "nvidia_cublas"])
-def test_a_heavy_wheel_that_arrived_is_kept_when_the_next_one_fails(
-    tmp_path, index, house, listener, make_wheel, pin, heavy
-):
-    heavy = pin(make_wheel(index, heavy)).replace("_", "-")
+def test_a_heavy_wheel_that_arrived_is_kept_when_the_next_one_fails(tmp_path, index, house, listener, heavy):
+    heavy = pin_of(make_wheel(index, f"{heavy}-1.0-py3-none-any.whl")).replace("_", "-")
     pins = read_lock(write_lock(tmp_path, heavy, f"triton==1.0 --hash=sha256:{'0' * 64}"))
     with pytest.raises(EnvcheckError):
         fetch(house, pins, tmp_path, listener)
@@ -88,20 +93,24 @@ def test_a_heavy_wheel_that_arrived_is_kept_when_the_next_one_fails(
 
 
 def test_a_wheel_that_nobody_has_is_not_called_a_conflict_with_the_users_constraints(
-    tmp_path, index, house, listener, make_wheel, pin, monkeypatch
+    tmp_path, index, house, listener, monkeypatch
 ):
     (tmp_path / "constraints.txt").write_text("alpha<1\nbeta<=2\n", encoding="utf-8")
     monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "constraints.txt"))
-    lock = write_lock(tmp_path, pin(make_wheel(index, "alpha")), f"beta==1.0+cpu --hash=sha256:{'0' * 64}")
+    lock = write_lock(
+        tmp_path,
+        pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl")),
+        f"beta==1.0+cpu --hash=sha256:{'0' * 64}",
+    )
     pins = read_lock(lock)
     with pytest.raises(EnvcheckError, match="no index that pip knows has a wheel"):
         fetch(house, pins, tmp_path, listener)
     assert house.missing(pins) == pins[1:]
 
 
-def test_half_a_wheel_is_not_kept(tmp_path, index, house, listener, make_wheel, pin, monkeypatch):
+def test_half_a_wheel_is_not_kept(tmp_path, index, house, listener, monkeypatch):
     """pip copies what it fetched into place at the end; an interruption may come amid that."""
-    pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha"))))
+    pins = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
 
     def stopped(_argv, *, env, **_):
         Path(env["TMPDIR"], "alpha-1.0-py3-none-any.whl").write_bytes(b"half")
@@ -114,8 +123,8 @@ def test_half_a_wheel_is_not_kept(tmp_path, index, house, listener, make_wheel, 
     assert [path.name for path in house.folder.iterdir()] == [".lock"]
 
 
-def test_too_little_disk_is_said_before_a_fetch(tmp_path, index, house, listener, make_wheel, pin):
-    pins = read_lock(write_lock(tmp_path, pin(make_wheel(index, "alpha"))))
+def test_too_little_disk_is_said_before_a_fetch(tmp_path, index, house, listener):
+    pins = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
     with pytest.raises(EnvcheckError, match="MiB free"):
         fetch(house, pins, tmp_path, listener, download_mib=10**9)
     assert listener.steps == []

@@ -1,0 +1,1 @@
+"""Whether a recipe keeps what it promises, check by check."""

@@ -1,0 +1,91 @@
+"""Proves recipes: every check, in order, for the recipe and for each of its locks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from envcheck.environments.place import Watcher
+from envcheck.environments.wheelhouse import read_lock
+from envcheck.errors import UsageError
+from envcheck.proof import tried, written
+from envcheck.proof.finding import Result, State, failed, not_verified
+from envcheck.recipes import Recipe
+
+SCHEMA = "envcheck.proof/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of one recipe."""
+
+    recipe: str
+    lock: str  # "3.11", "3.11 aarch64"; empty: the recipe as a whole
+    check: str
+    state: State
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The document `envcheck.proof/1`."""
+
+    schema: str = SCHEMA
+    checks: tuple[Check, ...]
+
+    @property
+    def fails(self) -> bool:
+        """Whether any promise is broken."""
+        return any(check.state == "failed" for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What there is to look with."""
+
+    cache: Path
+    online: bool  # may indexes be asked
+    watch: Watcher
+
+
+def prove(recipe: Recipe, means: Means) -> tuple[Check, ...]:
+    """Return every check of a recipe, made or not."""
+    whole = (
+        ("base image", written.base_image(recipe)),
+        ("container", written.container(recipe)),
+        ("locks", written.locks(recipe)),
+        ("addresses", written.addresses(recipe.file)),
+    )
+    checks = [Check(recipe.name, "", name, result.state, result.because) for name, result in whole]
+    for seen in recipe.machines():
+        for python in seen.pythons:
+            checks += [
+                Check(recipe.name, seen.key(python), name, result.state, result.because)
+                for name, result in _lock(seen, python, means)
+            ]
+    return tuple(checks)
+
+
+def _lock(recipe: Recipe, python: str, means: Means) -> Iterator[tuple[str, Result]]:
+    """Yield the checks of one lock; one that cannot be read has no others."""
+    lock = recipe.lock_path(python)
+    try:
+        pins = read_lock(lock)
+    except UsageError as error:
+        yield "pins", failed(error.message)
+        return
+    readable = written.pinned(lock, pins)
+    yield "pins", readable
+    if readable.state == "failed":
+        return
+    yield "addresses", written.addresses(lock)
+    yield "versions", written.versions(recipe, pins)
+    yield "numpy", written.numpy(recipe, pins)
+    yield (
+        "complete",
+        tried.completeness(recipe, python, pins, means.watch)
+        if means.online
+        else not_verified("No index was asked (--offline)."),
+    )
+    yield "environment", tried.environment(recipe, lock, means.cache)
