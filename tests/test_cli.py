@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from envcheck import __version__
+from tests.measure.wheels import library, write_wheel
 
 CFG = "experiments/drawn/res18_96x64.yaml"
 
@@ -195,3 +196,19 @@ def test_the_help_of_a_stage_shows_both_helps_without_building_anything(envcheck
     assert "--recipe" in done.stdout
     assert "--seed" in done.stdout
     assert not (tmp_path / "cache" / "envs").exists()
+
+
+def test_tables_measure_exits_by_what_the_table_says_of_the_wheel(envcheck, tmp_path):
+    name = "torch-2.7.1-cp311-cp311-manylinux_2_28_x86_64.whl"
+    done = envcheck("tables", "measure", write_wheel(tmp_path / name))
+    assert "The table says the same of torch 2.7.1 cu126 on x86_64." in done.stdout
+    assert done.returncode == 0
+
+    wheel = write_wheel(tmp_path / name, library=library("sm_75 sm_80"))
+    done = envcheck("tables", "measure", wheel, "--format", "json")
+    answer = json.loads(done.stdout)
+    assert (answer["schema"], answer["stands"]) == ("envcheck.measured/1", "otherwise")
+    assert [one["field"] for one in answer["differences"]] == ["sass"]
+    assert done.returncode == 1
+
+    assert envcheck("tables", "measure", tmp_path / "torch-2.7.1.whl").returncode == 2

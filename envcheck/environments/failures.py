@@ -66,7 +66,7 @@ _PIP_SYMPTOMS: tuple[tuple[str, str, str, type[EnvcheckError]], ...] = (
 )
 
 
-def check_pip(code: int, said: str, log: Path) -> None:
+def check_pip(code: int, said: str, log: Path, failed: str = "The environment was not built") -> None:
     """Raise what an installer's exit `code` means; `said` is its output, which is also in `log`.
 
     Raises `EnvcheckError`, `RetryError` where a second try may succeed, `KeyboardInterrupt` after a signal.
@@ -77,13 +77,11 @@ def check_pip(code: int, said: str, log: Path) -> None:
         raise KeyboardInterrupt
     for symptom, meaning, hint, kind in _PIP_SYMPTOMS:
         if symptom in said:
-            raise kind(f"The environment was not built: {meaning}", f"{hint}\nThe whole story: {log}")
+            raise kind(f"{failed}: {meaning}", f"{hint}\nThe whole story: {log}")
     if shutil.disk_usage(log.parent).free < _FULL_BYTES:  # venv hides what its own pip said
-        raise EnvcheckError("The environment was not built: the disk is full", _FREE_SOME)
+        raise EnvcheckError(f"{failed}: the disk is full", _FREE_SOME)
     last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), "")
-    raise EnvcheckError(
-        f"The environment was not built: pip ended with code {code}. {last[:200]}", f"See {log}"
-    )
+    raise EnvcheckError(f"{failed}: pip ended with code {code}. {last[:200]}", f"See {log}")
 
 
 def require_disk(folder: Path, mib: int, what: str) -> None:

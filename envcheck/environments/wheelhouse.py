@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -103,14 +104,11 @@ class Wheelhouse:
 
         Raises `EnvcheckError` with pip's own reason; what was fetched whole before a failure is kept.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self.folder / ".lock"):
+        with self._locked():
             missing = self.missing(pins)
             if not missing:
                 return
-            for stale in self.folder.glob(".fetch-*"):  # of a fetch that was killed
-                shutil.rmtree(stale, ignore_errors=True)
             require_disk(self.folder, self.needed_mib(pins, recipe), "The wheels need")
             pip = _Pip(python, log)
             with watch.step(f"fetch {_counted(missing)}") as update:
@@ -132,6 +130,37 @@ class Wheelhouse:
             self._keep(pip, local, (), update)
         except WheelNotFoundError:
             self._keep(pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=recipe.tag)), update)
+
+    @contextlib.contextmanager
+    def borrow(
+        self, pin: Pin, options: Sequence[str], size_mib: int, *, log: Path, watch: Watcher
+    ) -> Iterator[Path]:
+        """Give a pin's wheel while open: the one that is here, else one that is fetched and then removed.
+
+        `options` tell pip for which Python and platform, where those are not our own. Raises `EnvcheckError`
+        with pip's own reason.
+        """
+        here = self.find(pin)
+        if here is not None:
+            yield here
+            return
+        log.parent.mkdir(parents=True, exist_ok=True)
+        pip = _Pip(Path(sys.executable), log, "The wheel was not fetched")
+        with self._locked(), tempfile.TemporaryDirectory(dir=self.folder, prefix=".fetch-") as name:
+            folder = Path(name)
+            require_disk(self.folder, 2 * size_mib, "The wheel and pip's copy of it need")
+            with watch.step(f"fetch {_counted((pin,))}") as update, _growth(folder, update):
+                pip.download((pin,), folder, options)
+            yield next(folder.glob("*.whl"))
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """While open, nobody else fetches; what a killed fetch has left is removed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self.folder / ".lock"):
+            for stale in self.folder.glob(".fetch-*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            yield
 
     def _keep(self, pip: _Pip, pins: Sequence[Pin], options: Sequence[str], update: Update) -> None:
         """Download `pins`; each wheel that arrived whole is kept under its digest, whatever else failed."""
@@ -157,6 +186,7 @@ class _Pip:
 
     python: Path
     log: Path
+    failed: str = "The environment was not built"
 
     def download(self, pins: Sequence[Pin], folder: Path, options: Sequence[str]) -> None:
         wanted = folder / "wanted.txt"
@@ -170,7 +200,7 @@ class _Pip:
         env = {**os.environ, **UNCONSTRAINED, "TMPDIR": str(folder)}
         heard = bytearray()
         code = stream(argv, env=env, log=self.log, show=False, heard=heard)
-        check_pip(code, heard.decode("utf-8", "replace"), self.log)
+        check_pip(code, heard.decode("utf-8", "replace"), self.log, self.failed)
 
 
 @contextlib.contextmanager

@@ -128,3 +128,36 @@ def test_too_little_disk_is_said_before_a_fetch(tmp_path, index, house, listener
     with pytest.raises(EnvcheckError, match="MiB free"):
         fetch(house, pins, tmp_path, listener, download_mib=10**9)
     assert listener.steps == []
+
+
+def borrow(house, pin, tmp_path, listener, size_mib=0):
+    return house.borrow(pin, (), size_mib, log=tmp_path / "log.txt", watch=listener)
+
+
+def test_a_borrowed_wheel_is_fetched_and_gone_afterwards(tmp_path, index, house, listener):
+    (wanted,) = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
+    with borrow(house, wanted, tmp_path, listener) as wheel:
+        assert wheel.read_bytes() == next(index.glob("*.whl")).read_bytes()
+    assert [path.name for path in house.folder.iterdir()] == [".lock"]
+
+
+def test_a_borrowed_wheel_that_is_here_is_not_fetched_and_stays(tmp_path, index, house, listener):
+    pins = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
+    fetch(house, pins, tmp_path, listener)
+    with borrow(house, pins[0], tmp_path, listener) as wheel:
+        assert wheel == house.find(pins[0])
+    assert house.missing(pins) == ()
+    assert len(listener.steps) == 1
+
+
+def test_a_borrowed_wheel_that_cannot_be_had_is_no_environments_failure(tmp_path, index, house, listener):
+    wheel = make_wheel(index, "alpha-1.0-py3-none-any.whl")
+    (wanted,) = read_lock(write_lock(tmp_path, pin_of(wheel)))
+    wheel.unlink()
+    with (
+        pytest.raises(EnvcheckError, match=r"^The wheel was not fetched: "),
+        borrow(house, wanted, tmp_path, listener),
+    ):
+        pass
+    with pytest.raises(EnvcheckError, match="MiB free"), borrow(house, wanted, tmp_path, listener, 10**9):
+        pass
