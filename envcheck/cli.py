@@ -328,7 +328,8 @@ def recipes_add(
     from envcheck.report.console import Steps, show
 
     asked = read(requirements) if requirements else Asked(wishes=Wishes())
-    show("\n".join(asked.wishes.origins))
+    for origin in asked.wishes.origins:
+        show(origin)
     wanted = Wanted(asked.packages, asked.constraints, tuple(python or ()))
     typer.echo(add(parse_build(build, machine.value), wanted, to, Steps()))
 
