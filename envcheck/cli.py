@@ -32,6 +32,8 @@ app = typer.Typer(
 )
 recipes_app = typer.Typer(help="The pinned environments.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recipes_app, name="recipes")
+tables_app = typer.Typer(help="What is known of torch builds.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(tables_app, name="tables")
 
 
 class Format(str, Enum):
@@ -55,6 +57,13 @@ class In(str, Enum):
     auto = "auto"
     venv = "venv"
     current = "current"
+
+
+class Machine(str, Enum):
+    """What a wheel can be for, as uname says it."""
+
+    x86_64 = "x86_64"
+    aarch64 = "aarch64"
 
 
 class Stage(str, Enum):
@@ -310,6 +319,32 @@ def recipes_fetch(
 
     seen = look(asked=Asked(name))
     typer.echo(fetch(seen.recipe, seen.python, seen.host, Steps()), nl=False)
+
+
+@tables_app.callback()
+def _tables() -> None:
+    """Keep `measure` a verb of its own: typer makes a group's only command the group itself."""
+
+
+@tables_app.command("measure")
+def tables_measure(
+    what: Annotated[
+        str, typer.Argument(metavar="torch==X[+cuNNN]|WHEEL", help="A build, or a wheel's file.")
+    ],
+    machine: Annotated[
+        Machine, typer.Option("--machine", help="Whose wheel of the build is fetched.")
+    ] = Machine.x86_64,
+    format: FormatOption = Format.text,  # noqa: A002
+) -> None:
+    """Read a build's row off its wheel; exit 1 where the table says otherwise."""
+    from envcheck.measure.row import measure
+    from envcheck.report.console import Steps, answer
+    from envcheck.report.tables import row_screen
+
+    row = measure(what, machine.value, Steps())
+    answer(row, row_screen(row), as_json=format is Format.json)
+    if row.differences:
+        raise typer.Exit(errors.FAILED)
 
 
 def main() -> None:
