@@ -32,6 +32,8 @@ app = typer.Typer(
 )
 recipes_app = typer.Typer(help="The pinned environments.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recipes_app, name="recipes")
+tables_app = typer.Typer(help="What is known of torch builds.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(tables_app, name="tables")
 
 
 class Format(str, Enum):
@@ -57,6 +59,13 @@ class In(str, Enum):
     current = "current"
 
 
+class Machine(str, Enum):
+    """What a wheel can be for, as uname says it."""
+
+    x86_64 = "x86_64"
+    aarch64 = "aarch64"
+
+
 class Stage(str, Enum):
     """What pose can do."""
 
@@ -66,13 +75,6 @@ class Stage(str, Enum):
     pred = "pred"
     synth = "synth"
     env = "env"
-
-
-class Machine(str, Enum):
-    """What a lock can be for, as uname says it."""
-
-    x86_64 = "x86_64"
-    aarch64 = "aarch64"
 
 
 HostOption = Annotated[
@@ -111,7 +113,7 @@ GpusOption = Annotated[
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", metavar="NAME|FILE", help="This recipe and no other.")
 ]
-MachineOption = Annotated[Machine, typer.Option("--machine", help="The processor that the lock is for.")]
+MachineOption = Annotated[Machine, typer.Option("--machine", help="The processor that the wheels are for.")]
 InOption = Annotated[
     In, typer.Option("--in", help="A virtual environment built from the lock, or this interpreter as it is.")
 ]
@@ -342,6 +344,9 @@ def recipes_check(
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask no index whether the locks are complete.")
     ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Fetch torch's wheels to read them, gigabytes.")
+    ] = False,
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
     """Prove that recipes keep what they promise, check by check; 1 if any does not."""
@@ -352,7 +357,7 @@ def recipes_check(
     from envcheck.report.recipes import proof_screen
 
     recipes = tuple(map(load_recipe, names)) if names else load_recipes()
-    means = Means(cache_dir(), not offline, Steps())
+    means = Means(cache_dir(), Steps(), online=not offline, deep=deep)
     proof = Proof(checks=tuple(check for recipe in recipes for check in prove(recipe, means)))
     answer(proof, proof_screen(proof), as_json=format is Format.json)
     if proof.fails:
@@ -372,6 +377,30 @@ def recipes_fetch(
 
     seen = look(asked=Asked(name))
     typer.echo(fetch(seen.recipe, seen.python, seen.host, Steps()), nl=False)
+
+
+@tables_app.callback()
+def _tables() -> None:
+    """Keep `measure` a verb of its own: typer makes a group's only command the group itself."""
+
+
+@tables_app.command("measure")
+def tables_measure(
+    what: Annotated[
+        str, typer.Argument(metavar="torch==X[+cuNNN]|WHEEL", help="A build, or a wheel's file.")
+    ],
+    machine: MachineOption = Machine.x86_64,
+    format: FormatOption = Format.text,  # noqa: A002
+) -> None:
+    """Read a build's row off its wheel; exit 1 where the table says otherwise."""
+    from envcheck.measure.row import measure
+    from envcheck.report.console import Steps, answer
+    from envcheck.report.tables import row_screen
+
+    row = measure(what, machine.value, Steps())
+    answer(row, row_screen(row), as_json=format is Format.json)
+    if row.differences:
+        raise typer.Exit(errors.FAILED)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -31,8 +32,11 @@ from envcheck.processes import Answer, capture
 _TIME_LIMIT_S = 900.0
 # How uv says that an index did not answer; its exit code is that of every other trouble.
 _UNREACHED = re.compile(r"Failed to fetch|error sending request|Request failed|connectivity is disabled")
+# The Pythons that a release may begin with: uv knows none before 3.6.
+_MINORS = range(6, 20)
 # Older names of manylinux tags, which wheels still carry.
-_LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+LEGACY_MANYLINUX = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+_LOCK = "pylock.toml"
 # What of a user's uv settings stays: where and how to reach, not what to choose.
 _KEPT = ("UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_KEYRING_PROVIDER", "UV_OFFLINE", "UV_SYSTEM_CERTS")
 
@@ -51,8 +55,8 @@ class Target:
         names: list[str] = []
         for minor in range(self.glibc.minor, 4, -1):
             names.append(f"manylinux_2_{minor}_{self.machine}")
-            if minor in _LEGACY:
-                names.append(f"{_LEGACY[minor]}_{self.machine}")
+            if minor in LEGACY_MANYLINUX:
+                names.append(f"{LEGACY_MANYLINUX[minor]}_{self.machine}")
         return (*names, f"linux_{self.machine}")
 
     @cached_property
@@ -82,11 +86,21 @@ class IndexUnreachableError(EnvcheckError):
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class PublishedWheel:
+    """One file that an index has of a release."""
+
+    file: str  # its name
+    sha256: str
+    size: int | None  # bytes; None where the index does not say
+    published: date | None  # same
+
+
+class _File(msgspec.Struct, frozen=True, rename="kebab"):
     hashes: dict[str, str]
     url: str = ""
     path: str = ""
     size: int | None = None
+    upload_time: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -134,25 +148,44 @@ def compile_wheels(
             *(f"--constraints={file}" for file in ("bounds.txt", *settings.get("constraint", "").split())),
             *("--python-version", target.python, "--only-binary", ":all:"),
             *("--python-platform", f"{target.machine}-manylinux_{target.glibc.major}_{target.glibc.minor}"),
-            # pip takes the best version of all indexes; uv would stop at the first index that has the name.
-            *(
-                "--index-strategy",
-                "unsafe-best-match",
-                "--format",
-                "pylock.toml",
-                "--output-file",
-                "pylock.toml",
-            ),
-            *("--no-config", "--no-python-downloads", "--quiet"),
-            *(("--no-index",) if settings.get("no-index", "").lower() in ("1", "true", "yes", "on") else ()),
+            *_how_to_ask(settings),
         ]
         answer = capture(
             argv, seconds=_TIME_LIMIT_S, env=uv_environment(settings, os.environ, index), cwd=folder
         )
         if answer.code != 0:
             raise _failure(answer)
-        lock = msgspec.toml.decode((folder / "pylock.toml").read_bytes(), type=_Pylock)
+        lock = msgspec.toml.decode((folder / _LOCK).read_bytes(), type=_Pylock)
     return tuple(sorted((_best(one, target) for one in lock.packages), key=lambda pin: pin.name))
+
+
+def published_wheels(name: str, version: Version, *, index: str = "") -> tuple[PublishedWheel, ...]:
+    """Return the wheels that an index has of exactly one release, for every Python and platform, by name.
+
+    `index` is asked beside those of pip's settings. Raises `EnvcheckError` with uv's reason.
+    """
+    settings = read_pip_settings()
+    env = uv_environment(settings, os.environ, index)
+    with tempfile.TemporaryDirectory(prefix="envcheck-release-") as temporary:
+        folder = Path(temporary)
+        # Three equals signs: 2.13.0+cpu is another build than 2.13.0.
+        (folder / "wanted.in").write_text(f"{name}==={version}\n", encoding="utf-8")
+        answer = Answer(None, "", "it was not asked")
+        # A universal lock names the wheels of a Python and of every later one, and none at all where the
+        # release does not serve the first: the oldest that it serves gives them all.
+        for minor in _MINORS:
+            argv = [
+                *(sys.executable, "-m", "uv", "pip", "compile", "wanted.in", "--universal", "--no-deps"),
+                # A late patch: some releases ask for >=3.6.1.
+                *("--python-version", f"3.{minor}.99", "--only-binary", ":all:"),
+                *_how_to_ask(settings),
+            ]
+            answer = capture(argv, seconds=_TIME_LIMIT_S, env=env, cwd=folder)
+            if answer.code == 0:
+                return _published(msgspec.toml.decode((folder / _LOCK).read_bytes(), type=_Pylock))
+            if "there is no version of" in answer.stderr:
+                break  # for no Python at all: the other tries would only take time
+    raise _failure(answer)
 
 
 def uv_version() -> str:
@@ -188,6 +221,16 @@ def uv_environment(pip: Mapping[str, str], environ: Mapping[str, str], index: st
     return {**env, **{key: value for key, value in handed.items() if value}}
 
 
+def _how_to_ask(settings: Mapping[str, str]) -> list[str]:
+    """Return the options that are the same for every question, given pip's settings."""
+    return [
+        # pip takes the best version of all indexes; uv would stop at the first index that has the name.
+        *("--index-strategy", "unsafe-best-match", "--format", "pylock.toml", "--output-file", _LOCK),
+        *("--no-config", "--no-python-downloads", "--quiet"),
+        *(("--no-index",) if settings.get("no-index", "").lower() in ("1", "true", "yes", "on") else ()),
+    ]
+
+
 def _settings(listing: str) -> Iterator[tuple[str, str, str]]:
     """Yield (section, key, value) of what `pip config list` prints: global.index-url='https://...'."""
     for line in listing.splitlines():
@@ -220,6 +263,21 @@ def _best(package: _Package, target: Target) -> PinnedWheel:
         )
     _, _, sha256, size = max(ranked, key=lambda one: one[:3])
     return PinnedWheel(package.name, package.version, sha256, size)
+
+
+def _published(lock: _Pylock) -> tuple[PublishedWheel, ...]:
+    found = [
+        PublishedWheel(
+            file.name,
+            file.hashes["sha256"],
+            file.weight,
+            file.upload_time.date() if file.upload_time else None,
+        )
+        for package in lock.packages
+        for file in package.wheels
+        if "sha256" in file.hashes
+    ]
+    return tuple(sorted(found, key=lambda wheel: wheel.file))
 
 
 def _failure(answer: Answer) -> EnvcheckError:

@@ -50,6 +50,12 @@ _PIP_SYMPTOMS: tuple[tuple[str, str, str, type[EnvcheckError]], ...] = (
         WheelNotFoundError,
     ),
     (
+        "The user requested (constraint)",
+        "your pip has a constraint that forbids what the lock pins",
+        "Which one: pip config get global.constraint. An empty PIP_CONSTRAINT leaves it out for one command.",
+        EnvcheckError,
+    ),
+    (
         "Connection",
         "the package index could not be reached",
         "Check network and proxy, then run again.",
@@ -64,7 +70,7 @@ _PIP_SYMPTOMS: tuple[tuple[str, str, str, type[EnvcheckError]], ...] = (
 )
 
 
-def check_pip(code: int, log: Path, start: int) -> None:
+def check_pip(code: int, log: Path, start: int, failed: str = "The environment was not built") -> None:
     """Raise what an installer's exit `code` means; it wrote to `log` from byte `start` on.
 
     Raises `EnvcheckError`, `RetryError` where a second try may succeed, `KeyboardInterrupt` after a signal.
@@ -78,11 +84,9 @@ def check_pip(code: int, log: Path, start: int) -> None:
         raise KeyboardInterrupt
     for symptom, meaning, hint, kind in _PIP_SYMPTOMS:
         if symptom in said:
-            raise kind(f"The environment was not built: {meaning}", f"{hint}\nThe whole story: {log}")
+            raise kind(f"{failed}: {meaning}", f"{hint}\nThe whole story: {log}")
     last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), "")
-    raise EnvcheckError(
-        f"The environment was not built: pip ended with code {code}. {last[:200]}", f"See {log}"
-    )
+    raise EnvcheckError(f"{failed}: pip ended with code {code}. {last[:200]}", f"See {log}")
 
 
 def require_disk(folder: Path, mib: int, what: str) -> None:

@@ -12,10 +12,11 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import filelock
@@ -93,14 +94,11 @@ class Wheelhouse:
 
         Raises `EnvcheckError` with pip's own reason; what was fetched whole before a failure is kept.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self.folder / ".lock"):
+        with self._locked():
             missing = self.missing(pins)
             if not missing:
                 return
-            for stale in self.folder.glob(".fetch-*"):  # of a fetch that was killed
-                shutil.rmtree(stale, ignore_errors=True)
             heavy = any(pin.name == "torch" or pin.name.startswith("nvidia-") for pin in missing)
             if heavy or len(missing) == len(pins):
                 require_disk(self.folder, recipe.size.download_mib, "the wheels")
@@ -121,6 +119,37 @@ class Wheelhouse:
             raise EnvcheckError(
                 f"pip fetched no wheel for {', '.join(pin.name for pin in still)}", f"See {log}"
             )
+
+    @contextlib.contextmanager
+    def borrow(
+        self, pin: Pin, options: Sequence[str], size_mib: int, *, log: Path, watch: Watcher
+    ) -> Iterator[Path]:
+        """Give a pin's wheel while open: the one that is here, else one that is fetched and then removed.
+
+        `options` tell pip for which Python and platform, where those are not our own; the user's constraints,
+        which are about what is installed, do not count. Raises `EnvcheckError` with pip's own reason.
+        """
+        here = self.find(pin)
+        if here is not None:
+            yield here
+            return
+        log.parent.mkdir(parents=True, exist_ok=True)
+        pip = _Pip(Path(sys.executable), log, "The wheel was not fetched", {"PIP_CONSTRAINT": os.devnull})
+        with self._locked(), tempfile.TemporaryDirectory(dir=self.folder, prefix=".fetch-") as name:
+            folder = Path(name)
+            require_disk(self.folder, 2 * size_mib, "the wheel and pip's copy of it")
+            with watch.step(f"fetch {_counted((pin,))}") as update, _growth(folder, update):
+                pip.download((pin,), folder, options)
+            yield next(folder.glob("*.whl"))
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """While open, nobody else fetches; what a killed fetch has left is removed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self.folder / ".lock"):
+            for stale in self.folder.glob(".fetch-*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            yield
 
     def _keep(self, pip: _Pip, pins: Sequence[Pin], options: Sequence[str], update: Update) -> None:
         """Download `pins`; each wheel that arrived whole is kept under its digest, whatever else failed."""
@@ -144,6 +173,8 @@ class _Pip:
 
     python: Path
     log: Path
+    failed: str = "The environment was not built"
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def download(self, pins: Sequence[Pin], folder: Path, options: Sequence[str]) -> None:
         wanted = folder / "wanted.txt"
@@ -155,8 +186,8 @@ class _Pip:
         ]
         start = self.log.stat().st_size if self.log.exists() else 0
         # pip unpacks where TMPDIR says; the system's own is often a small tmpfs, too small for torch.
-        code = stream(argv, env={**os.environ, "TMPDIR": str(folder)}, log=self.log, show=False)
-        check_pip(code, self.log, start)
+        env = {**os.environ, "TMPDIR": str(folder), **self.variables}
+        check_pip(stream(argv, env=env, log=self.log, show=False), self.log, start, self.failed)
 
 
 @contextlib.contextmanager

@@ -12,12 +12,13 @@ from envcheck.documents import parse_json
 from envcheck.environments.author import resolve_anywhere
 from envcheck.environments.place import Watcher
 from envcheck.environments.venv import built
-from envcheck.environments.wheelhouse import Pin
+from envcheck.environments.wheelhouse import PYTORCH_INDEX, Pin, Wheelhouse
 from envcheck.errors import EnvcheckError, UsageError
+from envcheck.measure.wheel import Measured, read_wheel
 from envcheck.processes import capture
 from envcheck.proof.finding import Result, failed, not_verified, passed
 from envcheck.recipes import Recipe
-from envcheck.uv import IndexUnreachableError
+from envcheck.uv import IndexUnreachableError, Target
 
 # torch.cuda.get_arch_list() is empty without a GPU; this one is what was compiled in.
 _ASK = """
@@ -66,6 +67,46 @@ def completeness(recipe: Recipe, python: str, pins: Sequence[Pin], watch: Watche
     if resolved.note:
         return not_verified("torch's own wheel was out of reach; all else is complete.")
     return passed("Resolved anew within its pins: the same wheels.")
+
+
+def wheel(
+    recipe: Recipe, python: str, pins: Sequence[Pin], house: Wheelhouse, fetching: Watcher | None
+) -> Result:
+    """Say whether torch's own wheel is what the table's row says; it is fetched where `fetching` watches."""
+    pin = next((pin for pin in pins if pin.name == "torch"), None)
+    if pin is None:
+        return failed("torch is not in the lock.")
+    here = house.find(pin)
+    try:
+        if here is not None:
+            return _measured(recipe.build, read_wheel(here))
+        if fetching is None:
+            return not_verified("It is not in the wheelhouse (--deep fetches it).")
+        log = house.folder.parent / "logs" / f"check-{recipe.name}.log"
+        options = _pip_options(recipe, python)
+        with house.borrow(pin, options, recipe.size.download_mib, log=log, watch=fetching) as borrowed:
+            return _measured(recipe.build, read_wheel(borrowed))
+    except EnvcheckError as error:
+        return not_verified(error.message)
+
+
+def _measured(build: Build, seen: Measured) -> Result:
+    if (seen.torch, seen.cuda) != (build.torch, build.cuda):
+        return failed(f"It is torch {seen.torch} with CUDA {seen.cuda}.")
+    if seen.numpy is not None and seen.numpy != build.numpy:
+        return failed(f"It is compiled for numpy{seen.numpy or '>=2'}, and the table's row says otherwise.")
+    return code(build, seen.code, "It")
+
+
+def _pip_options(recipe: Recipe, python: str) -> list[str]:
+    """Return what tells pip for whom to fetch, and where builds with a tag are besides."""
+    target = Target(python, recipe.machine, recipe.glibc)
+    index = PYTORCH_INDEX.format(tag=recipe.tag) if "+" in recipe.requirement else ""
+    return [
+        *("--implementation", "cp", "--python-version", python),
+        *(option for platform in target.platforms for option in ("--platform", platform)),
+        *(("--extra-index-url", index) if index else ()),
+    ]
 
 
 def environment(recipe: Recipe, lock: Path, cache: Path) -> Result:
