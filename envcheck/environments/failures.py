@@ -52,7 +52,7 @@ _PIP_SYMPTOMS: tuple[tuple[str, str, str, type[EnvcheckError]], ...] = (
     (
         "The user requested (constraint)",
         "your pip has a constraint that forbids what the lock pins",
-        "Which one: pip config get global.constraint. An empty PIP_CONSTRAINT leaves it out for one command.",
+        "pip config list names it. PIP_CONSTRAINT=/dev/null leaves it out once.",
         EnvcheckError,
     ),
     (
