@@ -40,6 +40,12 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class _Head(msgspec.Struct):
+    """What every document begins with, of whatever kind it is."""
+
+    schema: object = None
+
+
 def to_plain(value: object) -> Any:  # noqa: ANN401 - JSON values have no narrower type
     """Return `value` as JSON types; versions become strings, dataclasses become objects."""
     return msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
@@ -70,23 +76,25 @@ def write_json(path: Path, value: object) -> None:
         raise
 
 
-def parse_json(data: bytes, kind: type[T], *, source: str, schema: str | None = None) -> T:
+def parse_json(
+    data: bytes, kind: type[T], *, source: str, schema: str | None = None, limit: int = MAX_DOCUMENT_BYTES
+) -> T:
     """Return the document in `data` as `kind`; `source` names it in errors.
 
     With `schema`, the document's own `schema` must be that one. Raises `UsageError`.
     """
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise UsageError(f"{source}: larger than {MAX_DOCUMENT_BYTES >> 20} MiB", "Is this the right file?")
+    if len(data) > limit:
+        raise UsageError(f"{source}: larger than {limit >> 20} MiB", "Is this the right file?")
     try:
-        raw = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{source}: not a JSON document: {error}", "Is the file complete?") from None
-    if schema is not None:
-        found = raw.get("schema") if isinstance(raw, dict) else None
-        if found != schema:
+        if schema is not None and (found := _schema_of(data)) != schema:
             shown = f"{found!r:.60}" if found is not None else "no schema"
             raise UsageError(f"{source}: `$.schema` is {shown}, expected {schema!r}")
-    return _convert(raw, kind, source)
+        # Typed from the start: what is wrong is named by its path, and unknown keys cost no memory.
+        return msgspec.json.decode(data, type=kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{source}: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{source}: not a JSON document: {error}", "Is the file complete?") from None
 
 
 def is_json(data: bytes) -> bool:
@@ -98,9 +106,9 @@ def is_json(data: bytes) -> bool:
     return True
 
 
-def read_json(path: Path, kind: type[T], *, schema: str | None = None) -> T:
+def read_json(path: Path, kind: type[T], *, schema: str | None = None, limit: int = MAX_DOCUMENT_BYTES) -> T:
     """Return the JSON document in a file as `kind`. Raises `UsageError`."""
-    return parse_json(_read(path), kind, source=str(path), schema=schema)
+    return parse_json(_read(path, limit), kind, source=str(path), schema=schema, limit=limit)
 
 
 def read_yaml(path: Path, kind: type[T]) -> T:
@@ -177,6 +185,14 @@ def _read(path: Path, limit: int = MAX_DOCUMENT_BYTES) -> bytes:
             return file.read(limit + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
+
+
+def _schema_of(data: bytes) -> object:
+    """Return what stands under `schema`, None where nothing does."""
+    try:
+        return msgspec.json.decode(data, type=_Head).schema
+    except msgspec.ValidationError:  # no object at all
+        return None
 
 
 def _convert(raw: object, kind: type[T], source: str) -> T:

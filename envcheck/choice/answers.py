@@ -71,6 +71,8 @@ def _why_none(asked: Sequence[BuildVerdict], wishes: Wishes) -> str:
     """Return why none of the builds that were asked for runs: the newest one's first obstacle speaks."""
     if not asked:
         return f"There is no official build of {in_words(wishes)}."
+    for_gpus = [one for one in asked if not any(reason.rule == "cpu" for reason in obstacles(one))]
+    asked = for_gpus or asked
     more = f" and {len(asked) - _SHOWN} more" if len(asked) > _SHOWN else ""
     names = ", ".join(one.name for one in asked[:_SHOWN])
     return f"{names}{more}: {obstacles(asked[0])[0].because}"

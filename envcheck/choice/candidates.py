@@ -43,6 +43,7 @@ class BuildVerdict:
     cuda: Version | None
     tag: str
     requirement: str  # "torch==2.0.1+cu118"
+    pythons: tuple[str, ...]  # of its wheels
     recipe: str | None  # the recipe that has it
     verdict: Verdict
     reasons: tuple[Reason, ...]
@@ -77,6 +78,7 @@ def judge_builds(
             cuda=build.cuda,
             tag=build.tag,
             requirement=build.requirement,
+            pythons=build.pythons,
             recipe=by_build.get((build.torch, build.tag)),
             verdict=join(reasons),
             reasons=reasons,

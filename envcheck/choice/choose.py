@@ -58,7 +58,7 @@ def choose(host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None) 
         python=_python(seen, picked, wishes) if picked else None,
         gpus=handed_over(seen),
         wish=in_words(wishes),
-        advice=_praise(host, seen, picked) if picked else way_out(host, seen, recipes, wishes, owed),
+        advice=_praise(host, seen, picked, wishes) if picked else way_out(host, seen, recipes, wishes, owed),
         answers=owed,
         verdicts=judged,
     )
@@ -74,9 +74,11 @@ def _python(host: Host, recipe: Recipe, wishes: Wishes) -> str | None:
     return max(served, key=Version, default=None)
 
 
-def _praise(host: Host, seen: Host, picked: Recipe) -> str:
+def _praise(host: Host, seen: Host, picked: Recipe, wishes: Wishes) -> str:
     if seen.gpus:
-        return f"The newest torch here that runs on {cards(seen.gpus)}."
+        asked = in_words(wishes)
+        which = f"The newest recipe with {asked}" if asked else "The newest torch here"
+        return f"{which} that runs on {cards(seen.gpus)}."
     if host.gpus:
         return f"The CPU, as asked; {cards(host.gpus)} stays idle."
     if picked.cuda is None:

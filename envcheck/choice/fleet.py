@@ -151,31 +151,31 @@ def _what_is_wrong(host: Host, judged: Sequence[Judgement]) -> Hashable:
 
 def _standing_for_all(host: Host) -> Host:
     """Return the host with one card of each kind: more of them lengthen sentences and change no verdict."""
-    if host.gpus is None or unlisted_cards(host) or any(gpu.mig and gpu.mig.enabled for gpu in host.gpus):
+    gpus = host.gpus or ()
+    if not gpus or unlisted_cards(host) or any(gpu.mig and gpu.mig.enabled is not False for gpu in gpus):
         return host
-    kinds = {(gpu.compute_capability, gpu.brand): gpu for gpu in reversed(host.gpus)}
+    kinds = {(gpu.compute_capability, gpu.name, gpu.brand): gpu for gpu in reversed(gpus)}
     return replace(host, gpus=tuple(reversed(kinds.values())), pci=None)
 
 
 def _told_apart_by(host: Host) -> Hashable:
     """Return every fact that a rule reads: where it is equal, every recipe gets the same verdict.
 
-    How many cards of a kind there are, and what they are called, changes sentences and no verdict.
+    How many cards of a kind there are lengthens sentences and changes no verdict, unless MIG splits one.
     """
-    system, driver = host.os, host.driver
+    system, driver, engines = host.os, host.driver, host.engines
     return (
         (system.system, system.machine, system.glibc, system.wsl, system.jetson, system.container),
         driver and (driver.version, driver.cuda, driver.libcuda, driver.module_version, driver.open_module),
         host.gpus if host.gpus is None else _kinds_of_gpus(host.gpus),
         unlisted_cards(host) if host.pci else (),
-        host_pythons(host),
-        tuple(host.python.incomplete),
-        "driver" in host.unknown,
-        tuple(engine.gpu_mode for engine in host.engines or ()),
+        (host_pythons(host), tuple(host.python.incomplete)),
+        engines if engines is None else tuple(engine.gpu_mode for engine in engines),
+        frozenset(host.unknown),
     )
 
 
 def _kinds_of_gpus(gpus: tuple[Gpu, ...]) -> Hashable:
-    kinds = frozenset((gpu.compute_capability, gpu.brand) for gpu in gpus)
-    split = tuple(gpu.mig for gpu in gpus if gpu.mig is not None and gpu.mig.enabled)
-    return (kinds, split, split and len(gpus))
+    kinds = frozenset((gpu.compute_capability, gpu.name, gpu.brand) for gpu in gpus)
+    split = tuple(gpu.mig for gpu in gpus if gpu.mig is not None and gpu.mig.enabled is not False)
+    return kinds, split, split and len(gpus)

@@ -23,7 +23,7 @@ from envcheck.choice.candidates import (
 from envcheck.choice.wishes import Wishes
 from envcheck.compat import tables
 from envcheck.compat.verdict import Reason
-from envcheck.compat.words import card, cards
+from envcheck.compat.words import card
 from envcheck.host.facts import Gpu, Host
 from envcheck.recipes import Recipe
 
@@ -164,7 +164,7 @@ def _one_kind_at_a_time(host: Host, seen: Host, recipes: Sequence[Recipe]) -> st
     if not ways:
         return ""
     mix = _why_no_mix(seen, list(kinds.values()), recipes)
-    return f"No recipe runs on all of {cards(gpus)}. {mix}One kind at a time: {', '.join(ways)}."
+    return f"{mix}One kind at a time: {', '.join(ways)}."
 
 
 def _why_no_mix(seen: Host, kinds: Sequence[Gpu], recipes: Sequence[Recipe]) -> str:
@@ -173,10 +173,10 @@ def _why_no_mix(seen: Host, kinds: Sequence[Gpu], recipes: Sequence[Recipe]) -> 
     if any(not builds for _, builds in by_kind) or _builds_with_code(seen, tuple(kinds), recipes):
         return ""
     spans = [
-        f"{gpu.compute_capability} from {builds[-1].name} to {builds[0].name}"
+        f"for {gpu.compute_capability} it is in builds from {builds[-1].name} to {builds[0].name}"
         for gpu, builds in sorted(by_kind, key=lambda one: one[0].compute_capability or Version("0"))
     ]
-    return f"No official wheel holds code for both: {', '.join(spans)}, and none of them is the same. "
+    return f"No official wheel holds code for both: {', '.join(spans)}. "
 
 
 def _builds_with_code(seen: Host, gpus: tuple[Gpu, ...], recipes: Sequence[Recipe]) -> list[BuildVerdict]:

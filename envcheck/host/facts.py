@@ -9,10 +9,16 @@ an NVIDIA driver, `mig: null` a GPU that cannot do MIG.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from msgspec import Meta
 from packaging.version import Version
 
 SCHEMA = "envcheck.host/1"
+
+# More than any machine has, virtual functions included: a list of a hundred thousand cards is no machine.
+_Few = Meta(max_length=1024)
+_Minor = Annotated[str, Meta(pattern=r"^[0-9]\.[0-9]{1,3}\Z")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Mig:
     """Multi-instance mode of one GPU that has it."""
 
     enabled: bool | None = None
-    instances: tuple[MigInstance, ...] | None = None  # () is none; null is unknown
+    instances: Annotated[tuple[MigInstance, ...], _Few] | None = None  # () is none; null is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +104,8 @@ class Python:
 
     version: Version | None = None
     executable: str | None = None
-    interpreters: dict[str, str] = field(default_factory=dict)  # "3.11" -> its path, only those with venv
-    incomplete: dict[str, str] = field(default_factory=dict)  # the others: no venv or no ensurepip
+    interpreters: dict[_Minor, str] = field(default_factory=dict)  # "3.11" -> its path, only those with venv
+    incomplete: dict[_Minor, str] = field(default_factory=dict)  # the others: no venv or no ensurepip
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +125,9 @@ class Host:
     schema: str = SCHEMA
     os: OperatingSystem
     driver: Driver | None
-    gpus: tuple[Gpu, ...] | None  # () is none; null is unknown
-    pci: tuple[PciDevice, ...] | None = None
-    engines: tuple[Engine, ...] | None = None
+    gpus: Annotated[tuple[Gpu, ...], _Few] | None  # () is none; null is unknown
+    pci: Annotated[tuple[PciDevice, ...], _Few] | None = None
+    engines: Annotated[tuple[Engine, ...], _Few] | None = None
     python: Python = field(default_factory=Python)
     hardware: Hardware = field(default_factory=Hardware)
     unknown: dict[str, str] = field(default_factory=dict)

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from envcheck.documents import MAX_DOCUMENT_BYTES, is_json, parse_json, read_json
+from envcheck.documents import is_json, parse_json, read_json
 from envcheck.errors import UsageError
 from envcheck.host.facts import SCHEMA, Host
 
+# A machine of sixteen GPUs, each in seven slices, is 40 KiB.
+MAX_SNAPSHOT_BYTES = 1024 * 1024
 _LINES = (".jsonl", ".ndjson")
 
 
@@ -43,7 +45,7 @@ def _folder(folder: Path) -> Iterator[tuple[str, Host]]:
 
 def _file(path: Path) -> Iterator[tuple[str, Host]]:
     if path.suffix not in _LINES:
-        yield str(path), read_json(path, Host, schema=SCHEMA)
+        yield str(path), read_json(path, Host, schema=SCHEMA, limit=MAX_SNAPSHOT_BYTES)
         return
     try:
         with path.open("rb") as file:
@@ -54,16 +56,20 @@ def _file(path: Path) -> Iterator[tuple[str, Host]]:
 
 def _lines_or_one(file: BinaryIO, source: str) -> Iterator[tuple[str, Host]]:
     """Yield a host a line; where the first line is no whole document, the file is one document."""
-    first = file.readline(MAX_DOCUMENT_BYTES + 1)
+    first = file.readline(MAX_SNAPSHOT_BYTES + 1)
     if not is_json(first):
-        rest = file.read(MAX_DOCUMENT_BYTES + 1)
-        yield source, parse_json(first + rest, Host, source=source, schema=SCHEMA)
+        rest = file.read(MAX_SNAPSHOT_BYTES + 1)
+        yield source, _parsed(first + rest, source)
         return
     number = 1
     line = first
     while line:
         if line.strip():
             name = f"{source}:{number}"
-            yield name, parse_json(line, Host, source=name, schema=SCHEMA)
-        line = file.readline(MAX_DOCUMENT_BYTES + 1)
+            yield name, _parsed(line, name)
+        line = file.readline(MAX_SNAPSHOT_BYTES + 1)
         number += 1
+
+
+def _parsed(data: bytes, source: str) -> Host:
+    return parse_json(data, Host, source=source, schema=SCHEMA, limit=MAX_SNAPSHOT_BYTES)

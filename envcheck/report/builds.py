@@ -36,7 +36,9 @@ def _running(builds: Sequence[BuildVerdict]) -> Table:
         rows = list(group)
         recipes = ", ".join(one.recipe for one in rows if one.recipe)
         known = Text(f"recipe {recipes}", style="green") if recipes else Text("")
-        table.add_row(Text(f"torch {release}", style="bold"), Text(" ".join(one.tag for one in rows)), known)
+        tags = " ".join(one.tag for one in rows)
+        pythons = f"Python {rows[0].pythons[0]} to {rows[0].pythons[-1]}"
+        table.add_row(Text(f"torch {release}", style="bold"), tags, pythons, known)
     return table
 
 
@@ -71,6 +73,6 @@ def _in_words(builds: Iterable[BuildVerdict]) -> str:
 
 def _grid() -> Table:
     table = Table.grid(padding=(0, 2), pad_edge=True)
-    for _ in range(3):
+    for _ in range(4):
         table.add_column(no_wrap=True)
     return table

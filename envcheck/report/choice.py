@@ -69,17 +69,16 @@ def _official(situation: Situation) -> RenderableType | None:
     if not told:
         return None
     table = _grid()
-    table.add_column(no_wrap=True)
     for one in told:
-        build = f"{one.torch} {one.tag}" if one.torch is not None else "none"
-        table.add_row(
-            Text(one.kind, style="cyan"), _official_build(one, build), Text(one.command, style="bold")
-        )
+        table.add_row(Text(one.kind, style="cyan"), _answer(one))
     return Group(Text("Among PyTorch's official builds"), table)
 
 
-def _official_build(one: Answer, build: str) -> Text:
-    return Text.assemble((build, "bold"), "  ", one.because)
+def _answer(answer: Answer) -> Text:
+    if answer.torch is None:
+        return Text.assemble(("none", "bold"), f". {answer.because}")
+    why = f", {answer.because}" if answer.because else ""
+    return Text.assemble((f"{answer.torch} {answer.tag}", "bold"), f"{why}:  ", (answer.command, "green"))
 
 
 def _others(situation: Situation) -> RenderableType:
@@ -103,11 +102,18 @@ def _why_not(judgement: Judgement, situation: Situation) -> Iterable[tuple[str, 
     for reason in obstacles:
         yield reason.rule, reason.because
     if not obstacles:
-        chosen = situation.chosen
-        if chosen is not None and chosen.cuda is None:
-            yield "fits", "It would run on the CPU too; the CUDA in it makes it large and is not needed."
-        else:
-            yield "fits", f"It would run too; torch {situation.choice.torch} is newer."
+        yield "fits", _why_not_taken(situation)
+
+
+def _why_not_taken(situation: Situation) -> str:
+    choice, chosen = situation.choice, situation.chosen
+    if choice.wish:
+        return f"It would run too, and {choice.wish} was asked for."
+    if chosen is None:
+        return "It would run."
+    if chosen.cuda is None:
+        return "It would run on the CPU too; the CUDA in it makes it large and is not needed."
+    return f"It would run too; torch {choice.torch} is newer."
 
 
 def _next(situation: Situation) -> RenderableType:

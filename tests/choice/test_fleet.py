@@ -82,8 +82,8 @@ def test_hosts_that_nothing_covers_are_named_with_the_way_out(recipes):
 def test_hosts_that_no_rule_tells_apart_are_one_kind(recipes):
     one = machine(RTX_3090, driver="550.54.14")
     other = machine(RTX_3090, RTX_3090, driver="550.54.14")
-    renamed = replace(one, gpus=(replace(one.gpus[0], uuid="GPU-ffffffff", name="NVIDIA A10"),))
-    assert choose_for_all(named(one, other, renamed), recipes).kinds == 1
+    another = replace(one, gpus=(replace(one.gpus[0], uuid="GPU-ffffffff", memory_mib=24576),))
+    assert choose_for_all(named(one, other, another), recipes).kinds == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from packaging.version import Version
 
 from envcheck.compat.rules.code import code, sass_runs
 from envcheck.compat.verdict import join
-from tests.compat.builds import CPU, CU117, CU126, CU128, CU130, CU132, WITH_PTX
+from tests.compat.builds import CPU, CU117, CU126, CU128, CU130, CU132, WITH_PTX, build
 from tests.compat.machines import GTX_1080_TI, RTX_3090, RTX_5090, V100, machine
 
 
@@ -65,6 +65,15 @@ def test_ptx_goes_upward_and_the_reason_says_who_compiles_it():
     (reason,) = code(machine(("card of tomorrow", "13.0")), WITH_PTX)
     assert reason.verdict == "fits"
     assert "compute_120, which the driver compiles" in reason.because
+
+
+def test_ptx_of_a_toolkit_older_than_the_gpu_serves_torch_and_maybe_not_its_libraries():
+    # 1.5.1 cu102 holds compute_37. Without this rule it "serves" a 1080 Ti and a 5090 together.
+    old = build("1.5.1", "10.2", "3.7", "5.0", "6.0", "7.0", "7.5", ptx=("3.7",))
+    pascal, blackwell = code(machine(GTX_1080_TI, RTX_5090), old)
+    assert pascal.verdict == "fits"
+    assert blackwell.verdict == "unknown"
+    assert "CUDA 12.8 was the first to know" in blackwell.because
 
 
 def test_the_wheels_of_today_hold_no_ptx_for_the_cards_of_tomorrow():

@@ -7,7 +7,7 @@ from packaging.version import Version
 
 from envcheck.compat import tables
 from envcheck.compat.rules.system import glibc, host_pythons, platform, python
-from envcheck.host.facts import Python
+from envcheck.host.facts import Engine, Python
 from tests.compat.machines import machine
 
 CU117 = tables.build_of(Version("1.13.1"), "cu117")
@@ -63,6 +63,15 @@ def test_glibc_has_to_be_as_new_as_the_wheels_tag(build, version, verdict):
 def test_why_glibc_is_unknown_is_said():
     reason = _only(glibc(machine(glibc=None, unknown={"os.glibc": "this is musl"}), CU128))
     assert "this is musl" in reason.because
+
+
+def test_musl_is_left_to_the_container_unless_no_engine_could_start_one():
+    musl = machine(glibc=None, unknown={"os.glibc": "this is musl"})
+    assert _only(glibc(replace(musl, engines=(Engine("docker"),)), CU128)).verdict == "unknown"
+    assert _only(glibc(replace(musl, engines=None), CU128)).verdict == "unknown"
+    reason = _only(glibc(replace(musl, engines=()), CU128))
+    assert reason.verdict == "refused"
+    assert "podman" in reason.remedy
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The code rule: does the wheel hold something that every GPU can execute?
 
 Machine code (SASS) runs on its own major version, from its minor version up. PTX runs on anything from its
-own capability up, if the driver compiles it: whether it does is the `ptx` rule's to say.
+own capability up, if the driver compiles it: whether it does is the `ptx` rule's to say. A GPU younger than
+the whole toolkit would need PTX of cuBLAS and cuDNN as well, which nobody has read.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ def _judge(
             )
         return Reason("code", "fits", because, source=build.source)
     if below := [one for one in build.ptx if one <= capability]:
+        row = tables.capability_of(capability)
+        if row is not None and row.first_toolkit > cuda:
+            return _older_libraries(build, cuda, subject, max(below), row.first_toolkit)
         because = (
             f"{subject}: the wheel holds {code_text((max(below),), 'compute')}, which the driver compiles."
         )
@@ -66,6 +70,17 @@ def _judge(
         " and machine code runs within its major version only, from its minor version up."
     )
     return Reason("code", "refused", because, source=build.source)
+
+
+def _older_libraries(build: Build, cuda: Version, subject: str, ptx: Version, first: Version) -> Reason:
+    """Return that PTX is torch's alone: what the wheel's cuBLAS and cuDNN hold is in no table."""
+    because = (
+        f"{subject}: torch's own kernels are there as {code_text((ptx,), 'compute')}, but cuBLAS and cuDNN of"
+        f" CUDA {cuda} are older than the GPU, which CUDA {first} was the first to know; whether they hold"
+        " code for it is not known."
+    )
+    remedy = "Add what they hold to compat/tables/torch.yaml."
+    return Reason("code", "unknown", because, remedy, build.source)
 
 
 @lru_cache(maxsize=4096)  # the same few answers for every machine of a fleet

@@ -1,6 +1,6 @@
 """cuda-compat on the library path: a libcuda that is not the driver's own.
 
-Such a libcuda may be newer than the driver, on data-centre GPUs and with the driver branches that its package
+Such a libcuda has to be newer than the driver, on data-centre GPUs and with the driver branches that its package
 names; elsewhere CUDA does not start with it. The CUDA that programs see is libcuda's, whatever the driver is.
 """
 
@@ -58,7 +58,8 @@ def compat(host: Host, build: Build) -> tuple[Reason, ...]:
     subject = f"libcuda is CUDA {found} and the driver is CUDA {own}: cuda-compat is on the library path"
     if found > own:
         return (_newer(host, host.gpus, host.driver, found, subject),)
-    return (_older(build.cuda, found, subject),)
+    because = f"{subject}, and it has to be newer than the driver for CUDA to start with it."
+    return (Reason("compat", "refused", because, _TAKE_OFF, SOURCE),)
 
 
 def own_cuda(driver: Driver) -> Version | None:
@@ -101,16 +102,6 @@ def _newer(host: Host, gpus: tuple[Gpu, ...], driver: Driver, found: Version, su
         return Reason("compat", "unknown", because, _TAKE_OFF, SOURCE)
     because = f"{subject}, and {_branded(gpus)} with driver {driver.version} may use it."
     return Reason("compat", "fits", because, source=SOURCE)
-
-
-def _older(cuda: Version, found: Version, subject: str) -> Reason:
-    if cuda > found:
-        because = f"{subject}. Programs get the older of the two, and the build is CUDA {cuda}."
-        return Reason("compat", "refused", because, _TAKE_OFF, SOURCE)
-    because = (
-        f"{subject}, which is made for drivers older than itself; whether it runs on this one is not known."
-    )
-    return Reason("compat", "unknown", because, _TAKE_OFF, SOURCE)
 
 
 def _branded(gpus: Iterable[Gpu]) -> str:

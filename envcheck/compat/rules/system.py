@@ -32,6 +32,10 @@ def glibc(host: Host, build: Build) -> tuple[Reason, ...]:
     found, tag = host.os.glibc, f"manylinux_{build.glibc.major}_{build.glibc.minor}"
     if found is None:
         why = host.unknown.get("os.glibc")
+        if why and host.engines == ():
+            because = f"The wheels ({tag}) need glibc {build.glibc}; {why}, and no engine would bring one."
+            remedy = f"Install Docker or podman, or use a distribution with glibc {build.glibc} or newer."
+            return (Reason("glibc", "refused", because, remedy, build.source),)
         because = f"The wheels ({tag}) need glibc {build.glibc}; {why or '`os.glibc` would settle it'}."
         return (Reason("glibc", "unknown", because, source=build.source),)
     if found < build.glibc:

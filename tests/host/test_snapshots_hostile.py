@@ -1,0 +1,374 @@
+"""A snapshot comes from a stranger: whatever it holds, it is read in bounded time and memory, or refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from envcheck.choice.choose import choose
+from envcheck.documents import parse_json, to_json
+from envcheck.errors import UsageError
+from envcheck.host.facts import SCHEMA, Host
+from envcheck.host.snapshots import MAX_SNAPSHOT_BYTES, read_hosts
+from envcheck.recipes import load_recipes
+
+HOSTS = Path(__file__).parent.parent / "hosts"
+SMALLEST = b'{"schema": "envcheck.host/1", "os": {}, "driver": null, "gpus": []}'
+# Every key of the document, with a value of its type.
+WHOLE: dict[str, Any] = {
+    "schema": SCHEMA,
+    "os": {
+        "system": "Linux",
+        "machine": "x86_64",
+        "distribution": "ubuntu 22.04",
+        "kernel": "5.15.0-119-generic",
+        "glibc": "2.35",
+        "wsl": False,
+        "jetson": "36.4.3",
+        "container": "docker",
+    },
+    "driver": {
+        "version": "550.54.15",
+        "cuda": "12.4",
+        "libcuda": "12.8",
+        "module_version": "550.54.15",
+        "open_module": True,
+        "nvml_seconds": 0.09,
+    },
+    "gpus": [
+        {
+            "index": 0,
+            "uuid": "GPU-5c0d2f1e",
+            "name": "NVIDIA H100 80GB HBM3",
+            "brand": "nvidia",
+            "compute_capability": "9.0",
+            "memory_mib": 81559,
+            "mig": {
+                "enabled": True,
+                "instances": [{"uuid": "MIG-7a3f8f5c", "name": "MIG 3g.40gb", "memory_mib": 40448}],
+            },
+            "pci_address": "0000:17:00.0",
+        }
+    ],
+    "pci": [
+        {
+            "address": "0000:17:00.0",
+            "vendor": "10de",
+            "device": "2330",
+            "driver": "nvidia",
+            "name": "GH100 [H100]",
+        }
+    ],
+    "engines": [{"name": "docker", "version": "26.1.4", "gpu_mode": "legacy"}],
+    "python": {
+        "version": "3.10.12",
+        "executable": "/usr/bin/python3",
+        "interpreters": {"3.10": "/usr/bin/python3.10"},
+        "incomplete": {"3.12": "/usr/bin/python3.12"},
+    },
+    "hardware": {"cpus": 26, "memory_mib": 230000, "cache_free_mib": 500000, "shm_mib": 115000},
+    "unknown": {"gpus[0].brand": "NOT_SUPPORTED"},
+}
+# What is of no use where a text, a number, ... is expected.
+WRONG: dict[type, tuple[Any, ...]] = {
+    str: (7, True, [], {}, 0.5),
+    int: ("7", True, [], {}, 0.5),
+    float: ("0.5", True, [], {}),
+    bool: ("true", 1, [], {}),
+    list: ("x", 7, {}, [7], [None], [[]]),
+    dict: ("x", 7, []),
+}
+VERSIONS = (
+    "$.os.glibc",
+    "$.driver.version",
+    "$.driver.cuda",
+    "$.driver.libcuda",
+    "$.driver.module_version",
+    "$.gpus[0].compute_capability",
+    "$.python.version",
+)
+FUZZ = settings(
+    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def read(data: bytes) -> Host:
+    return parse_json(data, Host, source="h.json", schema=SCHEMA, limit=MAX_SNAPSHOT_BYTES)
+
+
+def places(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
+    """Yield the path of everything in a document below its root, and what stands there."""
+    if isinstance(value, dict):
+        steps = [(f"{path}.{key}", one) for key, one in value.items()]
+    else:
+        steps = [(f"{path}[{index}]", one) for index, one in enumerate(value)]
+    for step, one in steps:
+        yield step, one
+        if isinstance(one, (dict, list)):
+            yield from places(one, step)
+
+
+def put(path: str, value: Any) -> dict[str, Any]:
+    """Return the whole document with `value` at one path."""
+    document = copy.deepcopy(WHOLE)
+    _put(document, "$", path, value)
+    return document
+
+
+def _put(at: Any, here: str, path: str, value: Any) -> None:
+    keys = at.items() if isinstance(at, dict) else enumerate(at)
+    for key, one in list(keys):
+        step = f"{here}.{key}" if isinstance(at, dict) else f"{here}[{key}]"
+        if step == path:
+            at[key] = value
+        elif isinstance(one, (dict, list)):
+            _put(one, step, path, value)
+
+
+def said(path: str) -> str:
+    """Return the path as an error names it: the keys of a mapping, which are data, are not spelled out."""
+    for mapping in ("$.python.interpreters", "$.python.incomplete", "$.unknown"):
+        if path.startswith(f"{mapping}."):
+            return f"{mapping}[...]"
+    return path
+
+
+MISTAKES = [
+    pytest.param(path, wrong, id=f"{path}={json.dumps(wrong)}")
+    for path, right in places(WHOLE)
+    if path != "$.schema"
+    for wrong in WRONG[type(right)]
+]
+
+
+@pytest.mark.parametrize(("path", "wrong"), MISTAKES)
+def test_a_wrong_type_is_named_by_the_keys_path(path, wrong):
+    with pytest.raises(UsageError) as caught:
+        read(json.dumps(put(path, wrong)).encode())
+    assert caught.value.exit_code == 2
+    assert f"`{said(path)}" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("version", ["9" * 10_000, "1." * 5_000 + "1", "five", "", "5\x00", "\u0665.\u0665"])
+def test_what_is_no_version_is_named_by_the_keys_path(path, version):
+    with pytest.raises(UsageError) as caught:
+        read(json.dumps(put(path, version)).encode())
+    assert f"`{path}`" in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("path", [path for path, value in places(WHOLE) if type(value) in (int, float)])
+@pytest.mark.parametrize("number", ["9" * 10_000, "-" + "9" * 10_000, "1e999"])
+def test_a_number_beyond_all_measure_is_named_by_the_keys_path(path, number):
+    text = json.dumps(put(path, "HERE")).replace('"HERE"', number)
+    with pytest.raises(UsageError) as caught:
+        read(text.encode())
+    assert f"`{path}`" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "python3", "3", "3.", "3.11\n", "3." + "1" * 10_000, "3.11.2"])
+def test_a_python_is_called_by_its_minor_version(key):
+    with pytest.raises(UsageError, match=r"\$\.python\.interpreters"):
+        read(json.dumps(put("$.python.interpreters", {key: "/usr/bin/python"})).encode())
+
+
+@pytest.mark.parametrize("path", ["$.gpus", "$.pci", "$.engines", "$.gpus[0].mig.instances"])
+def test_a_list_of_more_than_any_machine_has_is_refused(path):
+    value = next(one for step, one in places(WHOLE) if step == path)
+    with pytest.raises(UsageError) as caught:
+        read(json.dumps(put(path, value * 1025)).encode())
+    assert f"`{path}`" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["os", "driver", "gpus"])
+def test_a_key_that_must_be_there_is_named(key):
+    document = {name: value for name, value in WHOLE.items() if name != key}
+    with pytest.raises(UsageError, match=f"`{key}`"):
+        read(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("name", ["h100-mig", "by-hand-no-machine"])
+def test_a_snapshot_that_is_cut_off_anywhere_is_no_json(name):
+    data = (HOSTS / f"{name}.json").read_bytes().rstrip()
+    for size in range(len(data)):
+        with pytest.raises(UsageError, match=r"h\.json: (not a JSON document|`\$\.schema`)"):
+            read(data[:size])
+    read(data)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b'"\\ud800"',
+        b'"\xff"',
+        b'"\xc3\x28"',
+        b"'x'",
+        b"0x10",
+        b"01",
+        b'"a\nb"',
+    ],
+)
+@pytest.mark.parametrize("key", [b"os", b"gpus", b"a_key_that_nobody_knows"])
+def test_what_is_no_json_is_refused_wherever_it_stands(key, value):
+    with pytest.raises(UsageError, match=r"h\.json: "):
+        read(b'{"schema": "envcheck.host/1", "driver": null, "' + key + b'": ' + value + b"}")
+
+
+@pytest.mark.parametrize(
+    "data", [b"[]", b"7", b"null", b'"x"', b"{}", b'{"schema": 1}', b'{"schema": ["x"]}']
+)
+def test_a_document_of_another_kind_is_named_by_its_schema(data):
+    with pytest.raises(UsageError, match=r"\$\.schema"):
+        read(data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig", "cp037"])
+def test_another_encoding_is_refused(encoding):
+    with pytest.raises(UsageError, match="not a JSON document"):
+        read(SMALLEST.decode().encode(encoding))
+
+
+def test_a_file_in_a_folder_is_named(tmp_path):
+    (tmp_path / "a.json").write_bytes(SMALLEST)
+    (tmp_path / "b.json").write_bytes(json.dumps(put("$.gpus[0].index", "x")).encode())
+    with pytest.raises(UsageError, match=r"b\.json: .*`\$\.gpus\[0\]\.index`"):
+        list(read_hosts([str(tmp_path)]))
+
+
+@pytest.mark.parametrize("bad", [b"{", b"\xff", b"7", json.dumps(put("$.os", 7)).encode()])
+def test_a_line_among_json_lines_is_named_by_its_number(tmp_path, bad):
+    file = tmp_path / "fleet.jsonl"
+    file.write_bytes(b"\n".join([SMALLEST, SMALLEST, b"", bad, SMALLEST]))
+    hosts = read_hosts([str(file)])
+    assert [name for name, _ in (next(hosts), next(hosts))] == [f"{file}:1", f"{file}:2"]
+    with pytest.raises(UsageError, match=r"fleet\.jsonl:4: "):
+        next(hosts)
+
+
+# --- fuzz: what is read is judged, and neither raises anything but `UsageError`
+
+RECIPES = load_recipes()
+REAL = sorted(HOSTS.glob("*.json"))
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["3.11", "9.0"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def judged(data: bytes) -> None:
+    try:
+        host = read(data)
+        assert read(to_json(host).encode()) == host
+        choose(host, RECIPES)
+    except UsageError as error:
+        assert str(error)
+        assert error.exit_code == 2
+
+
+@FUZZ
+@given(st.data())
+def test_a_damaged_snapshot_is_read_or_refused(data):
+    text = bytearray(data.draw(st.sampled_from(REAL)).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text)))
+        upto = data.draw(st.integers(at, min(at + 40, len(text))))
+        text[at:upto] = data.draw(
+            st.binary(max_size=3) | st.sampled_from([b"null", b"[]", b"{}", b"-1", b'"', b","])
+        )
+    judged(bytes(text))
+
+
+@FUZZ
+@given(path=st.sampled_from([path for path, _ in places(WHOLE)]), value=JSON)
+def test_a_snapshot_with_anything_anywhere_is_read_or_refused(path, value):
+    judged(json.dumps(put(path, value)).encode())
+
+
+# --- sizes: a process with little memory
+
+# Started, envcheck needs 110 MB of address space; what follows has to do with this.
+ADDRESS_SPACE = 400 * 1000 * 1000
+
+
+@pytest.fixture
+def pick(root, tmp_path):
+    """`envcheck pick` in a process that gets no more than so much memory."""
+    limited = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({ADDRESS_SPACE}, {ADDRESS_SPACE}));"
+        "from envcheck.cli import main; main()"
+    )
+    environ = {**os.environ, "ENVCHECK_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(root)}
+
+    def call(*argv, **options):
+        return subprocess.run(
+            [sys.executable, "-c", limited, "pick", *map(str, argv)],
+            capture_output=True,
+            cwd=tmp_path,
+            env=environ,
+            timeout=60,
+            check=False,
+            **options,
+        )
+
+    return call
+
+
+def test_a_file_of_a_gigabyte_is_refused_without_being_read(pick, tmp_path):
+    file = tmp_path / "huge.json"
+    with file.open("wb") as sink:
+        sink.truncate(1 << 30)
+    done = pick("--host", file)
+    assert done.returncode == 2
+    assert b"huge.json: larger than 1 MiB" in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+def test_a_line_without_an_end_is_refused(pick, tmp_path, suffix):
+    file = tmp_path / f"long.{suffix}"
+    file.write_bytes(b'{"gpus": [' + b"{}," * (8 << 20))
+    done = pick("--host", file)
+    assert done.returncode == 2
+    assert b"larger than 1 MiB" in done.stderr
+
+
+def test_an_endless_standard_input_is_refused(pick):
+    with Path("/dev/zero").open("rb") as endless:
+        done = pick("--host", "-", stdin=endless)
+    assert done.returncode == 2
+    assert b"standard input: larger than 1 MiB" in done.stderr
+
+
+@pytest.mark.parametrize("filling", [b"{},", b"[],", b'{"":0},', b'"a",', b"1e9,"])
+@pytest.mark.parametrize("key", [b"gpus", b"pci", b"a_key_that_nobody_knows"])
+def test_the_largest_document_that_is_read_costs_little(pick, tmp_path, key, filling):
+    start = b'{"schema": "envcheck.host/1", "os": {}, "driver": null, "gpus": [], "' + key + b'": ['
+    many = (MAX_SNAPSHOT_BYTES - len(start) - 3) // len(filling)
+    file = tmp_path / "dense.json"
+    file.write_bytes(start + (filling * many)[:-1] + b"]}")
+    done = pick("--host", file)
+    assert done.returncode in (0, 1, 2)
+    assert b"bug" not in done.stderr.lower()
+    assert b"Traceback" not in done.stderr
