@@ -18,7 +18,7 @@ from envcheck.measure.wheel import Measured, read_wheel
 from envcheck.processes import capture
 from envcheck.proof.finding import Result, failed, not_verified, passed
 from envcheck.recipes import Recipe
-from envcheck.uv import IndexUnreachableError, Target
+from envcheck.uv import Target
 
 # torch.cuda.get_arch_list() is empty without a GPU; this one is what was compiled in.
 _ASK = """
@@ -27,8 +27,9 @@ flags = getattr(torch._C, "_cuda_getArchFlags", lambda: None)() or ""
 print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "flags": flags}))
 """
 _IMPORT_SECONDS = 120.0
-# uv's ways to say that the indexes do not have a wheel, which says nothing against the lock.
-_NOT_AT_HAND = re.compile(r"no version of|not found in|no wheels with|no usable wheels")
+# How uv proves that requirements contradict each other; that the indexes at hand lack a wheel, which it tells
+# in the same way, says nothing against the lock.
+_CONTRADICTION = re.compile(r"Because (?!.*(?:no version of|not found in|no wheels with|no usable wheels))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,8 @@ def completeness(recipe: Recipe, python: str, pins: Sequence[Pin], watch: Watche
     bounded = replace(recipe, constraints=(*recipe.constraints, *within))
     try:
         resolved = resolve_anywhere(bounded, python, recipe.machine, watch)
-    except IndexUnreachableError as error:
-        return not_verified(error.message)
     except EnvcheckError as error:
-        made = not_verified if _NOT_AT_HAND.search(error.message) else failed
+        made = failed if _CONTRADICTION.search(error.message) else not_verified
         return made(error.message)
     needed = {pin.name: (pin.version, pin.sha256) for pin in resolved.pins}
     locked = {pin.name: (pin.version, pin.sha256) for pin in pins}

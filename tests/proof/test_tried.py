@@ -78,7 +78,10 @@ def test_a_wheel_that_no_index_at_hand_has_says_nothing_against_the_lock(mine, i
     ("error", "state"),
     [
         (IndexUnreachableError("no address"), "not verified"),
-        (EnvcheckError("there is no version of torch==2.0.1"), "not verified"),
+        (EnvcheckError("Because there is no version of torch==2.0.1 and you require it"), "not verified"),
+        (EnvcheckError("Because torch==2.0.1 has no wheels with a matching tag"), "not verified"),
+        (EnvcheckError("uv is not installed beside envcheck"), "not verified"),
+        (EnvcheckError("uv found no set of wheels: no answer within 900 seconds"), "not verified"),
         (EnvcheckError("Because you require numpy>=2 and numpy<2"), "failed"),
     ],
 )
