@@ -168,7 +168,8 @@ class _PlainLoader(yaml.BaseLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Return the next node. Raises for an alias."""
         if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(problem="an alias, which is not read here")
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(problem="an alias, which is not read here", problem_mark=mark)
         return super().compose_node(parent, index)
 
 

@@ -133,9 +133,14 @@ def _wished(asked: Asked) -> tuple[tuple[Recipe, ...], Wishes]:
         tag=tag,
         cuda=specifier("--cuda", asked.cuda) if asked.cuda is not None else SpecifierSet(),
         python=specifier("--python", asked.python) if asked.python is not None else SpecifierSet(),
+        origins=tuple(
+            f"--{name} {text}"
+            for name, text in (("torch", asked.torch), ("cuda", asked.cuda), ("python", asked.python))
+            if text is not None
+        ),
     )
     if asked.requirements is not None:
-        wishes = combine(wishes, read_requirements(asked.requirements))
+        wishes = combine(wishes, read_requirements(asked.requirements, python=wishes.python))
     return recipes, wishes
 
 

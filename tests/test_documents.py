@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import pytest
 from packaging.version import Version
 
-from envcheck.documents import parse_json, read_json, read_yaml, to_json, write_json
+from envcheck.documents import (
+    parse_json,
+    parse_plain_yaml,
+    parse_toml,
+    read_json,
+    read_text,
+    read_yaml,
+    to_json,
+    write_json,
+)
 from envcheck.errors import UsageError
 from envcheck.host.facts import SCHEMA, Driver, Gpu, Host, OperatingSystem
 
@@ -137,3 +146,42 @@ def test_a_document_holds_no_character_that_a_terminal_obeys():
     assert text.isascii()
     assert all(character.isprintable() or character == "\n" for character in text)
     assert json.loads(text)["name"] == "a\x1b[31m\x7f\x9b31m\u202e"
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    version: str = ""
+
+
+def test_somebody_elses_yaml_keeps_the_spelling_of_a_number_and_any_key():
+    assert parse_plain_yaml("version: 3.10\ncolour: !!int green\n", Foreign, source="f") == Foreign("3.10")
+
+
+def test_somebody_elses_yaml_makes_no_objects():
+    text = "version: !!python/object/apply:os.system [exit 3]\n"
+    with pytest.raises(UsageError, match=r"Expected `str`, got `array` - at `\$\.version`"):
+        parse_plain_yaml(text, Foreign, source="f")
+
+
+def test_an_alias_which_can_say_more_than_memory_holds_is_refused_by_line():
+    with pytest.raises(UsageError, match=r"^f:2: not YAML: an alias"):
+        parse_plain_yaml("a: &a [x]\nb: [*a, *a]\n", Foreign, source="f")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("version = 3.10", r"f: Expected `str`, got `float` - at `\$\.version`"),
+        ("version = \n", "f: not TOML: .*line 1"),
+        ("a = " + "[" * 4000, "f: not TOML"),
+        ("a." * 4000 + "a = 1", "f: a line has more than 4096 characters"),
+    ],
+)
+def test_toml_that_cannot_be_read_is_refused_by_its_file(text, problem):
+    with pytest.raises(UsageError, match=problem):
+        parse_toml(text, Foreign, source="f")
+
+
+def test_a_text_is_utf_8_without_its_mark(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\r\n\xc3\xa9")
+    assert read_text(tmp_path / "a.txt") == "a\r\n\xe9"

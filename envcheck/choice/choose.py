@@ -12,7 +12,9 @@ from envcheck.choice.candidates import Judgement, can_run, judge_recipes, python
 from envcheck.choice.gpus import handed_over, narrow
 from envcheck.choice.way_out import way_out
 from envcheck.choice.wishes import Wishes
+from envcheck.compat.rules.base_image import base_image
 from envcheck.compat.rules.system import host_pythons
+from envcheck.compat.verdict import Reason
 from envcheck.compat.words import cards
 from envcheck.host.facts import Host
 from envcheck.recipes import Recipe, no_such_recipe
@@ -32,9 +34,8 @@ class Choice:
     gpus: tuple[str, ...]  # UUIDs of the GPUs and MIG instances that were judged, where they are known
     wish: str = ""  # what was asked for, in words
     advice: str
-    answers: tuple[
-        Answer, ...
-    ] = ()  # among official builds: what meets the wish, what is near, what is newest
+    answers: tuple[Answer, ...] = ()  # official builds: exact, nearest, newest
+    base: tuple[Reason, ...] = ()  # what the wished base image, or the recipe's, asks of this driver
     verdicts: tuple[Judgement, ...]  # the most wanted first: the newest torch, without a GPU the CPU's
 
 
@@ -60,6 +61,7 @@ def choose(host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None) 
         wish=in_words(wishes),
         advice=_praise(host, seen, picked, wishes) if picked else way_out(host, seen, recipes, wishes, owed),
         answers=owed,
+        base=_base(seen, picked, wishes),
         verdicts=judged,
     )
 
@@ -72,6 +74,12 @@ def _python(host: Host, recipe: Recipe, wishes: Wishes) -> str | None:
         return recipe.container_python
     served = [python for python in allowed if found is None or python in found]
     return max(served, key=Version, default=None)
+
+
+def _base(seen: Host, picked: Recipe | None, wishes: Wishes) -> tuple[Reason, ...]:
+    """Return the verdict on the base image: the one that was wished for, else the recipe's own."""
+    image = wishes.base_image or (picked.base.image if picked else None)
+    return base_image(seen, image) if image else ()
 
 
 def _praise(host: Host, seen: Host, picked: Recipe, wishes: Wishes) -> str:

@@ -6,7 +6,7 @@ kinds among them. The machines stream through; what is kept of each is its name.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -99,17 +99,16 @@ def _kinds(hosts: Iterable[tuple[str, Host]]) -> tuple[_Kind, ...]:
     return tuple(kinds.values())
 
 
-def _smallest_cover(runs_on: Iterable[frozenset[str]], order: Sequence[Recipe]) -> tuple[Recipe, ...]:
+def _smallest_cover(runs_on: Collection[frozenset[str]], order: Sequence[Recipe]) -> tuple[Recipe, ...]:
     """Return the fewest recipes of which each set has one: tried by size, so it is exact.
 
     Among covers of one size the first in `order`, the most wanted, is taken. With a dozen recipes that is
     thousands of trials, not millions.
     """
-    sets = [one for one in runs_on if not any(other < one for other in runs_on)]
     for size in range(len(order) + 1):
         for some in combinations(order, size):
             names = {recipe.name for recipe in some}
-            if all(names & one for one in sets):
+            if all(names & one for one in runs_on):
                 return some
     raise AssertionError("every set holds a recipe of `order`")
 

@@ -75,7 +75,7 @@ def without_tag(asked: SpecifierSet, origin: str) -> tuple[SpecifierSet, str | N
         else:
             clauses.append(str(one))
     if len(tags) > 1:
-        raise UsageError(f"{origin}: one torch cannot be the builds {' and '.join(sorted(tags))}")
+        raise UsageError(f"{origin:.200}: one torch cannot be the builds {' and '.join(sorted(tags))}")
     return checked(SpecifierSet(",".join(clauses)), origin), next(iter(tags), None)
 
 
@@ -107,7 +107,7 @@ def checked(asked: SpecifierSet, origin: str) -> SpecifierSet:
     Raises `UsageError`.
     """
     if len(asked) > _MAX_CLAUSES or not all(_names_version(one) for one in asked):
-        raise UsageError(f"{origin}: {str(asked)!r:.80} is no set of versions")
+        raise UsageError(f"{origin:.200}: {str(asked)!r:.80} is no set of versions")
     return asked
 
 
@@ -163,7 +163,7 @@ def _meant(version: Version) -> str:
 
 
 def _unreadable(option: str, text: str) -> UsageError:
-    return UsageError(f"{option}: {text!r:.80} is no set of versions", f"Like this: {_example(option)}")
+    return UsageError(f"{option:.200}: {text!r:.80} is no set of versions", f"Like this: {_example(option)}")
 
 
 def _example(option: str) -> str:

@@ -37,8 +37,11 @@ def _running(builds: Sequence[BuildVerdict]) -> Table:
         recipes = ", ".join(one.recipe for one in rows if one.recipe)
         known = Text(f"recipe {recipes}", style="green") if recipes else Text("")
         tags = " ".join(one.tag for one in rows)
-        pythons = f"Python {rows[0].pythons[0]} to {rows[0].pythons[-1]}"
-        table.add_row(Text(f"torch {release}", style="bold"), tags, pythons, known)
+        pythons = [
+            python for python in rows[0].pythons if not python.endswith("t")
+        ]  # 3.13t is 3.13 without the lock
+        span = f"Python {pythons[0]} to {pythons[-1]}"
+        table.add_row(Text(f"torch {release}", style="bold"), tags, span, known)
     return table
 
 

@@ -19,7 +19,13 @@ from envcheck.situation import Situation
 
 def choice_screen(situation: Situation) -> RenderableType:
     """Return the screen of `pick`: the machine, the choice with its evidence, the others."""
-    parts = [host_lines(situation.host), chosen_lines(situation), _official(situation), _others(situation)]
+    parts = [
+        _machine(situation),
+        chosen_lines(situation),
+        _official(situation),
+        _base(situation),
+        _others(situation),
+    ]
     shown = [part for part in (*parts, _next(situation)) if part is not None]
     return Group(*chain.from_iterable((part, "") for part in shown[:-1]), shown[-1])
 
@@ -72,6 +78,21 @@ def _official(situation: Situation) -> RenderableType | None:
     for one in told:
         table.add_row(Text(one.kind, style="cyan"), _answer(one))
     return Group(Text("Among PyTorch's official builds"), table)
+
+
+def _machine(situation: Situation) -> RenderableType:
+    """Return the machine, and which of its GPUs CUDA_VISIBLE_DEVICES leaves."""
+    machine = host_lines(situation.host)
+    return Group(machine, Text(situation.visible)) if situation.visible else machine
+
+
+def _base(situation: Situation) -> RenderableType | None:
+    if not situation.choice.base:
+        return None
+    table = _grid()
+    for reason in situation.choice.base:
+        table.add_row(Text(reason.verdict, style="cyan"), Text(f"{reason.because} {reason.remedy}".rstrip()))
+    return Group(Text("Its base image, in a container"), table)
 
 
 def _answer(answer: Answer) -> Text:

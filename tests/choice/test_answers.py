@@ -37,6 +37,7 @@ def test_story_1_a_blackwell_cannot_run_torch_1_13_and_is_told_the_nearest_and_t
         "newest": "2.11.0 cu128",  # the last one for a driver below 580
     }
     assert "no code" in told["exact"].because
+    assert "cpu" not in told["exact"].because  # which nobody with a GPU asked for
     assert told["nearest"].command == "envcheck recipes add torch==2.7.0+cu128"
 
 

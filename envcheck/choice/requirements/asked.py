@@ -9,7 +9,7 @@ torch that is installed on it says more.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import islice
@@ -37,10 +37,12 @@ _TOUCHES = re.compile(
     r"[^;]*?(?<![\w-])(?:torch|pytorch|cuda|cudnn|nvidia|triton|numpy|python)", re.IGNORECASE
 )
 
+_CREDENTIALS = re.compile(r"://[^/@\s]{1,500}@")
 _MAX_REQUIREMENT = 2000
 # No environment has so many packages, nor any file so many lines that people should read.
 _MAX_SAID = 10_000
 _MAX_TOLD = 1000
+_MAX_SHOWN = 300
 # The file's own wish decides; where it allows several, the first of these that it allows: the recipes' own
 # Python, newer ones, older ones.
 _PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15", "3.10", "3.9", "3.8", "3.7", "3.6")
@@ -98,7 +100,7 @@ def read_requirement(text: str, origin: str) -> Requirement | None:
         requirement = None
     if requirement is None and (not is_short or _TOUCHES.match(text)):
         hint = "A requirement reads like torch==1.13.1+cu117 or torch>=2.1,<2.5."
-        raise UsageError(f"{origin:.200}: cannot be read as a requirement", hint)
+        raise UsageError(f"{_shown(origin)}: cannot be read as a requirement", hint)
     return requirement
 
 
@@ -115,7 +117,7 @@ def about(requirement: Requirement, origin: str, python: str) -> Said:
         return Said(package=_without_version(requirement))
     if name != "torch":
         return Said(package=requirement)
-    if not holds(requirement, python):
+    if not holds(requirement, origin, python):
         return Said(origin=f"{origin} (does not hold on Linux with Python {python})")
     if requirement.url:
         wishes = wheel_wishes(requirement.url, origin)
@@ -169,7 +171,7 @@ def about_index(address: str, origin: str) -> Said:
     return Said(origin=origin, wishes=Wishes(tag=tag), by="index") if tag else Said()
 
 
-def holds(requirement: Requirement, python: str) -> bool:
+def holds(requirement: Requirement, origin: str, python: str) -> bool:
     """Say whether a requirement's marker holds on Linux, x86_64, CPython."""
     environment = {
         "implementation_name": "cpython",
@@ -188,7 +190,7 @@ def holds(requirement: Requirement, python: str) -> bool:
     try:
         return requirement.marker is None or requirement.marker.evaluate(environment)
     except (UndefinedEnvironmentName, ValueError, RecursionError):
-        raise UsageError(f"{str(requirement)!r:.200}: its marker compares what cannot be compared") from None
+        raise UsageError(f"{_shown(origin)}: its marker compares what cannot be compared") from None
 
 
 def assumed_python(asked: SpecifierSet) -> str:
@@ -197,7 +199,12 @@ def assumed_python(asked: SpecifierSet) -> str:
 
 
 def _wishes(said: Said) -> Wishes:
-    return replace(said.wishes, origins=(said.origin,))
+    return replace(said.wishes, origins=(_shown(said.origin),))
+
+
+def _shown(origin: str) -> str:
+    """Return an origin as people see it: of bounded length, and without the password of an address."""
+    return f"{_CREDENTIALS.sub('://***@', origin):.{_MAX_SHOWN}}"
 
 
 def _index(said: list[Said], wishes: Wishes) -> Wishes:
@@ -205,7 +212,7 @@ def _index(said: list[Said], wishes: Wishes) -> Wishes:
     if wishes.tag or wishes.cuda or not said:
         return Wishes()
     tags = sorted({one.wishes.tag for one in said if one.wishes.tag})
-    origins = tuple(dict.fromkeys(one.origin for one in said))
+    origins = tuple(dict.fromkeys(_shown(one.origin) for one in said))
     if len(tags) == 1:
         return Wishes(tag=tags[0], origins=origins)
     return Wishes(origins=(*origins, f"indexes for {' and '.join(tags)}: which build is meant is not said"))
@@ -223,7 +230,7 @@ def _without_version(requirement: Requirement) -> Requirement:
     return Requirement(f"{requirement.name}{marker}")
 
 
-def _wheel(address: str, origin: str) -> tuple[str, str, Iterator[str]] | None:
+def _wheel(address: str, origin: str) -> tuple[str, str, tuple[str, ...]] | None:
     """Return the name, the version and the interpreters of a wheel."""
     file = unquote(address.partition("#")[0].partition("?")[0]).rpartition("/")[2]
     if not file.endswith(".whl"):
@@ -233,6 +240,6 @@ def _wheel(address: str, origin: str) -> tuple[str, str, Iterator[str]] | None:
         checked(SpecifierSet(f"=={version}"), origin)
     except (InvalidWheelFilename, InvalidSpecifier):
         if _TOUCHES.match(file):
-            raise UsageError(f"{origin:.200}: names a wheel that none is called like") from None
+            raise UsageError(f"{_shown(origin)}: no wheel is called so") from None
         return None
-    return name, str(version), iter(sorted({tag.interpreter for tag in tags}))
+    return name, str(version), tuple(sorted({tag.interpreter for tag in tags}))

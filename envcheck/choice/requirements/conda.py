@@ -28,7 +28,7 @@ _SPEC = re.compile(r"(?:.*::)?(?P<name>[\w.-]+)\s*(?P<rest>.*)", re.DOTALL)
 _BRACKETS = re.compile(r"\[.*?version\s*=\s*['\"]?([^'\"\]]*).*\]|\[.*\]")
 # As in =1.13.1=py3.9_cuda11.6_cudnn8.3.2_0, in ==1.13.1, in 1.13.* *cuda*
 _VERSION_AND_BUILD = re.compile(r"(?P<equals>={0,2})\s*(?P<version>[^\s=<>!~,|]+)(?:[\s=]+(?P<build>\S+))?")
-_CUDA_OF_BUILD = re.compile(r"cuda(?:(\d+)\.(\d+)|(\d{1,2})(\d)(?!\d))")
+_CUDA_OF_BUILD = re.compile(r"cuda(?:(\d+)\.(\d+)|(\d{1,2})(\d))")
 _PYTHON_OF_BUILD = re.compile(r"py(\d)\.?(\d+)")
 _DOTS_OF_A_RELEASE = 2
 _MAX_SPEC = 500

@@ -55,11 +55,14 @@ def read_dockerfile(text: str, path: Path, python: str) -> Iterator[Said]:
     chain: list[_Stage] = []
     stage = stages[-1] if stages else None
     while stage is not None:
-        chain.insert(0, stage)
+        chain.append(stage)
         stage = stage.parent
     variables: dict[str, str] = {}
-    for one in chain:
+    for one in reversed(chain):
         if one.parent is None:
+            if not one.image or "$" in one.image:
+                hint = "Give its ARG a default, as in ARG TAG=1."
+                raise UsageError(f"{path}:{one.start.line}: FROM {one.start.text:.200} names no image", hint)
             yield about_image(one.image, f"{path}:{one.start.line}: FROM {one.image}")
         for instruction in one.instructions:
             where = f"{path}:{instruction.line}"
@@ -101,14 +104,12 @@ def _stages(instructions: Iterator[_Instruction], path: str, given: dict[str, st
     for one in instructions:
         where = f"{path}:{one.line}"
         if one.name == "FROM":
-            words = [word for word in _fill(one.text, given, where).split() if not word.startswith("--")]
-            if not words or "$" in words[0]:
-                hint = "Give its ARG a default, as in ARG TAG=1."
-                raise UsageError(f"{where}: FROM {one.text:.200} names no image", hint)
-            stage = _Stage(one, words[0], named.get(words[0].lower()))
+            filled = (word for word in _fill(one.text, given, where).split() if not word.startswith("--"))
+            image, _, name, *_ = *filled, "", "", ""  # FROM image AS name
+            stage = _Stage(one, image, named.get(image.lower()))
             stages.append(stage)
-            if len(words) > 2 and words[1].lower() == "as":  # noqa: PLR2004 - FROM image AS name
-                named[words[2].lower()] = stage
+            if name:
+                named[name.lower()] = stage
         elif stages:
             stages[-1].instructions.append(one)
         elif one.name == "ARG":

@@ -159,7 +159,7 @@ def _sources(tool: _Tool, path: str, python: str) -> Iterator[Said]:
     for one in (written,) if isinstance(written, _UvSource) else written:
         origin = f"{path}: tool.uv.sources.torch: {one.index or one.url}"
         marker = read_requirement(f"torch; {one.marker}", origin) if one.marker else None
-        if marker is not None and not holds(marker, python):
+        if marker is not None and not holds(marker, origin, python):
             continue
         if one.url:
             yield about_wheel(one.url, origin, python) or Said(origin=f"{origin} (no wheel)")

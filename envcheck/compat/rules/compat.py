@@ -1,7 +1,7 @@
 """cuda-compat on the library path: a libcuda that is not the driver's own.
 
-Such a libcuda has to be newer than the driver, on data-centre GPUs and with the driver branches that its package
-names; elsewhere CUDA does not start with it. The CUDA that programs see is libcuda's, whatever the driver is.
+Such a libcuda has to be newer than the driver, on data-centre GPUs and with the driver branches that its
+package names; elsewhere CUDA does not start with it. The CUDA that programs see is libcuda's.
 """
 
 from __future__ import annotations
