@@ -74,6 +74,13 @@ class In(str, Enum):
     current = "current"
 
 
+class Machine(str, Enum):
+    """What a wheel can be for, as uname says it."""
+
+    x86_64 = "x86_64"
+    aarch64 = "aarch64"
+
+
 class Stage(str, Enum):
     """What pose can do."""
 
@@ -83,13 +90,6 @@ class Stage(str, Enum):
     pred = "pred"
     synth = "synth"
     env = "env"
-
-
-class Machine(str, Enum):
-    """What a lock or a wheel can be for, as uname says it."""
-
-    x86_64 = "x86_64"
-    aarch64 = "aarch64"
 
 
 HostOption = Annotated[
@@ -128,7 +128,7 @@ GpusOption = Annotated[
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", metavar="NAME|FILE", help="This recipe and no other.")
 ]
-MachineOption = Annotated[Machine, typer.Option("--machine", help="The processor that the lock is for.")]
+MachineOption = Annotated[Machine, typer.Option("--machine", help="The processor that the wheels are for.")]
 InOption = Annotated[
     In, typer.Option("--in", help="A virtual environment built from the lock, or this interpreter as it is.")
 ]
@@ -348,7 +348,8 @@ def recipes_add(
     from envcheck.report.console import Steps, show
 
     asked = read(requirements) if requirements else Asked(wishes=Wishes())
-    show("\n".join(asked.wishes.origins))
+    for origin in asked.wishes.origins:
+        show(origin)
     wanted = Wanted(asked.packages, asked.constraints, tuple(python or ()))
     typer.echo(add(parse_build(build, machine.value), wanted, to, Steps()))
 
@@ -361,6 +362,9 @@ def recipes_check(
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask no index whether the locks are complete.")
     ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Fetch torch's wheels to read them, gigabytes.")
+    ] = False,
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
     """Prove that recipes keep what they promise, check by check; 1 if any does not."""
@@ -371,7 +375,7 @@ def recipes_check(
     from envcheck.report.recipes import proof_screen
 
     recipes = tuple(map(load_recipe, names)) if names else load_recipes()
-    means = Means(cache_dir(), not offline, Steps())
+    means = Means(cache_dir(), Steps(), online=not offline, deep=deep)
     proof = Proof(checks=tuple(check for recipe in recipes for check in prove(recipe, means)))
     answer(proof, proof_screen(proof), as_json=format is Format.json)
     if proof.fails:
@@ -403,9 +407,7 @@ def tables_measure(
     what: Annotated[
         str, typer.Argument(metavar="torch==X[+cuNNN]|WHEEL", help="A build, or a wheel's file.")
     ],
-    machine: Annotated[
-        Machine, typer.Option("--machine", help="Whose wheel of the build is fetched.")
-    ] = Machine.x86_64,
+    machine: MachineOption = Machine.x86_64,
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
     """Read a build's row off its wheel; exit 1 where the table says otherwise."""

@@ -86,10 +86,16 @@ def prove() -> Proof:
         numpy=np.__version__,
         opencv=cv2.__version__,
         pycocotools=_version("pycocotools"),
-        arch_flags=tuple(torch.cuda.get_arch_list()),
+        arch_flags=_arch_flags(),
         threads=torch.get_num_threads(),
         devices=tuple(_prove_device(name) for name in names),
     )
+
+
+def _arch_flags() -> tuple[str, ...]:
+    """The code that torch was compiled with; old `torch.cuda.get_arch_list` hide it without a GPU."""
+    flags = getattr(torch._C, "_cuda_getArchFlags", None)  # noqa: SLF001 - the CPU builds do not have it
+    return tuple((flags() or "").split()) if flags else ()
 
 
 def require(run_dir: Path | None) -> None:

@@ -212,3 +212,26 @@ def test_tables_measure_exits_by_what_the_table_says_of_the_wheel(envcheck, tmp_
     assert done.returncode == 1
 
     assert envcheck("tables", "measure", tmp_path / "torch-2.7.1.whl").returncode == 2
+
+
+def test_checking_a_recipe_without_an_index_is_one_document_and_fails_nothing(envcheck):
+    done = envcheck("recipes", "check", "--offline", "cpu", "--format", "json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["schema"]) == (0, "envcheck.proof/1")
+    states = {check["check"]: check["state"] for check in document["checks"] if check["lock"] == "3.11"}
+    assert (states["pins"], states["complete"]) == ("passed", "not verified")
+
+
+def test_a_recipe_that_breaks_a_promise_ends_the_check_with_1(envcheck, root, tmp_path):
+    text = (root / "recipes" / "torch2.0-cu117.yaml").read_text(encoding="utf-8")
+    (tmp_path / "torch2.0-cu117.yaml").write_text(text, encoding="utf-8")  # and none of its locks
+    done = envcheck("recipes", "check", "--offline", "./torch2.0-cu117.yaml")
+    assert done.returncode == 1
+    assert "locks that are not there: 3.10, 3.11" in " ".join(done.stdout.split())
+
+
+def test_a_build_that_no_table_knows_is_measured_first(envcheck, tmp_path):
+    done = envcheck("recipes", "add", "torch==2.0.1+cu999")
+    assert done.returncode == 2
+    assert "envcheck tables measure torch==2.0.1+cu999" in done.stderr
+    assert not (tmp_path / "recipes").exists()

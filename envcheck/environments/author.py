@@ -25,6 +25,9 @@ from envcheck.locks import Resolved, lock_text, resolve
 from envcheck.recipes import MACHINE, Check, Recipe, Size, load_recipe, load_recipes
 from envcheck.uv import IndexUnreachableError
 
+_OPENCV = "opencv-python-headless<5"  # 5.0 warps pictures differently, and the numbers of pose depend on it
+_MEASURE = "A build's row is read off its wheel: envcheck tables measure {build}"
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -33,11 +36,6 @@ class Wanted:
     packages: tuple[Requirement, ...] = ()
     constraints: tuple[Requirement, ...] = ()
     pythons: tuple[str, ...] = ()  # none: the container's own where the build has it, else the newest
-
-
-_OPENCV = "opencv-python-headless<5"  # 5.0 warps pictures differently, and the numbers of pose depend on it
-
-_MEASURE = "A build's row is read off its wheel: envcheck tables measure {build}"
 
 
 def relock(recipe: Recipe, python: str, watch: Watcher, machine: str = MACHINE) -> Path:
@@ -62,7 +60,7 @@ def add(build: Build, wanted: Wanted, folder: Path, watch: Watcher) -> Path:
     try:
         locks = {python: resolve_anywhere(recipe, python, recipe.machine, watch) for python in pythons}
     except EnvcheckError as error:
-        if build.numpy and "numpy" in error.message:
+        if build.numpy and f"numpy{build.numpy}" in error.message:
             hint = f"{build.name} is compiled for numpy{build.numpy}; another fails at the first conversion."
             raise type(error)(error.message, hint) from None
         raise

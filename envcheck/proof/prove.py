@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envcheck.environments.place import Watcher
-from envcheck.environments.wheelhouse import read_lock
+from envcheck.environments.wheelhouse import Wheelhouse, read_lock
 from envcheck.errors import UsageError
 from envcheck.proof import tried, written
 from envcheck.proof.finding import Result, State, failed, not_verified
@@ -45,8 +45,9 @@ class Means:
     """What there is to look with."""
 
     cache: Path
-    online: bool  # may indexes be asked
     watch: Watcher
+    online: bool  # may indexes be asked
+    deep: bool = False  # may gigabytes be fetched
 
 
 def prove(recipe: Recipe, means: Means) -> tuple[Check, ...]:
@@ -87,5 +88,9 @@ def _lock(recipe: Recipe, python: str, means: Means) -> Iterator[tuple[str, Resu
         tried.completeness(recipe, python, pins, means.watch)
         if means.online
         else not_verified("No index was asked (--offline)."),
+    )
+    yield (
+        "wheel",
+        tried.wheel(recipe, python, pins, Wheelhouse(means.cache), means.watch if means.deep else None),
     )
     yield "environment", tried.environment(recipe, lock, means.cache)

@@ -12,12 +12,13 @@ from envcheck.documents import parse_json
 from envcheck.environments.author import resolve_anywhere
 from envcheck.environments.place import Watcher
 from envcheck.environments.venv import built
-from envcheck.environments.wheelhouse import Pin
+from envcheck.environments.wheelhouse import PYTORCH_INDEX, Pin, Wheelhouse
 from envcheck.errors import EnvcheckError, UsageError
+from envcheck.measure.wheel import Measured, read_wheel
 from envcheck.processes import capture
 from envcheck.proof.finding import Result, failed, not_verified, passed
 from envcheck.recipes import Recipe
-from envcheck.uv import IndexUnreachableError
+from envcheck.uv import Target
 
 # torch.cuda.get_arch_list() is empty without a GPU; this one is what was compiled in.
 _ASK = """
@@ -26,8 +27,9 @@ flags = getattr(torch._C, "_cuda_getArchFlags", lambda: None)() or ""
 print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "flags": flags}))
 """
 _IMPORT_SECONDS = 120.0
-# uv's ways to say that the indexes do not have a wheel, which says nothing against the lock.
-_NOT_AT_HAND = re.compile(r"no version of|not found in|no wheels with|no usable wheels")
+# How uv proves that requirements contradict each other; that the indexes at hand lack a wheel, which it tells
+# in the same way, says nothing against the lock.
+_CONTRADICTION = re.compile(r"Because (?!.*(?:no version of|not found in|no wheels with|no usable wheels))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,8 @@ def completeness(recipe: Recipe, python: str, pins: Sequence[Pin], watch: Watche
     bounded = replace(recipe, constraints=(*recipe.constraints, *within))
     try:
         resolved = resolve_anywhere(bounded, python, recipe.machine, watch)
-    except IndexUnreachableError as error:
-        return not_verified(error.message)
     except EnvcheckError as error:
-        made = not_verified if _NOT_AT_HAND.search(error.message) else failed
+        made = failed if _CONTRADICTION.search(error.message) else not_verified
         return made(error.message)
     needed = {pin.name: (pin.version, pin.sha256) for pin in resolved.pins}
     locked = {pin.name: (pin.version, pin.sha256) for pin in pins}
@@ -66,6 +66,46 @@ def completeness(recipe: Recipe, python: str, pins: Sequence[Pin], watch: Watche
     if resolved.note:
         return not_verified("torch's own wheel was out of reach; all else is complete.")
     return passed("Resolved anew within its pins: the same wheels.")
+
+
+def wheel(
+    recipe: Recipe, python: str, pins: Sequence[Pin], house: Wheelhouse, fetching: Watcher | None
+) -> Result:
+    """Say whether torch's own wheel is what the table's row says; it is fetched where `fetching` watches."""
+    pin = next((pin for pin in pins if pin.name == "torch"), None)
+    if pin is None:
+        return failed("torch is not in the lock.")
+    here = house.find(pin)
+    try:
+        if here is not None:
+            return _measured(recipe.build, read_wheel(here))
+        if fetching is None:
+            return not_verified("It is not in the wheelhouse (--deep fetches it).")
+        log = house.folder.parent / "logs" / f"check-{recipe.name}.log"
+        options = _pip_options(recipe, python)
+        with house.borrow(pin, options, recipe.size.download_mib, log=log, watch=fetching) as borrowed:
+            return _measured(recipe.build, read_wheel(borrowed))
+    except EnvcheckError as error:
+        return not_verified(error.message)
+
+
+def _measured(build: Build, seen: Measured) -> Result:
+    if (seen.torch, seen.cuda) != (build.torch, build.cuda):
+        return failed(f"It is torch {seen.torch} with CUDA {seen.cuda}.")
+    if seen.numpy is not None and seen.numpy != build.numpy:
+        return failed(f"It is compiled for numpy{seen.numpy or '>=2'}, and the table's row says otherwise.")
+    return code(build, seen.code, "It")
+
+
+def _pip_options(recipe: Recipe, python: str) -> list[str]:
+    """Return what tells pip for whom to fetch, and where builds with a tag are besides."""
+    target = Target(python, recipe.machine, recipe.glibc)
+    index = PYTORCH_INDEX.format(tag=recipe.tag) if "+" in recipe.requirement else ""
+    return [
+        *("--implementation", "cp", "--python-version", python),
+        *(option for platform in target.platforms for option in ("--platform", platform)),
+        *(("--extra-index-url", index) if index else ()),
+    ]
 
 
 def environment(recipe: Recipe, lock: Path, cache: Path) -> Result:

@@ -80,11 +80,19 @@ def _checks(checks: Sequence[Check]) -> RenderableType:
     folded: dict[tuple[State, str, str], list[str]] = {}
     for one in checks:
         folded.setdefault((one.state, one.check, one.because), []).append(one.lock)
-    every = {one.lock for one in checks if one.lock}
+    every = tuple(dict.fromkeys(one.lock for one in checks if one.lock))
     for (state, check, because), locks in folded.items():
-        where = "every lock" if every <= set(locks) and len(every) > 1 else ", ".join(filter(None, locks))
-        table.add_row(Text(state, style=_STYLES[state]), check, where, Text(because))
+        table.add_row(Text(state, style=_STYLES[state]), check, _which(locks, every), Text(because))
     return Padding(table, (0, 0, 1, 2))
+
+
+def _which(locks: Sequence[str], every: Sequence[str]) -> str:
+    """Return which of a recipe's locks are meant, the shorter way."""
+    named = [lock for lock in every if lock in locks]
+    others = [lock for lock in every if lock not in locks]
+    if len(named) < 2 or len(named) <= len(others):  # noqa: PLR2004 - one lock is called by its name
+        return ", ".join(named)
+    return f"all but {', '.join(others)}" if others else "every lock"
 
 
 def _tried(check: Tried) -> str:

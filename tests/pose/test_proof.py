@@ -117,6 +117,22 @@ def test_a_stage_keeps_its_proof_before_its_work(pose):
     assert (result["stage"], result["metrics"], result["outputs"]) == ("test", {}, [])
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("sm_37 sm_86", ("sm_37", "sm_86")), (None, ()), ("", ())],
+    ids=["CUDA", "None", ""],
+)
+def test_the_code_in_the_wheel_is_told_where_there_is_no_gpu_too(monkeypatch, said, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch._C, "_cuda_getArchFlags", lambda: said, raising=False)  # noqa: SLF001 - as torch does
+    assert prove().arch_flags == expected
+
+
+def test_a_cpu_build_holds_no_gpu_code(monkeypatch):
+    monkeypatch.delattr(torch._C, "_cuda_getArchFlags", raising=False)  # noqa: SLF001
+    assert prove().arch_flags == ()
+
+
 def test_a_broken_promise_stops_the_stage_before_its_work(workplace, pose):
     Path("run").mkdir()
     Path("run/promise.json").write_text(json.dumps(promise() | {"torch": "1.0.0"}), encoding="utf-8")

@@ -28,16 +28,16 @@ def _states(checks, lock):
 
 
 def test_what_add_writes_passes_every_check_that_can_be_made_of_it(mine, tmp_path, listener):
-    checks = prove(mine, Means(tmp_path, online=True, watch=listener))
+    checks = prove(mine, Means(tmp_path, listener, online=True))
     assert _states(checks, "") == dict.fromkeys(("base image", "container", "locks", "addresses"), "passed")
     assert _states(checks, "3.11") == {
         **dict.fromkeys(("pins", "addresses", "versions", "numpy", "complete"), "passed"),
-        "environment": "not verified",
+        **dict.fromkeys(("wheel", "environment"), "not verified"),
     }
 
 
 def test_without_an_index_completeness_is_not_verified(mine, tmp_path, listener):
-    checks = prove(mine, Means(tmp_path, online=False, watch=listener))
+    checks = prove(mine, Means(tmp_path, listener, online=False))
     assert _states(checks, "3.11")["complete"] == "not verified"
     assert not Proof(checks=checks).fails
 
@@ -55,13 +55,13 @@ def test_without_an_index_completeness_is_not_verified(mine, tmp_path, listener)
 def test_a_lock_that_was_changed_by_hand_fails(mine, tmp_path, listener, old, new, check):
     lock = mine.lock_for("3.11")
     lock.write_text(lock.read_text().replace(old, new), encoding="utf-8")
-    proof = Proof(checks=prove(mine, Means(tmp_path, online=False, watch=listener)))
+    proof = Proof(checks=prove(mine, Means(tmp_path, listener, online=False)))
     assert _states(proof.checks, "3.11")[check] == "failed"
     assert proof.fails
     assert '"schema": "envcheck.proof/1"' in to_json(proof)
 
 
 def test_each_lock_of_each_machine_has_its_own_checks(tmp_path, listener):
-    checks = prove(load_recipe("torch2.15-cu132"), Means(tmp_path, online=False, watch=listener))
+    checks = prove(load_recipe("torch2.15-cu132"), Means(tmp_path, listener, online=False))
     locks = [f"3.{minor}{machine}" for machine in ("", " aarch64") for minor in range(11, 16)]
     assert list(dict.fromkeys(check.lock for check in checks)) == ["", *locks]

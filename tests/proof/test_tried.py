@@ -10,12 +10,13 @@ from packaging.version import Version
 
 from envcheck.compat.tables import build_of
 from envcheck.environments.author import Wanted, add
-from envcheck.environments.wheelhouse import read_lock
+from envcheck.environments.wheelhouse import Pin, Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError
 from envcheck.proof import tried
-from envcheck.recipes import load_recipe, lock_hash
+from envcheck.recipes import Size, load_recipe, lock_hash
 from envcheck.uv import IndexUnreachableError
-from tests.wheels import make_wheel
+from tests.measure.wheels import NUMPY_1, library, version_py, write_wheel
+from tests.wheels import digest_of, make_wheel
 
 CODE = "sm_37 sm_50 sm_60 sm_70 sm_75 sm_80 sm_86"
 
@@ -77,7 +78,10 @@ def test_a_wheel_that_no_index_at_hand_has_says_nothing_against_the_lock(mine, i
     ("error", "state"),
     [
         (IndexUnreachableError("no address"), "not verified"),
-        (EnvcheckError("there is no version of torch==2.0.1"), "not verified"),
+        (EnvcheckError("Because there is no version of torch==2.0.1 and you require it"), "not verified"),
+        (EnvcheckError("Because torch==2.0.1 has no wheels with a matching tag"), "not verified"),
+        (EnvcheckError("uv is not installed beside envcheck"), "not verified"),
+        (EnvcheckError("uv found no set of wheels: no answer within 900 seconds"), "not verified"),
         (EnvcheckError("Because you require numpy>=2 and numpy<2"), "failed"),
     ],
 )
@@ -87,6 +91,70 @@ def test_an_index_that_cannot_be_asked_leaves_the_lock_unverified(mine, complete
 
     monkeypatch.setattr(tried, "resolve_anywhere", resolve)
     assert complete(read_lock(mine.lock_for("3.11"))).state == state
+
+
+TORCH_2_7 = "sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90"
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A wheelhouse that holds a small wheel of torch 2.7.1, and the pin of it."""
+
+    def build(**members):
+        name = "torch-2.7.1-cp311-cp311-manylinux_2_28_x86_64.whl"
+        made = write_wheel(tmp_path / "made" / name, **members)
+        pin = Pin("torch", "2.7.1", digest_of(made))
+        house = Wheelhouse(tmp_path / "cache")
+        (house.folder / pin.sha256).mkdir(parents=True)
+        made.rename(house.folder / pin.sha256 / name)
+        return house, [pin]
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("members", "state", "said"),
+    [
+        ({}, "passed", "the code of the table's row"),
+        ({"library": library(TORCH_2_7.removesuffix(" sm_90"))}, "failed", "lacks sm_90"),
+        ({"library": library(f"{TORCH_2_7} compute_90")}, "failed", "has compute_90"),
+        ({"library": library(numpy=NUMPY_1)}, "failed", "compiled for numpy<2"),
+        ({"version": version_py("'12.8'")}, "failed", "CUDA 12.8"),
+        ({"library": None}, "not verified", ""),
+    ],
+)
+def test_torchs_own_wheel_is_held_against_the_table(house, members, state, said):
+    kept, pins = house(**members)
+    result = tried.wheel(load_recipe("torch2.7-cu126"), "3.11", pins, kept, None)
+    assert result.state == state
+    assert said in result.because
+
+
+def test_a_wheel_that_is_not_here_is_not_verified_and_not_fetched_unasked(tmp_path, index, listener):
+    recipe = load_recipe("torch2.7-cu126")
+    pins = [Pin("torch", "2.7.1", "0" * 64)]
+    house = Wheelhouse(tmp_path / "cache")
+    assert tried.wheel(recipe, "3.11", pins, house, None).state == "not verified"
+    assert listener.steps == []
+    assert tried.wheel(recipe, "3.11", pins, house, listener).state == "not verified"
+    assert listener.steps == ["fetch torch 2.7.1"]
+    assert list(index.iterdir()) == []
+
+
+def test_a_wheel_for_another_python_and_processor_is_fetched_to_be_read(tmp_path, index, listener):
+    made = write_wheel(
+        index / "torch-2.15.0-cp314-cp314-manylinux_2_28_aarch64.whl", version=version_py("'13.2'")
+    )
+    pins = [Pin("torch", "2.15.0", digest_of(made))]
+    recipe = load_recipe("torch2.15-cu132").on("aarch64")
+    result = tried.wheel(replace(recipe, size=Size(1, 1)), "3.14", pins, Wheelhouse(tmp_path / "c"), listener)
+    assert result.state == "failed"  # it was read: its code is not the table's
+    assert "lacks sm_100 sm_110 sm_120" in result.because
+
+
+def test_a_lock_without_torch_has_no_wheel_to_look_at(tmp_path):
+    result = tried.wheel(load_recipe("torch2.7-cu126"), "3.11", [], Wheelhouse(tmp_path), None)
+    assert result.state == "failed"
 
 
 def _environment(cache, lock, script):
