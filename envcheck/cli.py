@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import traceback
 from enum import Enum
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, cast
 
 import typer
+import typer.core
 
 from envcheck import __version__, errors
 from envcheck.errors import BugError, EnvcheckError, StoppedError, UsageError
@@ -23,7 +25,20 @@ from envcheck.errors import BugError, EnvcheckError, StoppedError, UsageError
 # BadParameter's grandparent is ClickException, the family of all that can be wrong with a command line.
 _ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
+
+class _Verbs(typer.core.TyperGroup):
+    """The verbs; typer itself would end an interruption without a word."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Run the verb that was typed. Raises `StoppedError` when somebody stops it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise StoppedError from None
+
+
 app = typer.Typer(
+    cls=_Verbs,
     help="Says what is wrong with this machine, and runs your training in the environment that fits it.",
     no_args_is_help=True,
     add_completion=False,
@@ -247,10 +262,11 @@ def run(
 
     The options below are envcheck's, wherever they stand; everything else goes to the stage as it was typed.
     """
+    from envcheck.environments.place import Place
     from envcheck.environments.prepare import kind_of, prepare, program_of_pose
     from envcheck.report.console import Steps, show
     from envcheck.report.run import footer, header
-    from envcheck.runs.run import Job, promise, run_stage
+    from envcheck.runs.run import Job, run_stage
     from envcheck.situation import Asked, look
 
     if help or stage is None:
@@ -258,18 +274,20 @@ def run(
         raise typer.Exit(_stage_help(stage) if stage else errors.OK)
     seen = look(asked=Asked(recipe, gpus))
     kind, why = kind_of(place.value)
-    python = seen.python if kind == "venv" else ""  # the interpreter at hand has one already
-    prepared = prepare(seen.recipe, python, seen.host, kind, Steps())
     job = Job(
         typed=tuple(sys.argv[2:]),
         arguments=(stage.value, *_shared_options(stage, data, output, deterministic), *context.args),
         program=program_of_pose(),
-        place=prepared,
-        promise=promise(seen, prepared),
         situation=seen,
     )
-    show(header(job, why))
-    finished = run_stage(job, output or Path.cwd())
+
+    def ready() -> Place:
+        python = seen.python if kind == "venv" else ""  # the interpreter at hand has one already
+        prepared = prepare(seen.recipe, python, seen.host, kind, Steps())
+        show(header(job, prepared, why))
+        return prepared
+
+    finished = run_stage(job, output or Path.cwd(), ready)
     show(footer(finished))
     raise typer.Exit(finished.record.exit_code or errors.OK)
 
@@ -410,6 +428,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 gets ? for what it lacks
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: clear away, and say so
     as_json = "--format=json" in sys.argv or ("--format", "json") in pairwise(sys.argv)
     try:
         code = app(standalone_mode=False) or errors.OK
@@ -423,7 +442,7 @@ def main() -> None:
             sys.exit(errors.OK)
         show_error(UsageError(message, "envcheck --help shows what there is."), as_json=as_json)
         code = errors.USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort):  # before or after the verb
         show_error(StoppedError(), as_json=as_json)
         code = errors.INTERRUPTED
     except BrokenPipeError:

@@ -55,6 +55,15 @@ class StoppedError(EnvcheckError):
         super().__init__("Interrupted", "What was finished is kept; the same command goes on from there.")
 
 
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code with which envcheck ends when `error` ends it."""
+    if isinstance(error, EnvcheckError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return FAILED if isinstance(error, OSError) else BUG
+
+
 class BugError(EnvcheckError):
     """An exception that nobody expected, as people are told of it."""
 

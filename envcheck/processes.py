@@ -8,6 +8,7 @@ and the program is waited for, so that it can save its work.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import signal
@@ -24,6 +25,7 @@ from envcheck.errors import EnvcheckError
 
 # What a terminal understands and a log must not hold: control sequences of colours and progress bars.
 _CONTROL_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
+_HEARD_BYTES = 1 << 20
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -68,16 +70,23 @@ def capture(
 
 
 def stream(
-    argv: Sequence[str], *, env: Mapping[str, str] | None = None, log: Path | None = None, show: bool = True
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    show: bool = True,
+    heard: bytearray | None = None,
 ) -> int:
     """Run a program to its end and return its exit code, 128 + N when signal N ended it.
 
-    With `show`, its stdout and stderr pass through as they come; with `log`, both are appended there as
-    plain text. SIGINT, SIGTERM and SIGHUP are handed on, each exactly once: the program has a session
-    of its own, so that Ctrl-C in a terminal does not reach it twice and its second signal keeps a meaning.
+    With `show`, its stdout and stderr pass through as they come; with `log`, both are appended there as plain
+    text; `heard` takes the last of both, which a log on a full disk may lack. SIGINT, SIGTERM and SIGHUP are
+    handed on, each exactly once: the program has a session of its own, so that Ctrl-C in a terminal does not
+    reach it twice and its second signal keeps a meaning.
     """
     with contextlib.ExitStack() as stack:
-        book = stack.enter_context(log.open("ab")) if log else None
+        # Unbuffered: what a full disk did not take must not come back as an error when the log is closed.
+        book = stack.enter_context(log.open("ab", buffering=0)) if log else None
         writer = _LogWriter(book) if book else None
         try:
             process = subprocess.Popen(  # noqa: S603 - an argv list of ours
@@ -90,7 +99,7 @@ def stream(
         assert process.stdout is not None  # noqa: S101 - asked for above
         assert process.stderr is not None  # noqa: S101
         pumps = [
-            threading.Thread(target=_pump, args=(source, sink if show else None, writer), daemon=True)
+            threading.Thread(target=_pump, args=(source, sink if show else None, writer, heard), daemon=True)
             for source, sink in ((process.stdout, sys.stdout.buffer), (process.stderr, sys.stderr.buffer))
         ]
         for pump in pumps:
@@ -135,7 +144,7 @@ def _handed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
 class _LogWriter:
     """Appends lines of several streams to one file, the way a reader wants them: whole, without controls."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: io.RawIOBase) -> None:
         self._file = file
         self._lock = threading.Lock()
         self._open: dict[int, bytes] = {}
@@ -160,11 +169,15 @@ class _LogWriter:
         text = _CONTROL_SEQUENCE.sub(b"", line.rstrip(b"\r").rpartition(b"\r")[2])
         if text or not line:
             self._file.write(text + b"\n")
-            self._file.flush()
 
 
-def _pump(source: IO[bytes], sink: BinaryIO | None, writer: _LogWriter | None) -> None:
+def _pump(
+    source: IO[bytes], sink: BinaryIO | None, writer: _LogWriter | None, heard: bytearray | None
+) -> None:
     for data in iter(lambda: os.read(source.fileno(), 1 << 16), b""):
+        if heard is not None:
+            heard += data
+            del heard[:-_HEARD_BYTES]
         # A reader that has gone or a full disk ends the showing or the log, never the work: a pipe that
         # nobody empties would hold the program for ever.
         if sink is not None:

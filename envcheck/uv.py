@@ -32,6 +32,8 @@ from envcheck.processes import Answer, capture
 _TIME_LIMIT_S = 900.0
 # How uv says that an index did not answer; its exit code is that of every other trouble.
 _UNREACHED = re.compile(r"Failed to fetch|error sending request|Request failed|connectivity is disabled")
+# Its exit code when it asked everybody and no answer satisfies.
+_NO_SOLUTION = 1
 # The Pythons that a release may begin with: uv knows none before 3.6.
 _MINORS = range(6, 20)
 # Older names of manylinux tags, which wheels still carry.
@@ -170,7 +172,6 @@ def published_wheels(name: str, version: Version, *, index: str = "") -> tuple[P
         folder = Path(temporary)
         # Three equals signs: 2.13.0+cpu is another build than 2.13.0.
         (folder / "wanted.in").write_text(f"{name}==={version}\n", encoding="utf-8")
-        answer = Answer(None, "", "it was not asked")
         # A universal lock names the wheels of a Python and of every later one, and none at all where the
         # release does not serve the first: the oldest that it serves gives them all.
         for minor in _MINORS:
@@ -183,8 +184,8 @@ def published_wheels(name: str, version: Version, *, index: str = "") -> tuple[P
             answer = capture(argv, seconds=_TIME_LIMIT_S, env=env, cwd=folder)
             if answer.code == 0:
                 return _published(msgspec.toml.decode((folder / _LOCK).read_bytes(), type=_Pylock))
-            if "there is no version of" in answer.stderr:
-                break  # for no Python at all: the other tries would only take time
+            if answer.code != _NO_SOLUTION or "there is no version of" in answer.stderr:
+                break  # no other Python would change that
     raise _failure(answer)
 
 

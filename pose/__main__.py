@@ -1,6 +1,7 @@
-"""`python -m pose [--run-dir DIR] STAGE ...`: picks the stage and turns errors into exit codes.
+"""`python -m pose [--run-dir DIR | --check] STAGE ...`: picks the stage and turns errors into exit codes.
 
-Stages are imported when they are called, so that `--help` answers at once and without torch.
+Stages are imported when they are called, so that `--help` answers at once and without torch, and so does
+`--check`, which reads the command line and the config and does nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from pose.arguments import Stage, help_text, overview, parse, stage_named
+from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
+from pose.config_checks import without_effect
 from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Interrupted, PoseError, known_failure
 from pose.report import Result, data, note
 
@@ -45,21 +47,45 @@ def _dispatch(words: list[str]) -> int:
         if len(words) < 2:
             raise PoseError("--run-dir: a value is missing", "--run-dir DIR")
         run_dir, words = Path(words[1]), words[2:]
+    if words[:1] == ["--check"]:
+        return _check(words[1:])
     if not words or words[0] in {"--help", "-h"}:
         data(overview())
         return 0 if words else BAD_INPUT
     stage, rest = stage_named(words[0]), words[1:]
     if stage.own_parser:
         return _run(stage, run_dir, lambda _result: import_module(f"pose.{stage.name}").main(rest))
-    if "--help" in rest or "-h" in rest:
+    if _asks_for_help(rest):
         data(help_text(stage))
         return 0
-    arguments = parse(stage, rest, run_dir)
+    arguments = _read(stage, rest, run_dir)
     if arguments.deterministic:  # cuBLAS reads it once, when it starts: before the proof
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if stage.takes_overrides:
-        _ = arguments.configuration  # a wrong key is answered at once, before torch is even loaded
+        for line in without_effect(arguments.configuration[0]):
+            note(line)
     return _run(stage, run_dir, lambda result: import_module(f"pose.{stage.name}").run(arguments, result))
+
+
+def _check(words: list[str]) -> int:
+    stage, rest = stage_named(words[0] if words else ""), words[1:]
+    # A stage with a parser of its own keeps it beside its work, which needs what only an environment has.
+    if not stage.own_parser and not _asks_for_help(rest):
+        _read(stage, rest, None)
+    return 0
+
+
+def _asks_for_help(words: Sequence[str]) -> bool:
+    return "--help" in words or "-h" in words
+
+
+def _read(stage: Stage, words: Sequence[str], run_dir: Path | None) -> Arguments:
+    """The parsed command line; a wrong key is answered at once, before torch is even loaded."""
+    arguments = parse(stage, words, run_dir)
+    _ = arguments.seed()
+    if stage.takes_overrides:
+        _ = arguments.configuration
+    return arguments
 
 
 def _run(stage: Stage, run_dir: Path | None, work: Callable[[Result], object]) -> int:

@@ -14,9 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pose.config import Config, Options, known_keys, load
-from pose.config_checks import without_effect
 from pose.errors import PoseError
-from pose.report import note
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 KEY_LIKE = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)*")
@@ -136,7 +134,7 @@ class Arguments:
         cfg = self.one("--cfg")
         if cfg is None:
             raise PoseError("--cfg is missing", f"{self.stage} --cfg FILE; pose/experiments/ has some")
-        config, path = load(
+        return load(
             cfg,
             self.overrides,
             Options(
@@ -148,9 +146,6 @@ class Arguments:
                 output=self.one("--output"),
             ),
         )
-        for line in without_effect(config):
-            note(line)
-        return config, path
 
 
 def stage_named(name: str) -> Stage:

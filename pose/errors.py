@@ -5,9 +5,14 @@ Shown as `error: ...` and `hint: ...` without a traceback by `__main__`, the onl
 
 from __future__ import annotations
 
+import errno
+
 BAD_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130
+
+# The hint for a file that could not be written.
+WRITE_HINT = "is there room, and may you write there? --output DIR names another place"
 BUG = 70
 
 
@@ -59,7 +64,8 @@ def known_failure(error: Exception) -> PoseError | None:
     if isinstance(error, MemoryError):
         return PoseError("this machine's memory is not enough", MACHINE_FAILURES[1][1], FAILED)
     if isinstance(error, OSError) and error.strerror:
-        return PoseError(f"{error.filename or 'a file'}: {error.strerror}", "", FAILED)
+        hint = WRITE_HINT if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS) else ""
+        return PoseError(f"{error.filename or 'a file'}: {error.strerror}", hint, FAILED)
     if isinstance(error, RuntimeError):
         for symptom, hint in MACHINE_FAILURES:
             if symptom in text:

@@ -19,7 +19,7 @@ from pycocotools.cocoeval import COCOeval
 
 from pose.coco import CocoSet
 from pose.crop import SCALE_UNIT
-from pose.errors import PoseError
+from pose.errors import FAILED, WRITE_HINT, PoseError
 from pose.oks import oks_nms, soft_oks_nms
 
 METRICS = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR", "AR .5", "AR .75", "AR (M)", "AR (L)")
@@ -85,7 +85,7 @@ def write_results(path: Path, results: Sequence[dict[str, Any]]) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise PoseError(f"cannot write {path}: {error.strerror}", exit_code=1) from error
+        raise PoseError(f"cannot write {path}: {error.strerror}", WRITE_HINT, FAILED) from error
 
 
 def coco_metrics(coco: CocoSet, results: Sequence[dict[str, Any]]) -> dict[str, float]:

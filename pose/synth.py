@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pose.canvas import Canvas, Place
 from pose.coco import JOINT_NAMES, SKELETON
-from pose.errors import PoseError
+from pose.errors import FAILED, WRITE_HINT, PoseError
 from pose.figure import Figure, pose_figure, sample_angles, sample_build, sample_pose, sample_view
 from pose.paint import paint_person, sample_look, visible_joints
 from pose.scenery import Box, develop, paint_background, paint_obstacle
@@ -144,7 +144,8 @@ def write_dataset(
             out.mkdir(parents=True, exist_ok=True)
             (partial / part).rename(out / part)
     except OSError as error:
-        raise PoseError(f"cannot write {error.filename or out}: {error.strerror}", exit_code=1) from error
+        what = f"cannot write {error.filename or out}: {error.strerror}"
+        raise PoseError(what, WRITE_HINT, FAILED) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pose.errors import FAILED, PoseError
+from pose.errors import FAILED, WRITE_HINT, PoseError
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.chmod(0o644)  # mkstemp makes it private
         partial.replace(path)
     except OSError as error:
-        raise PoseError(f"{path} cannot be written: {error.strerror or error}", "", FAILED) from error
+        raise PoseError(f"{path} cannot be written: {error.strerror or error}", WRITE_HINT, FAILED) from error
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)

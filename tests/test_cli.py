@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from envcheck import __version__
+from tests.measure.wheels import library, write_wheel
+
+CFG = "experiments/drawn/res18_96x64.yaml"
 
 
 @pytest.fixture
@@ -144,12 +148,70 @@ def test_a_bug_of_ours_exits_70_and_says_so(root):
     assert "A bug in envcheck" in done.stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_is_one_sentence_with_exit_code_130(root, number):
+    code = f"""
+import os, time, envcheck.cli, envcheck.situation
+
+def look(*_, **__):
+    os.kill(os.getpid(), {number:d})
+    time.sleep(30)
+
+envcheck.situation.look = look
+envcheck.cli.main()"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, "pick"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=root,
+        timeout=60,
+    )
+    assert done.returncode == 130
+    assert done.stderr.startswith("error: Interrupted\nhint: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("train", "--cfg", "absent.yaml"), "absent.yaml"),
+        (("train", "--cfg", CFG, "TRAIN.EPOCHS", "3"), "TRAIN.EPOCHS"),
+        (("demo", "--seed", "x"), "--seed x is no seed"),
+    ],
+)
+def test_what_a_stage_cannot_read_is_refused_before_anything_is_built(envcheck, tmp_path, words, sentence):
+    done = envcheck("run", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert sentence in done.stderr.splitlines()[0]
+    assert not (tmp_path / "cache" / "envs").exists()
+    (record,) = tmp_path.glob("runs/*/record.json")
+    assert json.loads(record.read_text(encoding="utf-8"))["exit_code"] == 2
+
+
 def test_the_help_of_a_stage_shows_both_helps_without_building_anything(envcheck, tmp_path):
     done = envcheck("run", "train", "--help")
     assert done.returncode == 0
     assert "--recipe" in done.stdout
     assert "--seed" in done.stdout
     assert not (tmp_path / "cache" / "envs").exists()
+
+
+def test_tables_measure_exits_by_what_the_table_says_of_the_wheel(envcheck, tmp_path):
+    name = "torch-2.7.1-cp311-cp311-manylinux_2_28_x86_64.whl"
+    done = envcheck("tables", "measure", write_wheel(tmp_path / name))
+    assert "The table says the same of torch 2.7.1 cu126 on x86_64." in done.stdout
+    assert done.returncode == 0
+
+    wheel = write_wheel(tmp_path / name, library=library("sm_75 sm_80"))
+    done = envcheck("tables", "measure", wheel, "--format", "json")
+    answer = json.loads(done.stdout)
+    assert (answer["schema"], answer["stands"]) == ("envcheck.measured/1", "otherwise")
+    assert [one["field"] for one in answer["differences"]] == ["sass"]
+    assert done.returncode == 1
+
+    assert envcheck("tables", "measure", tmp_path / "torch-2.7.1.whl").returncode == 2
 
 
 def test_checking_a_recipe_without_an_index_is_one_document_and_fails_nothing(envcheck):

@@ -8,6 +8,8 @@ import textwrap
 import time
 from pathlib import Path
 
+import pytest
+
 from envcheck.processes import capture, stream
 
 
@@ -82,8 +84,17 @@ def test_an_interrupt_reaches_the_program_once_and_it_may_finish_its_work(tmp_pa
     assert (tmp_path / "saved").read_text() == "1"
 
 
-def test_a_full_disk_under_the_log_or_the_screen_does_not_hold_the_program(tmp_path):
-    argv = program(tmp_path, "print('x' * 400_000)")
+def test_what_a_program_said_is_heard_though_its_log_took_nothing(tmp_path):
+    argv = program(tmp_path, "import sys; print('x' * (1 << 20)); sys.exit('No space left on device')")
+    heard = bytearray()
+    assert stream(argv, log=Path("/dev/full"), show=False, heard=heard) == 1
+    assert b"No space left on device" in heard
+    assert len(heard) <= 1 << 20
+
+
+@pytest.mark.parametrize("said", ["'x' * 400_000", "'a few words'"])
+def test_a_full_disk_under_the_log_or_the_screen_does_not_hold_the_program(tmp_path, said):
+    argv = program(tmp_path, f"print({said})")
     outer = "import sys; from pathlib import Path; from envcheck.processes import stream; "
     outer += f"sys.exit(stream({argv!r}, log=Path('/dev/full')))"
     root = Path(__file__).resolve().parent.parent

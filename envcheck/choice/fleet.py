@@ -162,14 +162,14 @@ def _told_apart_by(host: Host) -> Hashable:
 
     How many cards of a kind there are lengthens sentences and changes no verdict, unless MIG splits one.
     """
-    system, driver, engines = host.os, host.driver, host.engines
+    system, driver = host.os, host.driver
     return (
         (system.system, system.machine, system.glibc, system.wsl, system.jetson, system.container),
         driver and (driver.version, driver.cuda, driver.libcuda, driver.module_version, driver.open_module),
         host.gpus if host.gpus is None else _kinds_of_gpus(host.gpus),
         unlisted_cards(host) if host.pci else (),
         (host_pythons(host), tuple(host.python.incomplete)),
-        engines if engines is None else tuple(engine.gpu_mode for engine in engines),
+        host.engines == (),
         frozenset(host.unknown),
     )
 

@@ -78,10 +78,9 @@ def lowest_driver(seen: Host, recipes: Sequence[Recipe], wishes: Wishes) -> tupl
 
 
 def _turning_points(seen: Host, recipes: Sequence[Recipe]) -> list[Version]:
-    """Return the drivers at which a verdict can turn, in order.
+    """Return the drivers at which a verdict can turn, in order: floors and native ones of the recipes' CUDA.
 
-    They are the floors and the native drivers of the recipes' CUDA, and the first one of each branch that
-    drives a new generation.
+    A new generation begins with the branch of the first toolkit that has code for it: one of the latter.
     """
     is_windows = bool(seen.os.wsl)
     natives = {kit.cuda: kit.windows if is_windows else kit.native for kit in tables.cuda().toolkits}
@@ -90,11 +89,6 @@ def _turning_points(seen: Host, recipes: Sequence[Recipe]) -> list[Version]:
         points.add(natives.get(cuda))
         if (floor := tables.floor_of(cuda)) is not None:
             points.add(floor.windows if is_windows else floor.linux)
-    for capability in {gpu.compute_capability for gpu in seen.gpus or () if gpu.compute_capability}:
-        row = tables.capability_of(capability)
-        if row is not None and row.first_branch is not None:
-            driven = [one for one in natives.values() if one is not None and one.major >= row.first_branch]
-            points.add(min(driven, default=None))
     return sorted(one for one in points if one is not None)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from envcheck.errors import INTERRUPTED, EnvcheckError, RetryError
 
 _ENDED_BY_SIGNAL = (INTERRUPTED, 128 + signal.SIGTERM, 128 + signal.SIGHUP)
+_FULL_BYTES = 1 << 20
+_FREE_SOME = "Free some space, or move the cache with ENVCHECK_CACHE=DIR."
 # pip takes Ctrl-C for an ordinary failure, with exit code 1.
 _CANCELLED = "Operation cancelled by user"
 
@@ -22,7 +24,7 @@ _PIP_SYMPTOMS: tuple[tuple[str, str, str, type[EnvcheckError]], ...] = (
     (
         "No space left on device",
         "the disk is full",
-        "Free some space, or move the cache with ENVCHECK_CACHE=DIR.",
+        _FREE_SOME,
         EnvcheckError,
     ),
     (
@@ -70,30 +72,29 @@ _PIP_SYMPTOMS: tuple[tuple[str, str, str, type[EnvcheckError]], ...] = (
 )
 
 
-def check_pip(code: int, log: Path, start: int, failed: str = "The environment was not built") -> None:
-    """Raise what an installer's exit `code` means; it wrote to `log` from byte `start` on.
+def check_pip(code: int, said: str, log: Path, failed: str = "The environment was not built") -> None:
+    """Raise what an installer's exit `code` means; `said` is its output, which is also in `log`.
 
     Raises `EnvcheckError`, `RetryError` where a second try may succeed, `KeyboardInterrupt` after a signal.
     """
     if code == 0:
         return
-    with log.open("rb") as file:
-        file.seek(start)
-        said = file.read().decode("utf-8", "replace")
     if code in _ENDED_BY_SIGNAL or _CANCELLED in said:
         raise KeyboardInterrupt
     for symptom, meaning, hint, kind in _PIP_SYMPTOMS:
         if symptom in said:
             raise kind(f"{failed}: {meaning}", f"{hint}\nThe whole story: {log}")
+    if shutil.disk_usage(log.parent).free < _FULL_BYTES:  # venv hides what its own pip said
+        raise EnvcheckError(f"{failed}: the disk is full", _FREE_SOME)
     last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), "")
     raise EnvcheckError(f"{failed}: pip ended with code {code}. {last[:200]}", f"See {log}")
 
 
 def require_disk(folder: Path, mib: int, what: str) -> None:
-    """Raise `EnvcheckError` when the file system of `folder` has less than `mib` free."""
+    """Raise `EnvcheckError` when `folder` has less than `mib` free; `what` is who needs it, and "needs"."""
     free = shutil.disk_usage(folder).free >> 20
     if free < mib:
         raise EnvcheckError(
-            f"{what.capitalize()} need {mib:,} MiB and {folder} has {free:,} MiB free",
-            "Free some space, or move the cache with ENVCHECK_CACHE=DIR.",
+            f"{what} {mib:,} MiB and {folder} has {free:,} MiB free",
+            _FREE_SOME,
         )

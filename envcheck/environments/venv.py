@@ -22,7 +22,7 @@ import filelock
 from envcheck.documents import read_json, write_json
 from envcheck.environments.failures import check_pip, require_disk
 from envcheck.environments.place import Place, Watcher
-from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.environments.wheelhouse import UNCONSTRAINED, Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import capture, stream
 from envcheck.recipes import Recipe, lock_hash
@@ -81,7 +81,8 @@ class Venv:
         log = self.cache / "logs" / f"{home.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
-        require_disk(home.parent, recipe.size.installed_mib, f"an environment of {recipe.name}")
+        needed = recipe.size.installed_mib + wheels.needed_mib(pins, recipe)
+        require_disk(home.parent, needed, f"An environment of {recipe.name} needs")
         # A failed build leaves this folder to nobody: TemporaryDirectory removes it, and a killed one is
         # removed by the next builder, who holds the lock.
         for stale in home.parent.glob(f".{home.name}.new-*"):
@@ -151,8 +152,9 @@ def _holds(home: Path, marker: Marker) -> bool:
 
 
 def _run(argv: list[str], log: Path) -> None:
-    start = log.stat().st_size
-    check_pip(stream(argv, env=dict(os.environ), log=log, show=False), log, start)
+    heard = bytearray()
+    code = stream(argv, env={**os.environ, **UNCONSTRAINED}, log=log, show=False, heard=heard)
+    check_pip(code, heard.decode("utf-8", "replace"), log)
 
 
 def _point_scripts_at(new: Path, home: Path) -> None:

@@ -15,8 +15,8 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
@@ -30,6 +30,9 @@ from envcheck.recipes import Recipe
 # The one address that the project knows: where PyTorch keeps the builds that the public index does not have.
 # It is asked for nothing but the wheels that the user's own settings did not find.
 PYTORCH_INDEX = "https://download.pytorch.org/whl/{tag}"
+
+# The user's constraints have no say beside exact pins, and let pip call a wheel that it lacks a conflict.
+UNCONSTRAINED = {"PIP_CONSTRAINT": os.devnull}
 
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
 
@@ -79,6 +82,13 @@ class Wheelhouse:
         """Return the pins whose wheels are not here."""
         return tuple(pin for pin in pins if self.find(pin) is None)
 
+    def needed_mib(self, pins: Sequence[Pin], recipe: Recipe) -> int:
+        """Return the room that fetching the rest of a lock of `recipe` takes."""
+        found = [wheel for pin in pins if (wheel := self.find(pin))]
+        if len(found) == len(pins):
+            return 0
+        return max(0, recipe.size.download_mib - (sum(wheel.stat().st_size for wheel in found) >> 20))
+
     def requirements(self, pins: Sequence[Pin]) -> str:
         """Return a requirements file that installs the pins from here, each still checked by its hash."""
         lines = []
@@ -99,26 +109,27 @@ class Wheelhouse:
             missing = self.missing(pins)
             if not missing:
                 return
-            heavy = any(pin.name == "torch" or pin.name.startswith("nvidia-") for pin in missing)
-            if heavy or len(missing) == len(pins):
-                require_disk(self.folder, recipe.size.download_mib, "the wheels")
-            # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
-            public = [pin for pin in missing if "+" not in pin.version]
-            local = [pin for pin in missing if "+" in pin.version]
+            require_disk(self.folder, self.needed_mib(pins, recipe), "The wheels need")
             pip = _Pip(python, log)
             with watch.step(f"fetch {_counted(missing)}") as update:
-                self._keep(pip, public, (), update)
-                try:
-                    self._keep(pip, local, (), update)
-                except WheelNotFoundError:
-                    self._keep(
-                        pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=recipe.tag)), update
-                    )
+                for some in _portions(missing):
+                    self._fetch(pip, some, recipe, update)
         still = self.missing(pins)
         if still:
             raise EnvcheckError(
                 f"pip fetched no wheel for {', '.join(pin.name for pin in still)}", f"See {log}"
             )
+
+    def _fetch(self, pip: _Pip, pins: Sequence[Pin], recipe: Recipe, update: Update) -> None:
+        """Download `pins`, from PyTorch's own index where nobody else has them."""
+        # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
+        public = [pin for pin in pins if "+" not in pin.version]
+        local = [pin for pin in pins if "+" in pin.version]
+        self._keep(pip, public, (), update)
+        try:
+            self._keep(pip, local, (), update)
+        except WheelNotFoundError:
+            self._keep(pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=recipe.tag)), update)
 
     @contextlib.contextmanager
     def borrow(
@@ -126,18 +137,18 @@ class Wheelhouse:
     ) -> Iterator[Path]:
         """Give a pin's wheel while open: the one that is here, else one that is fetched and then removed.
 
-        `options` tell pip for which Python and platform, where those are not our own; the user's constraints,
-        which are about what is installed, do not count. Raises `EnvcheckError` with pip's own reason.
+        `options` tell pip for which Python and platform, where those are not our own. Raises `EnvcheckError`
+        with pip's own reason.
         """
         here = self.find(pin)
         if here is not None:
             yield here
             return
         log.parent.mkdir(parents=True, exist_ok=True)
-        pip = _Pip(Path(sys.executable), log, "The wheel was not fetched", {"PIP_CONSTRAINT": os.devnull})
+        pip = _Pip(Path(sys.executable), log, "The wheel was not fetched")
         with self._locked(), tempfile.TemporaryDirectory(dir=self.folder, prefix=".fetch-") as name:
             folder = Path(name)
-            require_disk(self.folder, 2 * size_mib, "the wheel and pip's copy of it")
+            require_disk(self.folder, 2 * size_mib, "The wheel and pip's copy of it need")
             with watch.step(f"fetch {_counted((pin,))}") as update, _growth(folder, update):
                 pip.download((pin,), folder, options)
             yield next(folder.glob("*.whl"))
@@ -162,9 +173,11 @@ class Wheelhouse:
                     pip.download(pins, folder, options)
             finally:
                 for wheel in sorted(folder.glob("*.whl")):
-                    home = self.folder / _sha256(wheel)
-                    home.mkdir(exist_ok=True)
-                    wheel.replace(home / wheel.name)
+                    digest = _sha256(wheel)
+                    if digest in {pin.sha256 for pin in pins}:  # an interrupted pip leaves half a wheel too
+                        home = self.folder / digest
+                        home.mkdir(exist_ok=True)
+                        wheel.replace(home / wheel.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +187,6 @@ class _Pip:
     python: Path
     log: Path
     failed: str = "The environment was not built"
-    variables: Mapping[str, str] = field(default_factory=dict)
 
     def download(self, pins: Sequence[Pin], folder: Path, options: Sequence[str]) -> None:
         wanted = folder / "wanted.txt"
@@ -184,10 +196,11 @@ class _Pip:
             *("--progress-bar=off", "--no-cache-dir", "--no-deps", "--require-hashes", "--only-binary=:all:"),
             *("--dest", str(folder), "--requirement", str(wanted), *options),
         ]
-        start = self.log.stat().st_size if self.log.exists() else 0
         # pip unpacks where TMPDIR says; the system's own is often a small tmpfs, too small for torch.
-        env = {**os.environ, "TMPDIR": str(folder), **self.variables}
-        check_pip(stream(argv, env=env, log=self.log, show=False), self.log, start, self.failed)
+        env = {**os.environ, **UNCONSTRAINED, "TMPDIR": str(folder)}
+        heard = bytearray()
+        code = stream(argv, env=env, log=self.log, show=False, heard=heard)
+        check_pip(code, heard.decode("utf-8", "replace"), self.log, self.failed)
 
 
 @contextlib.contextmanager
@@ -214,6 +227,19 @@ def _weight(folder: Path) -> int:
         with contextlib.suppress(OSError):  # pip removes its temporary files while we look
             total += path.stat().st_size
     return total
+
+
+def _is_heavy(pin: Pin) -> bool:
+    return pin.name in {"torch", "triton"} or pin.name.startswith("nvidia-")
+
+
+def _portions(pins: Sequence[Pin]) -> Iterator[Sequence[Pin]]:
+    """Yield the pins as they are fetched: what weighs, alone, as pip hands over nothing before it has all."""
+    light = [pin for pin in pins if not _is_heavy(pin)]
+    yield light
+    for pin in pins:
+        if _is_heavy(pin):
+            yield [pin]
 
 
 def _counted(pins: Sequence[Pin]) -> str:

@@ -20,7 +20,7 @@ from envcheck.errors import UsageError
 # The largest single read: torch's own table of contents has 13,000 names in 1.5 MB, and a name costs ten
 # times its bytes in memory once it is read.
 _READ_BYTES = 8 << 20
-_TEXT_BYTES = 1 << 20  # torch's METADATA has 36 KB
+_TEXT_BYTES = 256 << 10  # torch's METADATA has 36 KB
 _LIBRARY_BYTES = 512 << 20  # libtorch_python.so has 35 MB
 _WINDOW_BYTES = 1 << 20
 # Two windows share this much, so that a text on their border is whole in one of them.
@@ -36,16 +36,12 @@ class Archive:
     path: Path
     zip: zipfile.ZipFile
 
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all members."""
-        return tuple(self.zip.namelist())
-
     def text(self, name: str) -> str:
         """Return a small member as text."""
         with self._member(name) as member:
             data = member.read(_TEXT_BYTES + 1)
         if len(data) > _TEXT_BYTES:
-            raise UsageError(f"{self.path}: {name} is larger than {_TEXT_BYTES >> 20} MiB")
+            raise UsageError(f"{self.path}: {name} is larger than {_TEXT_BYTES >> 10} KiB")
         return data.decode("utf-8", "replace")
 
     def windows(self, name: str) -> Iterator[bytes]:
@@ -79,15 +75,17 @@ class Archive:
 def open_archive(path: Path) -> Iterator[Archive]:
     """Open a zip; while it is open, whatever is wrong with it is a `UsageError` that names the file."""
     try:
-        with _Bounded(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
+        opened = io.FileIO(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    try:
+        with _Bounded(opened) as file, zipfile.ZipFile(file) as archive:
             outside = next((name for name in archive.namelist() if ".." in name.split("/")), None)
             if outside is not None:
                 raise UsageError(f"{path}: names {outside!r:.80}, a file outside of itself")
             yield Archive(path, archive)
-    except FileNotFoundError:
-        raise UsageError(f"There is no file {path}") from None
     except (
-        OSError,
+        OSError,  # an offset beyond what a file can have, or the disk's own
         EOFError,  # cut off inside a member
         ValueError,  # an offset before the file's beginning
         RuntimeError,  # encrypted; NotImplementedError too: a zip of a kind that zipfile does not know

@@ -90,8 +90,8 @@ def choose_wheel(version: Version, machine: str, wheels: tuple[PublishedWheel, .
     pythons = tuple(sorted(found, key=_order))
     regular = [python for python in pythons if not python.endswith("t")] or pythons
     if not regular:
-        others = f"It has some for {', '.join(sorted(machines))}: --machine" if machines else ""
-        raise EnvcheckError(f"The index has no wheel of torch {version} for Linux on {machine}", others)
+        hint = " or ".join(f"--machine {one}, which has some" for one in sorted(machines))
+        raise EnvcheckError(f"The index has no wheel of torch {version} for Linux on {machine}", hint)
     # The middle one: the oldest Python is too old for NumPy 2, and for the newest there may be no NumPy yet.
     chosen, tags = found[regular[len(regular) // 2]]
     return Release(

@@ -13,7 +13,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Literal
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
@@ -24,13 +24,13 @@ from envcheck.measure.archive import Archive, open_archive
 from envcheck.uv import LEGACY_MANYLINUX
 
 _LIBRARY = "torch/lib/libtorch_python.so"
-_FLAGS = re.compile(rb"\0((?:sm|compute)_[0-9]+[a-z]?(?: (?:sm|compute)_[0-9]+[a-z]?)*)\0")
+_FLAGS = re.compile(rb"\0((?:sm|compute)_[0-9]{1,4}[a-z]?(?: (?:sm|compute)_[0-9]{1,4}[a-z]?)*)\0")
 # NumPy 2 moved the module; its headers look for the new name first and for the old one after it. The shorter
 # "numpy._core" proves nothing: pybind11 looks for both, whatever torch was compiled against.
 _NUMPY_2 = b"\0numpy._core._multiarray_umath\0"
 _NUMPY_1 = (b"\0numpy.core._multiarray_umath\0", b"\0numpy.core.multiarray\0")  # from 1.16 on, and before
 
-_ASSIGNMENT = re.compile(r"^(\w+)(?: *:[^=\n]*)? *= *(?:'([^'\n]*)'|None) *$", re.MULTILINE)
+_ASSIGNMENT = re.compile(r"^(\w+)(?: *:[^=\n]*)? *= *(?:'([^'\n]{0,64})'|None) *$", re.MULTILINE)
 _ABI = re.compile(r"cp(3)([0-9]+)(t?)m?")
 _PLATFORM = re.compile(r"(manylinux[0-9]+|manylinux_([0-9]+)_([0-9]+)|linux)_(x86_64|aarch64)")
 _COMPANION = re.compile(r"(nvidia|cuda)-.+|(pytorch-)?triton")
@@ -149,7 +149,8 @@ def _library(archive: Archive) -> tuple[frozenset[bytes], Literal["<2", ""] | No
     strings: set[bytes] = set()
     old = new = False
     for window in archive.windows(_LIBRARY):
-        strings.update(_FLAGS.findall(window))
+        if len(strings) < 2:  # noqa: PLR2004 - two are refused, and more would only fill the memory
+            strings.update(_FLAGS.findall(window))
         old = old or any(name in window for name in _NUMPY_1)
         new = new or _NUMPY_2 in window
     return frozenset(strings), "" if new else "<2" if old else None
@@ -190,10 +191,10 @@ def _companions(path: Path, lines: list[str], python: str, machine: str) -> dict
     for line in lines:
         try:
             wanted = Requirement(line)
-        except InvalidRequirement:
+            here = wanted.marker is None or wanted.marker.evaluate(target)
+        except (ValueError, RecursionError):  # packaging's own errors, and brackets without end
             raise UsageError(f"{path}: METADATA requires {line!r:.80}, which is no requirement") from None
-        if _COMPANION.fullmatch(canonicalize_name(wanted.name)) and (
-            wanted.marker is None or wanted.marker.evaluate(target)
-        ):
-            found[canonicalize_name(wanted.name)] = str(wanted.specifier)
+        name = canonicalize_name(wanted.name)
+        if here and _COMPANION.fullmatch(name):
+            found[name] = str(wanted.specifier)
     return found

@@ -6,13 +6,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from envcheck.compat.words import cards
+from envcheck.environments.place import Place
 from envcheck.errors import INTERRUPTED
 from envcheck.runs.run import Finished, Job
 
 
-def header(job: Job, why: str) -> RenderableType:
+def header(job: Job, place: Place, why: str) -> RenderableType:
     """Return the line that says what runs where, and each difference from what the lock promises."""
-    place, judged = job.place, job.situation.judged
+    judged = job.situation.judged
     device = cards(judged) if judged else "the CPU"
     head = Text.assemble(
         (job.arguments[0], "bold"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from envcheck.measure.row import Row, row_text
@@ -12,8 +12,8 @@ from envcheck.measure.row import Row, row_text
 
 def row_screen(row: Row) -> RenderableType:
     """Return the row, what the wheel brings beside it, and where the row that stands says otherwise."""
-    # A row that is broken at the screen's edge could not be copied.
-    return Text("\n".join(_lines(row)), no_wrap=True, overflow="ignore")
+    # A line that is broken at the screen's edge could not be copied.
+    return Group(*(Text(line, no_wrap=True, overflow="ignore") for line in _lines(row)))
 
 
 def _lines(row: Row) -> Iterator[str]:
@@ -25,7 +25,7 @@ def _lines(row: Row) -> Iterator[str]:
         yield "# The Pythons are this file's: `envcheck tables measure torch==X` asks the index for all."
     for machine in row.elsewhere:
         yield f"# There are wheels for {machine} too: --machine {machine} measures one."
-    yield row_text(row)
+    yield from row_text(row).splitlines()
     name = f"torch {one.torch} {one.tag} on {one.machine}"
     if row.stands == "nowhere":
         yield f"# The table has no {name}."

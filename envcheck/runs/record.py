@@ -54,13 +54,13 @@ class Record:
     id: str
     stage: str
     argv: tuple[str, ...]  # as typed after `envcheck run`
-    command: tuple[str, ...]  # as started
+    command: tuple[str, ...] = ()  # as started; empty where it did not come to that
     working_directory: str
     envcheck: str
     git: Git | None
     host: Host
     choice: Choice
-    environment: EnvironmentUsed
+    environment: EnvironmentUsed | None = None  # null until it is there
     started: str
     ended: str | None = None
     exit_code: int | None = None

@@ -1,4 +1,4 @@
-"""Running a stage of pose in a prepared place: the run's folder, the promise, the stage, the record.
+"""Running a stage of pose: the run's folder, the place made ready, the promise, the stage, the record.
 
 This module knows the files through which envcheck and pose speak (promise.json, proof.json, result.json), and
 nothing of what a stage does.
@@ -6,16 +6,18 @@ nothing of what a stage does.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from envcheck import __version__
+from envcheck import __version__, errors
 from envcheck.documents import write_json
 from envcheck.environments.place import Place
 from envcheck.errors import EnvcheckError
@@ -45,13 +47,11 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be run, where, and why there."""
+    """What is to be run, and on what machine."""
 
     typed: tuple[str, ...]  # what the user typed after `envcheck run`
     arguments: tuple[str, ...]  # the stage's name and what belongs to it
     program: Path  # the copy of pose
-    place: Place
-    promise: Promise
     situation: Situation
 
 
@@ -69,56 +69,74 @@ def promise(situation: Situation, place: Place) -> Promise:
     )
 
 
-def run_stage(job: Job, parent: Path) -> Finished:
-    """Run a stage to its end in a folder of its own under `parent`/runs.
+def run_stage(job: Job, parent: Path, ready: Callable[[], Place]) -> Finished:
+    """Run a stage to its end in a folder of its own under `parent`/runs, in the place that `ready` prepares.
 
-    Raises `EnvcheckError` when the folder cannot be made; whatever the stage itself does is its exit code.
+    What the stage cannot read is refused before that. Raises `EnvcheckError` when the folder cannot be made,
+    and what `ready` raises, once that is in the record; whatever the stage itself does is its exit code.
     """
     started = datetime.now(timezone.utc)
     folder = _make_folder(parent, job.arguments[0], started)
-    write_json(folder / "promise.json", job.promise)
-    command = job.place.command(job.program, ["--run-dir", str(folder), *job.arguments])
-    record = _opened(job, folder, command, started)
+    record = _opened(job, folder, started)
     write_json(folder / "record.json", record)
-    env = {**os.environ, **_device_variables(job.promise), **terminal_hints()}
-    code = stream(command, env=env, log=folder / "log.txt")
+    log = folder / "log.txt"
+    try:
+        # pose reads its command line and config with any Python: nobody waits for a build to hear of a typo.
+        code = stream([sys.executable, str(job.program), "--check", *job.arguments], log=log)
+        if code == errors.OK:
+            place = ready()
+            promised = promise(job.situation, place)
+            write_json(folder / "promise.json", promised)
+            command = place.command(job.program, ["--run-dir", str(folder), *job.arguments])
+            record = replace(record, command=tuple(command), environment=_environment(job, place))
+            write_json(folder / "record.json", record)
+            env = {**os.environ, **_device_variables(promised), **terminal_hints()}
+            code = stream(command, env=env, log=log)
+    except BaseException as error:
+        failed = _ended(record, errors.exit_code_of(error), "envcheck")
+        with contextlib.suppress(OSError):  # which must not hide what happened
+            write_json(folder / "record.json", failed)
+        raise
     record = _closed(record, folder, code)
     write_json(folder / "record.json", record)
     return Finished(folder, record)
 
 
-def _opened(job: Job, folder: Path, command: Sequence[str], started: datetime) -> Record:
-    place = job.place
+def _opened(job: Job, folder: Path, started: datetime) -> Record:
     return Record(
         id=folder.name,
         stage=job.arguments[0],
         argv=job.typed,
-        command=tuple(command),
         working_directory=str(Path.cwd()),
         envcheck=__version__,
         git=_git(Path.cwd()),
         host=job.situation.host,
         choice=job.situation.choice,
-        environment=EnvironmentUsed(
-            kind=place.kind,
-            recipe=place.recipe,
-            lock_hash=place.lock_hash,
-            python=place.python_version,
-            pose=job.program.name,
-            reused=place.reused,
-            differences=place.differences,
-        ),
         started=started.isoformat(timespec="seconds"),
     )
+
+
+def _environment(job: Job, place: Place) -> EnvironmentUsed:
+    return EnvironmentUsed(
+        kind=place.kind,
+        recipe=place.recipe,
+        lock_hash=place.lock_hash,
+        python=place.python_version,
+        pose=job.program.name,
+        reused=place.reused,
+        differences=place.differences,
+    )
+
+
+def _ended(record: Record, code: int, whose: str) -> Record:
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return replace(record, ended=now, exit_code=code, exit_code_of=whose)
 
 
 def _closed(record: Record, folder: Path, code: int) -> Record:
     result = _read(folder / "result.json")
     return replace(
-        record,
-        ended=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        exit_code=code,
-        exit_code_of="stage",
+        _ended(record, code, "stage"),
         proof=_read(folder / "proof.json") or None,
         config=result.get("config"),
         seed=result.get("seed"),

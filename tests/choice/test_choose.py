@@ -133,6 +133,8 @@ def test_no_official_wheel_serves_pascal_and_blackwell_together_so_each_is_named
     assert choice.recipe is None
     assert "GeForce GTX 1080 Ti on torch2.7-cu126 (--gpus 0)" in choice.advice
     assert "GeForce RTX 5090 on torch2.15-cu132 (--gpus 1)" in choice.advice
+    assert "No official wheel holds code for both" in choice.advice
+    assert "6.1 it is in builds from 1.0.0 cu80 to 2.14.1 cu126" in choice.advice
 
 
 def test_the_order_of_the_gpus_changes_no_verdict(pick):
@@ -198,6 +200,7 @@ def test_a_wished_recipe_that_does_not_run_is_refused_with_what_would(pick):
     assert choice.recipe is None
     assert "GeForce RTX 5090 (12.0): no code" in choice.advice
     assert "torch2.15-cu132 runs here" in choice.advice
+    assert "As it is" not in choice.advice  # what runs has a recipe
 
 
 def test_a_wish_for_a_recipe_that_does_not_exist_names_the_nearest(pick):
@@ -210,6 +213,7 @@ def test_a_wish_for_a_recipe_that_does_not_exist_names_the_nearest(pick):
     ("host", "nearest", "step"),
     [
         (machine(H100, driver="520.61.05"), "torch2.10-cu128", "525.60.13"),
+        (machine(RTX_5090, driver="565.57.01"), "torch2.10-cu128", "570.86.10"),
         (machine(V100, driver="590.44.01"), "torch2.10-cu128", "R580"),
         (machine(K80, driver="535.104.05"), "torch2.0-cu117", "R470"),
         (machine(RTX_5090, driver="580.65.06", open_module=False), "torch2.15-cu132", "open kernel modules"),

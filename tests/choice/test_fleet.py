@@ -11,7 +11,7 @@ from envcheck.choice.candidates import can_run, judge_recipes
 from envcheck.choice.choose import choose
 from envcheck.choice.fleet import choose_for_all
 from envcheck.choice.wishes import Wishes
-from envcheck.host.facts import Mig, MigInstance
+from envcheck.host.facts import Mig, MigInstance, PciDevice, Python
 from envcheck.recipes import load_recipes
 from tests.compat.machines import GTX_1080_TI, H100, K80, RTX_3090, RTX_5090, V100, machine
 
@@ -101,6 +101,35 @@ def test_what_a_rule_reads_tells_hosts_apart(recipes, change):
     base = {"driver": "550.54.14"}
     hosts = named(machine(RTX_3090, **base), machine(RTX_3090, **{**base, **change}))
     assert choose_for_all(hosts, recipes).kinds == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"unknown": {"driver": "nobody asked"}, "driver": None},
+        {
+            "pci": (
+                PciDevice("0000:01:00.0", "10de", "2204", "nvidia"),
+                PciDevice("0000:99:00.0", driver="nouveau"),
+            )
+        },
+        {"engines": ()},
+        {"python": Python(interpreters={}, incomplete={"3.11": "/usr/bin/python3.11"})},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_so_do_the_facts_that_are_rarely_read(recipes, change):
+    base = machine(RTX_3090, driver="550.54.14", pci=())
+    if "driver" in change:
+        base = replace(base, driver=None)
+    assert choose_for_all(named(base, replace(base, **change)), recipes).kinds == 2
+
+
+def test_the_largest_group_that_nothing_covers_is_told_first(recipes):
+    one, two = machine(K80, driver="535.104.05"), machine(V100, driver="590.44.01")
+    other = machine(V100, driver="595.71.05")
+    fleet = choose_for_all(named(one, two, other), recipes)
+    assert [group.hosts for group in fleet.uncovered] == [("host1", "host2"), ("host0",)]
 
 
 def test_slices_tell_hosts_apart(recipes):

@@ -91,6 +91,20 @@ def test_a_failed_build_leaves_nothing_half_made(venvs, recipe, listener, index)
     assert [path for path in (venvs.cache / "envs").iterdir() if path.is_dir()] == []
 
 
+def test_an_environment_needs_room_for_its_wheels_too(venvs, recipe, listener, monkeypatch):
+    recipe.size = SimpleNamespace(download_mib=300, installed_mib=1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1200 << 20))
+    with pytest.raises(EnvcheckError, match=r"An environment of small needs 1,300 MiB and .* has 1,200 MiB"):
+        venvs.prepare(recipe, MINE, watch=listener)
+    assert listener.steps == []
+
+
+def test_the_users_constraints_have_no_say_beside_a_lock(venvs, recipe, listener, tmp_path, monkeypatch):
+    (tmp_path / "constraints.txt").write_text("alpha<1\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "constraints.txt"))
+    assert not venvs.prepare(recipe, MINE, watch=listener).reused
+
+
 def test_the_callers_pythonpath_does_not_leak_into_an_environment(
     venvs, recipe, listener, tmp_path, monkeypatch
 ):

@@ -71,8 +71,93 @@ def test_what_arrived_whole_is_kept_when_a_later_wheel_fails(tmp_path, index, ho
     assert house.missing(pins) == pins[1:]
 
 
+def test_the_room_that_a_fetch_needs_is_that_of_what_is_missing(tmp_path, index, house, listener):
+    alpha = pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl", content="#" * (4 << 20)))
+    beta = pin_of(make_wheel(index, "beta-1.0-py3-none-any.whl"))
+    recipe = SimpleNamespace(size=SimpleNamespace(download_mib=10))
+    both = read_lock(write_lock(tmp_path, alpha, beta))
+    assert house.needed_mib(both, recipe) == 10
+    fetch(house, both[:1], tmp_path, listener)
+    assert house.needed_mib(both, recipe) == 6
+    fetch(house, both, tmp_path, listener)
+    assert house.needed_mib(both, recipe) == 0
+
+
+@pytest.mark.parametrize("heavy", ["torch", "nvidia_cublas"])
+def test_a_heavy_wheel_that_arrived_is_kept_when_the_next_one_fails(tmp_path, index, house, listener, heavy):
+    heavy = pin_of(make_wheel(index, f"{heavy}-1.0-py3-none-any.whl")).replace("_", "-")
+    pins = read_lock(write_lock(tmp_path, heavy, f"triton==1.0 --hash=sha256:{'0' * 64}"))
+    with pytest.raises(EnvcheckError):
+        fetch(house, pins, tmp_path, listener)
+    assert house.missing(pins) == pins[1:]
+
+
+def test_a_wheel_that_nobody_has_is_not_called_a_conflict_with_the_users_constraints(
+    tmp_path, index, house, listener, monkeypatch
+):
+    (tmp_path / "constraints.txt").write_text("alpha<1\nbeta<=2\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "constraints.txt"))
+    lock = write_lock(
+        tmp_path,
+        pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl")),
+        f"beta==1.0+cpu --hash=sha256:{'0' * 64}",
+    )
+    pins = read_lock(lock)
+    with pytest.raises(EnvcheckError, match="no index that pip knows has a wheel"):
+        fetch(house, pins, tmp_path, listener)
+    assert house.missing(pins) == pins[1:]
+
+
+def test_half_a_wheel_is_not_kept(tmp_path, index, house, listener, monkeypatch):
+    """pip copies what it fetched into place at the end; an interruption may come amid that."""
+    pins = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
+
+    def stopped(_argv, *, env, **_):
+        Path(env["TMPDIR"], "alpha-1.0-py3-none-any.whl").write_bytes(b"half")
+        return 130
+
+    monkeypatch.setattr("envcheck.environments.wheelhouse.stream", stopped)
+    (tmp_path / "log.txt").touch()
+    with pytest.raises(KeyboardInterrupt):
+        fetch(house, pins, tmp_path, listener)
+    assert [path.name for path in house.folder.iterdir()] == [".lock"]
+
+
 def test_too_little_disk_is_said_before_a_fetch(tmp_path, index, house, listener):
     pins = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
     with pytest.raises(EnvcheckError, match="MiB free"):
         fetch(house, pins, tmp_path, listener, download_mib=10**9)
     assert listener.steps == []
+
+
+def borrow(house, pin, tmp_path, listener, size_mib=0):
+    return house.borrow(pin, (), size_mib, log=tmp_path / "log.txt", watch=listener)
+
+
+def test_a_borrowed_wheel_is_fetched_and_gone_afterwards(tmp_path, index, house, listener):
+    (wanted,) = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
+    with borrow(house, wanted, tmp_path, listener) as wheel:
+        assert wheel.read_bytes() == next(index.glob("*.whl")).read_bytes()
+    assert [path.name for path in house.folder.iterdir()] == [".lock"]
+
+
+def test_a_borrowed_wheel_that_is_here_is_not_fetched_and_stays(tmp_path, index, house, listener):
+    pins = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
+    fetch(house, pins, tmp_path, listener)
+    with borrow(house, pins[0], tmp_path, listener) as wheel:
+        assert wheel == house.find(pins[0])
+    assert house.missing(pins) == ()
+    assert len(listener.steps) == 1
+
+
+def test_a_borrowed_wheel_that_cannot_be_had_is_no_environments_failure(tmp_path, index, house, listener):
+    wheel = make_wheel(index, "alpha-1.0-py3-none-any.whl")
+    (wanted,) = read_lock(write_lock(tmp_path, pin_of(wheel)))
+    wheel.unlink()
+    with (
+        pytest.raises(EnvcheckError, match=r"^The wheel was not fetched: "),
+        borrow(house, wanted, tmp_path, listener),
+    ):
+        pass
+    with pytest.raises(EnvcheckError, match="MiB free"), borrow(house, wanted, tmp_path, listener, 10**9):
+        pass

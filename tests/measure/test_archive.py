@@ -50,7 +50,7 @@ def test_a_text_of_64_mib_is_refused_without_being_unpacked(tmp_path):
     path = write_zip(tmp_path / "a.zip", {"METADATA": b"\0" * (64 * MIB)})
     with (
         at_most(16),
-        pytest.raises(UsageError, match="METADATA is larger than 1 MiB"),
+        pytest.raises(UsageError, match="METADATA is larger than 256 KiB"),
         open_archive(path) as it,
     ):
         it.text("METADATA")
@@ -92,7 +92,7 @@ def test_a_name_that_leads_outside_is_refused(tmp_path):
 
 
 def test_a_missing_file_and_a_missing_member_are_named(tmp_path):
-    with pytest.raises(UsageError, match=r"no file .*a\.zip"), open_archive(tmp_path / "a.zip"):
+    with pytest.raises(UsageError, match=r"a\.zip: No such file"), open_archive(tmp_path / "a.zip"):
         pass
     path = write_zip(tmp_path / "b.zip", {"x": b""})
     with pytest.raises(UsageError, match=r"b\.zip has no METADATA"), open_archive(path) as opened:

@@ -60,11 +60,33 @@ def test_each_thing_that_the_table_says_otherwise_is_named(torch_wheel):
 
 
 def test_what_the_wheel_does_not_say_is_no_difference_and_is_written_as_unknown(torch_wheel):
-    wheel = torch_wheel("torch-2.7.1+cu126-cp311-cp311-linux_x86_64.whl", library=library(numpy=b""))
+    wheel = torch_wheel(
+        "torch-2.2.2+cu121-cp311-cp311-linux_x86_64.whl",
+        version=version_py("'12.1'"),
+        library=library(numpy=b""),
+    )
     row = measure(str(wheel), "x86_64", Watch())
-    assert row.differences == (Difference("default", "true", "false"),)
+    # The table has numpy "<2", glibc 2.5, and this build as the public index's own.
+    assert row.differences == ()
     missing = [line.split()[1] for line in row_text(row).splitlines() if line.strip().startswith("#")]
     assert missing == ["published", "glibc", "numpy", "torchvision"]
+
+
+def test_a_wheel_with_its_tag_in_its_name_says_nothing_of_the_default(torch_wheel):
+    wheel = torch_wheel(
+        "torch-2.15.0+cu130-cp311-cp311-manylinux_2_28_x86_64.whl",
+        version=version_py("'13.0'"),
+        library=library("sm_75 sm_80 sm_86 sm_90 sm_100 sm_120"),
+    )
+    assert measure(str(wheel), "x86_64", Watch()).stands == "same"
+
+
+def test_a_default_wheel_that_the_table_does_not_call_so_is_named(torch_wheel):
+    wheel = torch_wheel(
+        version=version_py("'12.8'"), library=library("sm_75 sm_80 sm_86 sm_90 sm_100 sm_120")
+    )
+    differences = measure(str(wheel), "x86_64", Watch()).differences
+    assert Difference("default", "no", "yes") in differences
 
 
 def test_the_same_name_on_another_machine_is_another_build(torch_wheel):
@@ -133,7 +155,7 @@ def test_a_release_that_is_nowhere_and_a_text_that_is_none_are_told_apart(index)
         measure("torch==9.0.2", "x86_64", Watch())
     with pytest.raises(UsageError, match="names no build"):
         measure("latest", "x86_64", Watch())
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="No such file"):
         measure(str(index / WHEEL_271), "x86_64", Watch())
 
 

@@ -69,7 +69,7 @@ def test_requirements_in_the_old_parentheses_are_read(torch_wheel):
 
 def test_cuda_is_major_and_minor_and_old_wheels_write_it_without_a_type(torch_wheel):
     wheel = torch_wheel(version="__version__ = '1.1.0'\ncuda = '9.0.176'\n")
-    assert read_wheel(wheel).tag == "cu90"
+    assert (read_wheel(wheel).tag, read_wheel(wheel).cuda) == ("cu90", Version("9.0"))
 
 
 def test_numpy_1_headers_bound_numpy_and_pybind11s_names_prove_nothing(torch_wheel):
@@ -86,7 +86,9 @@ def test_numpy_1_headers_bound_numpy_and_pybind11s_names_prove_nothing(torch_whe
         ({"metadata": None}, r"has no torch-2\.7\.1\.dist-info/METADATA"),
         ({"metadata": metadata("2.7.0")}, r"holds torch '2\.7\.0'"),
         ({"metadata": metadata("2.7.1", "nvidia-cudnn-cu12 === = 9")}, "is no requirement"),
+        ({"metadata": metadata("2.7.1", "triton; " + "(" * 99_999)}, "is no requirement"),
         ({"version": "answer = '42'\n"}, "names no CUDA"),
+        ({"version": version_py(f"'{'9' * 99_999}'")}, "names no CUDA"),
         ({"version": version_py("'twelve'")}, "says CUDA 'twelve'"),
         ({"version": version_py("None", "hip: Optional[str] = '6.3'\n")}, "a build for hip"),
         ({"library": library("")}, "holds no list of GPU code"),

@@ -380,6 +380,7 @@ def test_a_full_disk_leaves_the_file_before_and_nothing_half_written(tmp_path, m
     with pytest.raises(PoseError, match=r"w\.pth cannot be written") as caught:
         checkpoint.write(path, {"a": torch.zeros(1)})
     assert caught.value.exit_code == 1
+    assert "--output DIR" in caught.value.hint
     assert [file.name for file in tmp_path.iterdir()] == ["w.pth"]
     assert checkpoint.read_state(path)["a"] == 1
 

@@ -26,6 +26,14 @@ def run(root, *argv, **more):
     )
 
 
+def test_a_check_reads_everything_and_does_nothing(root, tmp_path):
+    pose = ("-m", "pose", "--check", "train", "--cfg", "experiments/drawn/res18_96x64.yaml")
+    done = run(root, *pose, "GPUS", "(0,)", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run(root, *pose, "GPUS", "0", cwd=tmp_path).returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_options_may_stand_before_between_and_after_overrides():
     words = ("train", "TRAIN.LR", "0.1", "--cfg", "a.yaml", "GPUS", "(0,)", "--seed=7", "--deterministic")
     found = parsed(*words)
@@ -130,6 +138,7 @@ def test_a_reader_who_leaves_is_no_error_to_report(root, tmp_path):
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), 1, "smaller TRAIN.BATCH_SIZE_PER_GPU"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error."), 1, "WORKERS 0"),
         (OSError(28, "No space left on device", "/x/log"), 1, "/x/log: No space left on device"),
+        (OSError(28, "No space left on device"), 1, "--output DIR names another place"),
         (ImportError("libGL.so.1: cannot open shared object file", name="cv2"), 1, "cv2 cannot be loaded"),
         (KeyboardInterrupt(), 130, "stopped"),
         (PoseError("no", "yes"), 2, "hint:  yes"),

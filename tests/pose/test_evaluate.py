@@ -80,6 +80,7 @@ def test_a_results_file_that_cannot_be_written_is_named_and_fails_the_step(tmp_p
     with pytest.raises(PoseError, match=r"cannot write .*results\.json") as caught:
         write_results(tmp_path / "file" / "results.json", [])
     assert caught.value.exit_code == 1
+    assert "--output DIR" in caught.value.hint
 
 
 def small_set(tmp_path, image_set="val2017"):

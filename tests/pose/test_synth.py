@@ -282,4 +282,5 @@ def test_an_unwritable_place_is_named_and_nothing_is_left_half_written(tmp_path)
     with pytest.raises(PoseError, match="cannot write") as caught:
         synth.write_dataset(tmp_path / "file" / "drawn", seed=0, train=1, val=1)
     assert caught.value.exit_code == 1
+    assert "--output DIR" in caught.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

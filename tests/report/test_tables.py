@@ -44,6 +44,8 @@ def test_all_that_is_printed_is_the_row_or_a_comment():
     (release,) = yaml.safe_load(text)
     assert release["default"] == {"aarch64": "cu132"}
     assert release["builds"][0]["code"] == MEASURED.code
+    build = f"{{tag: cu132, machines: [aarch64], code: {MEASURED.code}, evidence: measured, source: wheel}}"
+    assert f"  - {build}" in text.splitlines()
     assert "#   nvidia-cudnn-cu13 ==9.26.0.51" in text.splitlines()
     assert "#   sass: the table says 8.0, 9.0, the wheel 8.0" in text.splitlines()
     assert "--machine x86_64" in text
