@@ -93,7 +93,7 @@ def prove() -> Proof:
 
 
 def _arch_flags() -> tuple[str, ...]:
-    """The code that torch holds; without a GPU, old releases' `torch.cuda.get_arch_list` does not tell it."""
+    """The code that torch was compiled with; old `torch.cuda.get_arch_list` hide it without a GPU."""
     flags = getattr(torch._C, "_cuda_getArchFlags", None)  # noqa: SLF001 - the CPU builds do not have it
     return tuple((flags() or "").split()) if flags else ()
 
