@@ -26,9 +26,8 @@ from envcheck.uv import PinnedWheel, Target, compile_wheels, uv_version
 # Where no index serves metadata files, pip downloads the sibling whole.
 _REPORT_SECONDS = 900.0
 
-# Four packages bring the module cv2.
-_POSES_CV2 = "opencv-python-headless"
-_OTHER_CV2 = {"opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"}
+# The packages that bring the module cv2; pose asks for the first.
+CV2 = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
 
 _FROM_SIBLING = (
     "torch's wheel was out of reach: digest as the recipe says, dependencies as of another Python's wheel."
@@ -92,7 +91,7 @@ def wanted_packages(recipe: Recipe) -> tuple[str, ...]:
     own = {canonicalize_name(_requirement(recipe, line).name) for line in recipe.packages}
     pose = read_packages(bundle("recipes") / "pose.in")
     # Two packages that bring the same module would overwrite each other's files: the person's own stays.
-    return (*(line for line in pose if line != _POSES_CV2 or not own & _OTHER_CV2), *recipe.packages)
+    return (*(line for line in pose if line != CV2[0] or not own.intersection(CV2)), *recipe.packages)
 
 
 def lock_text(name: str, resolved: Resolved, day: date) -> str:

@@ -16,7 +16,7 @@ from envcheck.choice.candidates import BuildVerdict, asks_for, can_run, judge_bu
 from envcheck.choice.wishes import Wishes
 from envcheck.compat import tables
 from envcheck.host.facts import Host
-from envcheck.recipes import Recipe
+from envcheck.recipes import MACHINE, Recipe
 
 # More builds than these are counted, not named.
 _SHOWN = 4
@@ -42,26 +42,29 @@ def answers(host: Host, recipes: Sequence[Recipe], wishes: Wishes) -> tuple[Answ
     every = judge_builds(host, recipes, python=wishes)
     if not (wishes.torch or wishes.cuda or wishes.tag):
         first = next((one for one in every if can_run(one)), None)
-        return () if first is None else (_answer("newest", first),)
+        return () if first is None else (_answer(host, "newest", first),)
     judged = tuple(every)
     running = [one for one in judged if can_run(one)]
-    newest = [_answer("newest", running[0])] if running else []
+    newest = [_answer(host, "newest", running[0])] if running else []
     exact = [one for one in running if asks_for(wishes, one)]
     if exact:
         best = next((one for one in exact if one.recipe), exact[0])
-        return (_answer("exact", best), *newest)
+        return (_answer(host, "exact", best), *newest)
     asked = [one for one in judged if asks_for(wishes, one)]
     missing = Answer(kind="exact", because=_why_none(asked, wishes))
     if not running:
         return (missing,)
     near = min(running, key=lambda one: _distance(wishes, one))  # of equals the most wanted
-    return (missing, _answer("nearest", near, _distance_in_words(wishes, near)), *newest)
+    return (missing, _answer(host, "nearest", near, _distance_in_words(wishes, near)), *newest)
 
 
-def _answer(kind: Literal["exact", "nearest", "newest"], build: BuildVerdict, because: str = "") -> Answer:
-    command = (
-        f"envcheck build {build.recipe}" if build.recipe else f"envcheck recipes add {build.requirement}"
-    )
+def _answer(
+    host: Host, kind: Literal["exact", "nearest", "newest"], build: BuildVerdict, because: str = ""
+) -> Answer:
+    command = f"envcheck build {build.recipe}"
+    if build.recipe is None:
+        other = f" --machine {host.os.machine}" if host.os.machine not in (None, MACHINE) else ""
+        command = f"envcheck recipes add {build.requirement}{other}"
     return Answer(
         kind=kind, torch=build.torch, tag=build.tag, recipe=build.recipe, command=command, because=because
     )

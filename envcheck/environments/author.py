@@ -14,6 +14,7 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from envcheck.compat import tables
@@ -21,11 +22,14 @@ from envcheck.compat.tables import Build
 from envcheck.environments.place import Watcher
 from envcheck.environments.wheelhouse import PYTORCH_INDEX
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.locks import Resolved, lock_text, resolve
+from envcheck.locks import CV2, Resolved, lock_text, resolve
 from envcheck.recipes import MACHINE, Check, Recipe, Size, load_recipe, load_recipes
 from envcheck.uv import IndexUnreachableError
 
 _OPENCV = "opencv-python-headless<5"  # 5.0 warps pictures differently, and the numbers of pose depend on it
+# The first OpenCV that was compiled for NumPy 2; older ones do not say so. Measured with NumPy 2.4.6:
+# 4.9.0.80 fails, 4.10.0.84 loads.
+_OPENCV_NUMPY_2 = Version("4.10.0.84")
 _MEASURE = "A build's row is read off its wheel: envcheck tables measure {build}"
 
 
@@ -143,6 +147,7 @@ def _draft(build: Build, wanted: Wanted, folder: Path) -> Recipe:
                 f"{package.name} comes from an address, and a lock names none",
                 "Ask for a release of it, or leave it out and install it yourself.",
             )
+    numpy = build.numpy or _numpy_of_cv2(wanted)
     nearest = min(
         (one for one in load_recipes() if (one.cuda is None) == (build.cuda is None)),
         key=lambda one: (_distance(one.torch, build.torch), one.name),
@@ -159,7 +164,7 @@ def _draft(build: Build, wanted: Wanted, folder: Path) -> Recipe:
         requirement=build.requirement,
         packages=tuple(map(str, wanted.packages)),
         constraints=(
-            *((f"numpy{build.numpy}",) if build.numpy else ()),
+            *((f"numpy{numpy}",) if numpy else ()),
             _OPENCV,
             *map(str, wanted.constraints),
         ),
@@ -170,6 +175,18 @@ def _draft(build: Build, wanted: Wanted, folder: Path) -> Recipe:
         file=folder / f"{name}.yaml",
         build=build,
     )
+
+
+def _numpy_of_cv2(wanted: Wanted) -> str:
+    """Return the bound that an old OpenCV of somebody's own sets for numpy without saying so, else ""."""
+    own = [package.specifier for package in wanted.packages if canonicalize_name(package.name) in CV2]
+    is_old = any(
+        one.operator in ("==", "~=", "<", "<=") and Version(one.version.removesuffix(".*")) < _OPENCV_NUMPY_2
+        for asked in own
+        if not asked.contains(_OPENCV_NUMPY_2)
+        for one in asked
+    )
+    return "<2" if is_old else ""
 
 
 def _distance(one: Version, other: Version) -> int:

@@ -20,9 +20,11 @@ from envcheck.proof.finding import Result, failed, not_verified, passed
 from envcheck.recipes import Recipe
 from envcheck.uv import Target
 
-# torch.cuda.get_arch_list() is empty without a GPU; this one is what was compiled in.
+# torch.cuda.get_arch_list() is empty without a GPU; the flags are what was compiled in. What pose loads
+# beside torch, and an array handed over, show wheels that resolve together and do not run together.
 _ASK = """
-import json, torch
+import json, cv2, pycocotools.mask, torch
+torch.zeros(1).numpy()
 flags = getattr(torch._C, "_cuda_getArchFlags", lambda: None)() or ""
 print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "flags": flags}))
 """
@@ -118,7 +120,7 @@ def environment(recipe: Recipe, lock: Path, cache: Path) -> Result:
         seen = parse_json(answer.stdout.encode(), _Seen, source="torch")
     except UsageError:
         last = (answer.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return failed(f"Its environment does not import torch: {last:.200}")
+        return failed(f"Its environment does not load: {last:.200}")
     build = recipe.build
     if (seen.torch.partition("+")[0], seen.cuda) != (
         str(build.torch),

@@ -102,7 +102,9 @@ def test_story_8_a_gb10_gets_the_wheel_for_its_processor(pick):
 def test_on_aarch64_the_code_of_that_processors_wheel_counts(pick):
     hopper, turing = ("NVIDIA GH200 480GB", "9.0"), ("NVIDIA T4G", "7.5")
     assert pick(machine(hopper, driver="580.65.06", cpu="aarch64")).recipe == "torch2.15-cu132"
-    assert pick(machine(hopper, driver="550.54.14", cpu="aarch64")).recipe is None
+    older = pick(machine(hopper, driver="550.54.14", cpu="aarch64"))
+    assert older.recipe is None
+    assert "envcheck recipes add torch==2.14.1+cu126 --machine aarch64" in older.advice
     assert pick(machine(turing, driver="580.65.06")).recipe == "torch2.15-cu132"
     on_arm = pick(machine(turing, driver="580.65.06", cpu="aarch64"))
     assert on_arm.recipe is None  # the aarch64 wheel begins at sm_80

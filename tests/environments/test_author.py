@@ -87,6 +87,28 @@ def test_a_persons_own_cv2_takes_the_place_of_poses(tmp_path, listener):
     assert "opencv-python-headless" not in _versions(recipe, "3.11")
 
 
+@pytest.mark.parametrize(
+    ("package", "numpy"),
+    [
+        # Measured: 4.9.0.80 does not load with NumPy 2, 4.10.0.84 does; neither says so.
+        ("opencv-python==4.9.0.80", "1.26.0"),
+        ("opencv-python<4.10", "1.26.0"),
+        ("opencv-contrib-python==4.8.*", "1.26.0"),
+        ("opencv-python==4.10.0.84", "2.1.0"),
+        ("opencv-python>=4.11", "2.1.0"),
+        ("opencv-python>=4.5,<5", "2.1.0"),
+        ("opencv-python", "2.1.0"),
+    ],
+)
+def test_an_opencv_that_was_compiled_for_numpy_1_gets_numpy_1(index, tmp_path, listener, package, numpy):
+    make_wheel(index, "torch-2.7.1-cp311-cp311-manylinux_2_28_x86_64.whl")
+    for version in ("4.8.0", "4.9.0.80", "4.10.0.84", "4.12.0"):
+        for name in ("opencv_python", "opencv_contrib_python"):
+            make_wheel(index, f"{name}-{version}-py3-none-any.whl")
+    file = add(build_of(Version("2.7.1"), "cu126"), want(package), tmp_path / "mine", listener)
+    assert _versions(load_recipe(str(file)), "3.11")["numpy"] == numpy
+
+
 @pytest.mark.usefixtures("index")
 def test_texts_from_outside_stay_texts_in_the_yaml(tmp_path, listener):
     line = "yacs; platform_version != \"a: [b]#c 'd'\""

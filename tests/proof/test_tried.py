@@ -189,7 +189,7 @@ def test_what_torch_in_an_environment_says_of_itself_is_held_against_the_table(
     assert said in result.because
 
 
-def test_an_environment_that_does_not_import_torch_fails_with_its_own_words(tmp_path):
+def test_an_environment_that_does_not_load_fails_with_its_own_words(tmp_path):
     recipe = load_recipe("torch2.0-cu117")
     _environment(tmp_path, recipe.lock_for("3.11"), "echo 'ImportError: libcudart' >&2; exit 1")
     result = tried.environment(recipe, recipe.lock_for("3.11"), tmp_path)
