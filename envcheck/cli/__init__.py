@@ -1,0 +1,63 @@
+"""The command line; here is the one place where failures become words and exit codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import traceback
+from itertools import pairwise
+from typing import cast
+
+import typer
+
+from envcheck import errors
+from envcheck.cli.verbs import app
+from envcheck.errors import BugError, EnvcheckError, StoppedError, UsageError
+
+# typer brings its own click or uses the installed one, depending on its release. Either way
+# BadParameter's grandparent is ClickException, the family of all that can be wrong with a command line.
+_ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
+
+
+def main() -> None:
+    """Run the command line."""
+    from envcheck.report.console import show_error
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 gets ? for what it lacks
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: clear away, and say so
+    as_json = "--format=json" in sys.argv or ("--format", "json") in pairwise(sys.argv)
+    try:
+        code = app(standalone_mode=False) or errors.OK
+    except EnvcheckError as error:
+        show_error(error, as_json=as_json)
+        code = error.exit_code
+    except _ClickException as error:
+        message = cast("typer.BadParameter", error).format_message()
+        if type(error).__name__ == "NoArgsIsHelpError":  # click's way to answer a bare command with its help
+            typer.echo(message)
+            sys.exit(errors.OK)
+        show_error(UsageError(message, "envcheck --help shows what there is."), as_json=as_json)
+        code = errors.USAGE
+    except (KeyboardInterrupt, typer.Abort):  # before or after the verb
+        show_error(StoppedError(), as_json=as_json)
+        code = errors.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; pointing stdout away keeps the interpreter's own flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = errors.FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        failure = EnvcheckError(
+            f"{where}{error.strerror or error}", "Is there room, and may you write there?"
+        )
+        show_error(failure, as_json=as_json)
+        code = failure.exit_code
+    except Exception as error:  # noqa: BLE001 - the boundary: what is left is a bug of ours
+        traceback.print_exc()
+        show_error(BugError(error), as_json=as_json)
+        code = errors.BUG
+    sys.exit(code)

@@ -1,0 +1,92 @@
+"""The options of the command line that several verbs share, each spelled once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(str, Enum):
+    """How an answer is written."""
+
+    text = "text"
+    json = "json"
+
+
+class Level(str, Enum):
+    """From which status on doctor's exit code is 1."""
+
+    error = "error"
+    warn = "warn"
+    never = "never"
+
+
+class In(str, Enum):
+    """Where a command runs."""
+
+    auto = "auto"
+    venv = "venv"
+    current = "current"
+
+
+class Machine(str, Enum):
+    """What a wheel can be for, as uname says it."""
+
+    x86_64 = "x86_64"
+    aarch64 = "aarch64"
+
+
+class Stage(str, Enum):
+    """What pose can do."""
+
+    demo = "demo"
+    train = "train"
+    test = "test"
+    pred = "pred"
+    synth = "synth"
+    env = "env"
+
+
+HostOption = Annotated[
+    str | None,
+    typer.Option("--host", metavar="FILE", help="Another machine's facts, by `envcheck probe`; -: stdin."),
+]
+HostsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--host", metavar="FILE|DIR|-", help="Other machines' facts; several: what covers them all."
+    ),
+]
+TorchOption = Annotated[
+    str | None, typer.Option("--torch", metavar="SPEC", help="1.13, 2.0.1+cu118, '>=2.1,<2.5'.")
+]
+CudaOption = Annotated[str | None, typer.Option("--cuda", metavar="SPEC", help="11.8, '>=12,<13'.")]
+PythonOption = Annotated[str | None, typer.Option("--python", metavar="SPEC", help="3.11, '>=3.10'.")]
+RequirementsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--requirements",
+        metavar="FILE",
+        help="What a repository asks for: requirements.txt, pyproject.toml, environment.yml, Dockerfile.",
+    ),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
+FileOption = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to stdout.")
+]
+GpusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gpus", metavar="LIST|none", help="Only these, by index or UUID, with commas; none: the CPU."
+    ),
+]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", metavar="NAME|FILE", help="This recipe and no other.")
+]
+MachineOption = Annotated[Machine, typer.Option("--machine", help="The processor that the wheels are for.")]
+InOption = Annotated[
+    In, typer.Option("--in", help="A virtual environment built from the lock, or this interpreter as it is.")
+]
