@@ -52,12 +52,6 @@ _PIP_SYMPTOMS: tuple[tuple[str, str, str, type[EnvcheckError]], ...] = (
         WheelNotFoundError,
     ),
     (
-        "The user requested (constraint)",
-        "your pip has a constraint that forbids what the lock pins",
-        "pip config list names it. PIP_CONSTRAINT=/dev/null leaves it out once.",
-        EnvcheckError,
-    ),
-    (
         "Connection",
         "the package index could not be reached",
         "Check network and proxy, then run again.",
