@@ -90,17 +90,17 @@ def recipes_check(
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
     """Prove that recipes keep what they promise, check by check; 1 if any does not."""
+    from envcheck.audit.audit import Audit, Means, audit
     from envcheck.paths import cache_dir
-    from envcheck.proof.prove import Means, Proof, prove
     from envcheck.recipes import load_recipe, load_recipes
     from envcheck.report.console import Steps, answer
-    from envcheck.report.recipes import proof_screen
+    from envcheck.report.recipes import audit_screen
 
     recipes = tuple(map(load_recipe, names)) if names else load_recipes()
     means = Means(cache_dir(), Steps(), online=not offline, deep=deep)
-    proof = Proof(checks=tuple(check for recipe in recipes for check in prove(recipe, means)))
-    answer(proof, proof_screen(proof), as_json=format is Format.json)
-    if proof.fails:
+    found = Audit(checks=tuple(check for recipe in recipes for check in audit(recipe, means)))
+    answer(found, audit_screen(found), as_json=format is Format.json)
+    if found.fails:
         raise typer.Exit(errors.FAILED)
 
 

@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from envcheck.audit.audit import Audit, Check
+from envcheck.audit.result import State
 from envcheck.compat.words import code_text
-from envcheck.proof.finding import State
-from envcheck.proof.prove import Check, Proof
 from envcheck.recipes import Check as Tried
 from envcheck.recipes import Recipe
 
@@ -62,12 +62,12 @@ def recipe_screen(recipe: Recipe) -> RenderableType:
     return Group(Text(f"{recipe.name}: {recipe.summary}", style="bold"), Padding(table, (0, 0, 0, 2)))
 
 
-def proof_screen(proof: Proof) -> RenderableType:
+def audit_screen(found: Audit) -> RenderableType:
     """Return one line for each check of each recipe, locks with the same answer together."""
     recipes: dict[str, list[Check]] = {}
-    for check in proof.checks:
+    for check in found.checks:
         recipes.setdefault(check.recipe, []).append(check)
-    counted = Counter(check.state for check in proof.checks)
+    counted = Counter(check.state for check in found.checks)
     total = ", ".join(f"{counted[state]} {state}" for state in _STYLES)
     parts = (part for name, checks in recipes.items() for part in (Text(name, style="bold"), _checks(checks)))
     return Group(*parts, Text(f"{total}."))

@@ -4,16 +4,16 @@ import io
 
 import pytest
 
-from envcheck.proof.prove import Check, Proof
+from envcheck.audit.audit import Audit, Check
 from envcheck.report.console import PlainConsole
-from envcheck.report.recipes import proof_screen
+from envcheck.report.recipes import audit_screen
 
 
 @pytest.fixture
 def shown():
     def show(*checks):
         sink = io.StringIO()
-        PlainConsole(file=sink).print(proof_screen(Proof(checks=checks)))
+        PlainConsole(file=sink).print(audit_screen(Audit(checks=checks)))
         return [" ".join(line.split()) for line in sink.getvalue().splitlines()]
 
     return show

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from envcheck.audit.result import Result, failed, not_verified, passed
 from envcheck.compat.tables import Build
 from envcheck.documents import parse_json
 from envcheck.environments.author import resolve_anywhere
@@ -16,7 +17,6 @@ from envcheck.environments.wheelhouse import PYTORCH_INDEX, Pin, Wheelhouse
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.measure.wheel import Measured, read_wheel
 from envcheck.processes import capture
-from envcheck.proof.finding import Result, failed, not_verified, passed
 from envcheck.recipes import Recipe
 from envcheck.uv import Target
 

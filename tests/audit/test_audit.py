@@ -4,10 +4,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from envcheck.audit.audit import Audit, Means, audit
 from envcheck.compat.tables import build_of
 from envcheck.documents import to_json
 from envcheck.environments.author import Wanted, add
-from envcheck.proof.prove import Means, Proof, prove
 from envcheck.recipes import load_recipe
 from tests.wheels import make_wheel
 
@@ -28,7 +28,7 @@ def _states(checks, lock):
 
 
 def test_what_add_writes_passes_every_check_that_can_be_made_of_it(mine, tmp_path, listener):
-    checks = prove(mine, Means(tmp_path, listener, online=True))
+    checks = audit(mine, Means(tmp_path, listener, online=True))
     assert _states(checks, "") == dict.fromkeys(("base image", "container", "locks", "addresses"), "passed")
     assert _states(checks, "3.11") == {
         **dict.fromkeys(("pins", "addresses", "versions", "numpy", "complete"), "passed"),
@@ -37,9 +37,9 @@ def test_what_add_writes_passes_every_check_that_can_be_made_of_it(mine, tmp_pat
 
 
 def test_without_an_index_completeness_is_not_verified(mine, tmp_path, listener):
-    checks = prove(mine, Means(tmp_path, listener, online=False))
+    checks = audit(mine, Means(tmp_path, listener, online=False))
     assert _states(checks, "3.11")["complete"] == "not verified"
-    assert not Proof(checks=checks).fails
+    assert not Audit(checks=checks).fails
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_without_an_index_completeness_is_not_verified(mine, tmp_path, listener)
 def test_a_lock_that_was_changed_by_hand_fails(mine, tmp_path, listener, old, new, check):
     lock = mine.lock_for("3.11")
     lock.write_text(lock.read_text().replace(old, new), encoding="utf-8")
-    proof = Proof(checks=prove(mine, Means(tmp_path, listener, online=False)))
-    assert _states(proof.checks, "3.11")[check] == "failed"
-    assert proof.fails
-    assert '"schema": "envcheck.proof/1"' in to_json(proof)
+    found = Audit(checks=audit(mine, Means(tmp_path, listener, online=False)))
+    assert _states(found.checks, "3.11")[check] == "failed"
+    assert found.fails
+    assert '"schema": "envcheck.audit/1"' in to_json(found)
 
 
 def test_each_lock_of_each_machine_has_its_own_checks(tmp_path, listener):
-    checks = prove(load_recipe("torch2.15-cu132"), Means(tmp_path, listener, online=False))
+    checks = audit(load_recipe("torch2.15-cu132"), Means(tmp_path, listener, online=False))
     locks = [f"3.{minor}{machine}" for machine in ("", " aarch64") for minor in range(11, 16)]
     assert list(dict.fromkeys(check.lock for check in checks)) == ["", *locks]

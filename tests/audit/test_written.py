@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
+from envcheck.audit import written
 from envcheck.environments.wheelhouse import Pin, read_lock
-from envcheck.proof import written
 from envcheck.recipes import Base, Check, load_recipe, load_recipes
 
 OLD = load_recipe("torch2.0-cu117")

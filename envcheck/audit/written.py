@@ -12,8 +12,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from envcheck.audit.result import Result, failed, not_verified, passed
 from envcheck.environments.wheelhouse import Pin
-from envcheck.proof.finding import Result, failed, not_verified, passed
 from envcheck.recipes import Recipe
 
 # An address, an option of pip that brings one, or a bare host: where from is the user's own setting.

@@ -1,4 +1,4 @@
-"""Proves recipes: every check, in order, for the recipe and for each of its locks."""
+"""Audits recipes: every check, in order, for the recipe and for each of its locks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from envcheck.audit import tried, written
+from envcheck.audit.result import Result, State, failed, not_verified
 from envcheck.environments.place import Watcher
 from envcheck.environments.wheelhouse import Wheelhouse, read_lock
 from envcheck.errors import UsageError
-from envcheck.proof import tried, written
-from envcheck.proof.finding import Result, State, failed, not_verified
 from envcheck.recipes import Recipe
 
-SCHEMA = "envcheck.proof/1"
+SCHEMA = "envcheck.audit/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """The document `envcheck.proof/1`."""
+class Audit:
+    """The document `envcheck.audit/1`."""
 
     schema: str = SCHEMA
     checks: tuple[Check, ...]
@@ -50,7 +50,7 @@ class Means:
     deep: bool = False  # may gigabytes be fetched
 
 
-def prove(recipe: Recipe, means: Means) -> tuple[Check, ...]:
+def audit(recipe: Recipe, means: Means) -> tuple[Check, ...]:
     """Return every check of a recipe, made or not."""
     whole = (
         ("base image", written.base_image(recipe)),

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
+from envcheck.audit import tried
 from envcheck.compat.tables import build_of
 from envcheck.environments.author import Wanted, add
 from envcheck.environments.wheelhouse import Pin, Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError
-from envcheck.proof import tried
 from envcheck.recipes import Size, load_recipe, lock_hash
 from envcheck.uv import IndexUnreachableError
 from tests.measure.wheels import NUMPY_1, library, version_py, write_wheel
