@@ -12,14 +12,14 @@ from envcheck.compat import tables
 from envcheck.compat.tables import Branch, Build, Capability
 from envcheck.compat.verdict import Reason
 from envcheck.compat.words import by_capability, cards, kind
-from envcheck.host.facts import Driver, Gpu, Host
+from envcheck.host.facts import Gpu, Host
 
 
 def generation(host: Host, build: Build) -> tuple[Reason, ...]:
     """Say whether the driver's branch drives each generation among the host's GPUs."""
     if build.cuda is None or not host.gpus:
         return ()
-    branch = _branch_of(host.driver) if host.driver else None
+    branch = branch_by(host.driver.version, host.driver.cuda) if host.driver else None
     # A GPU of unknown capability is left to the code rule, which says so.
     return tuple(
         _judge(host, branch, capability, group)
@@ -28,11 +28,11 @@ def generation(host: Host, build: Build) -> tuple[Reason, ...]:
     )
 
 
-def _branch_of(driver: Driver) -> Branch | None:
-    """Return the driver's branch, by its version or else by the CUDA that it is."""
-    if driver.version is not None:
-        return tables.branch_of(driver.version)
-    return next((row for row in tables.cuda().branches if row.cuda == driver.cuda), None)
+def branch_by(version: Version | None, cuda: Version | None) -> Branch | None:
+    """Return a driver's branch by its version or else by the CUDA that it is, None where neither says."""
+    if version is not None:
+        return tables.branch_of(version)
+    return next((row for row in tables.cuda().branches if row.cuda == cuda), None)
 
 
 def _judge(host: Host, branch: Branch | None, capability: Version, group: tuple[Gpu, ...]) -> Reason:
