@@ -151,22 +151,24 @@ def _what_is_wrong(host: Host, judged: Sequence[Judgement]) -> Hashable:
 def _standing_for_all(host: Host) -> Host:
     """Return the host with one card of each kind: more of them lengthen sentences and change no verdict."""
     gpus = host.gpus or ()
-    if not gpus or unlisted_cards(host) or any(gpu.mig and gpu.mig.enabled is not False for gpu in gpus):
+    split = any(gpu.mig and gpu.mig.enabled is not False for gpu in gpus)
+    # What is not known stands under a card's place: gpus[1].mig.
+    if not gpus or split or unlisted_cards(host) or any(fact.startswith("gpus[") for fact in host.unknown):
         return host
-    kinds = {(gpu.compute_capability, gpu.name, gpu.brand): gpu for gpu in reversed(gpus)}
+    kinds = {_kind_of(gpu): gpu for gpu in reversed(gpus)}
     return replace(host, gpus=tuple(reversed(kinds.values())), pci=None)
 
 
 def _told_apart_by(host: Host) -> Hashable:
     """Return every fact that a rule reads: where it is equal, every recipe gets the same verdict.
 
-    How many cards of a kind there are lengthens sentences and changes no verdict, unless MIG splits one.
+    How many cards of a kind there are lengthens sentences and changes no verdict.
     """
     system, driver = host.os, host.driver
     return (
         (system.system, system.machine, system.glibc, system.wsl, system.jetson, system.container),
         driver and (driver.version, driver.cuda, driver.libcuda, driver.module_version, driver.open_module),
-        host.gpus if host.gpus is None else _kinds_of_gpus(host.gpus),
+        host.gpus and frozenset(map(_kind_of, host.gpus)),
         unlisted_cards(host) if host.pci else (),
         (host_pythons(host), tuple(host.python.incomplete)),
         host.engines == (),
@@ -174,7 +176,5 @@ def _told_apart_by(host: Host) -> Hashable:
     )
 
 
-def _kinds_of_gpus(gpus: tuple[Gpu, ...]) -> Hashable:
-    kinds = frozenset((gpu.compute_capability, gpu.name, gpu.brand) for gpu in gpus)
-    split = tuple(gpu.mig for gpu in gpus if gpu.mig is not None and gpu.mig.enabled is not False)
-    return kinds, split, split and len(gpus)
+def _kind_of(gpu: Gpu) -> Hashable:
+    return gpu.compute_capability, gpu.name, gpu.brand, gpu.mig

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from packaging.version import Version
+
 from envcheck.compat.rules.devices import unlisted_cards
 from envcheck.compat.words import card
 from envcheck.errors import UsageError
@@ -78,8 +80,14 @@ def _usable_at_once(host: Host) -> Host:
     ):  # an unexplained card stops everything, and is looked for by the rules
         return host
     whole = [device for device in devices if device.instance is None]
-    largest = max(slices, key=lambda device: (device.instance and device.instance.memory_mib) or 0)
+    largest = max(slices, key=_size)
     return replace(host, gpus=_joined(host.gpus or (), whole or [largest]), pci=None)
+
+
+def _size(device: Device) -> tuple[int, Version]:
+    """Return what makes one slice more than another; of equals that of the newer card, wherever it stands."""
+    memory = device.instance.memory_mib if device.instance else None
+    return memory or 0, device.gpu.compute_capability or Version("0")
 
 
 def _joined(gpus: tuple[Gpu, ...], devices: list[Device]) -> tuple[Gpu, ...]:

@@ -1,4 +1,4 @@
-"""Every machine of tests/hosts against tests/hosts/expected.yaml, which was written from the facts by hand."""
+"""Every machine of tests/hosts against expected.yaml beside it, which was written from the facts by hand."""
 
 from __future__ import annotations
 

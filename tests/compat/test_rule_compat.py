@@ -115,8 +115,14 @@ def test_a_libcuda_has_to_be_newer_than_the_driver(brand):
 def test_a_libcuda_of_the_drivers_own_or_an_unread_one_is_no_question():
     assert compat(machine(RTX_3090, driver="550.54.14", cuda="12.4", libcuda="12.4"), CU128) == ()
     assert compat(machine(RTX_3090, driver="550.54.14", cuda="12.4"), CU128) == ()
-    assert compat(machine(RTX_3090, libcuda="12.4"), CU128) == ()
     assert compat(machine(RTX_3090), CU128) == ()
+
+
+def test_a_libcuda_beside_a_driver_of_unknown_cuda_may_be_either():
+    for facts in ({}, {"driver": "452.39", "wsl": True}):
+        reason = _only(compat(machine(RTX_3090, libcuda="12.4", **facts), CU128))
+        assert reason.verdict == "unknown"
+        assert "`driver.cuda`" in reason.because
 
 
 def test_compat_is_no_question_for_the_cpu_nor_without_a_gpu():

@@ -53,6 +53,15 @@ def test_facts_that_are_absent_are_settled_by_the_driver_having_listed_the_card(
     assert join(generation(machine(RTX_5090, cuda="13.0"), CU128)) == "fits"
 
 
+def test_a_driver_without_a_version_is_of_the_branch_that_its_cuda_is():
+    assert join(generation(machine(V100, cuda="13.0"), CU128)) == "fits"
+    (reason,) = generation(machine(V100, cuda="13.1"), CU128)
+    assert reason.verdict == "refused"
+    assert reason.because.startswith("The driver of CUDA 13.1 (R590) is too new")
+    assert join(generation(machine(K80, cuda="11.6"), CU128)) == "refused"
+    assert join(generation(machine(RTX_5090, cuda="12.7"), CU128)) == "refused"
+
+
 def test_a_capability_that_the_tables_do_not_know_is_unknown():
     (reason,) = generation(machine(("card of tomorrow", "13.0"), driver="700.10"), CU128)
     assert reason.verdict == "unknown"

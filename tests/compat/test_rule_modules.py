@@ -52,6 +52,10 @@ def test_open_modules_of_a_branch_that_had_none_are_a_contradiction():
     assert reason.verdict == "refused"
     assert "R515" in reason.because
     assert join(modules(machine(RTX_3090, driver="515.48.07", open_module=True), CU128)) == "fits"
+    (unnumbered,) = modules(machine(RTX_3090, cuda="11.4", open_module=True), CU128)
+    assert unnumbered.verdict == "refused"
+    assert "the driver is of CUDA 11.4 (R470)." in unnumbered.because
+    assert join(modules(machine(RTX_3090, cuda="11.7", open_module=True), CU128)) == "fits"
 
 
 def test_what_the_tables_do_not_say_of_a_generation_is_no_reason():

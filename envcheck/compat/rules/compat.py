@@ -53,8 +53,11 @@ def compat(host: Host, build: Build) -> tuple[Reason, ...]:
     if build.cuda is None or not host.gpus or host.driver is None:
         return ()
     own, found = own_cuda(host.driver), host.driver.libcuda
-    if own is None or found is None or found == own:
+    if found is None or found == own:
         return ()
+    if own is None:
+        because = f"libcuda is CUDA {found}; `driver.cuda` would settle whether that is the driver's own."
+        return (Reason("compat", "unknown", because, source=SOURCE),)
     subject = f"libcuda is CUDA {found} and the driver is CUDA {own}: cuda-compat is on the library path"
     if found > own:
         return (_newer(host, host.gpus, host.driver, found, subject),)

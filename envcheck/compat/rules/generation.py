@@ -19,42 +19,44 @@ def generation(host: Host, build: Build) -> tuple[Reason, ...]:
     """Say whether the driver's branch drives each generation among the host's GPUs."""
     if build.cuda is None or not host.gpus:
         return ()
-    version = host.driver.version if host.driver else None
-    branch = tables.branch_of(version) if version else None
+    branch = branch_by(host.driver.version, host.driver.cuda) if host.driver else None
     # A GPU of unknown capability is left to the code rule, which says so.
     return tuple(
-        _judge(host, version, branch, capability, group)
+        _judge(host, branch, capability, group)
         for capability, group in by_capability(host.gpus)
         if capability is not None
     )
 
 
-def _judge(
-    host: Host, version: Version | None, branch: Branch | None, capability: Version, group: tuple[Gpu, ...]
-) -> Reason:
+def branch_by(version: Version | None, cuda: Version | None) -> Branch | None:
+    """Return a driver's branch by its version or else by the CUDA that it is, None where neither says."""
+    if version is not None:
+        return tables.branch_of(version)
+    return next((row for row in tables.cuda().branches if row.cuda == cuda), None)
+
+
+def _judge(host: Host, branch: Branch | None, capability: Version, group: tuple[Gpu, ...]) -> Reason:
     row = tables.capability_of(capability)
     if row is None:
         because = f"{cards(group)}: the tables do not know compute capability {capability}."
         remedy = "Add its row to compat/tables/gpus.yaml."
         return Reason("generation", "unknown", because, remedy, "compat/tables/gpus.yaml")
     what = kind(row.architecture, group)
-    if version is None or branch is None:
+    if host.driver is None or branch is None:
         return Reason("generation", "fits", f"The driver lists {what}.", source=row.source)
-    return _by_branch(host, version, branch.branch, row, what)
+    version = host.driver.version
+    driver = f"Driver {version}" if version else f"The driver of CUDA {branch.cuda}"
+    return _by_branch(host, driver, branch.branch, row, what)
 
 
-def _by_branch(host: Host, version: Version, branch: int, row: Capability, what: str) -> Reason:
+def _by_branch(host: Host, driver: str, branch: int, row: Capability, what: str) -> Reason:
     if row.last_branch is not None and branch > row.last_branch:
-        because = (
-            f"Driver {version} (R{branch}) is too new: R{row.last_branch} is the last branch for {what}."
-        )
+        because = f"{driver} (R{branch}) is too new: R{row.last_branch} is the last branch for {what}."
         remedy = f"Install a driver of branch R{row.last_branch}."
         return Reason("generation", "refused", because, remedy, row.source)
     if row.first_branch is not None and branch < row.first_branch:
-        because = (
-            f"Driver {version} (R{branch}) is too old: R{row.first_branch} is the first branch for {what}."
-        )
+        because = f"{driver} (R{branch}) is too old: R{row.first_branch} is the first branch for {what}."
         where = " in Windows" if host.os.wsl else ""
         remedy = f"Install a driver of branch R{row.first_branch} or newer{where}."
         return Reason("generation", "refused", because, remedy, row.source)
-    return Reason("generation", "fits", f"Driver {version} lists {what}.", source=row.source)
+    return Reason("generation", "fits", f"{driver} lists {what}.", source=row.source)

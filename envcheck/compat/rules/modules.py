@@ -8,6 +8,7 @@ from __future__ import annotations
 from packaging.version import Version
 
 from envcheck.compat import tables
+from envcheck.compat.rules.generation import branch_by
 from envcheck.compat.tables import Build
 from envcheck.compat.verdict import Reason
 from envcheck.compat.words import by_capability, kind
@@ -27,8 +28,10 @@ def modules(host: Host, build: Build) -> tuple[Reason, ...]:
     if build.cuda is None or not host.gpus or driver is None or driver.open_module is None:
         return ()
     loaded, version = driver.open_module, driver.module_version or driver.version
-    if loaded and version is not None and version.major < _FIRST_OPEN and not host.os.wsl:
-        because = f"The open kernel modules began with R{_FIRST_OPEN}, and the driver is {version}."
+    branch = branch_by(version, driver.cuda)
+    if loaded and branch is not None and branch.branch < _FIRST_OPEN and not host.os.wsl:
+        found = version or f"of CUDA {branch.cuda} (R{branch.branch})"
+        because = f"The open kernel modules began with R{_FIRST_OPEN}, and the driver is {found}."
         remedy = "Probe this machine again: these two facts cannot both be."
         return (Reason("modules", "refused", because, remedy, SOURCE),)
     return tuple(
