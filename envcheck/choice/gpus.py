@@ -75,9 +75,8 @@ def devices_of(gpus: tuple[Gpu, ...]) -> Iterator[Device]:
 def _usable_at_once(host: Host) -> Host:
     devices = tuple(devices_of(host.gpus or ()))
     slices = [device for device in devices if device.instance is not None]
-    if not slices or unlisted_cards(
-        host
-    ):  # an unexplained card stops everything, and is looked for by the rules
+    # A card that nothing explains stops everything: the rules have to see the whole machine.
+    if not slices or unlisted_cards(host):
         return host
     whole = [device for device in devices if device.instance is None]
     largest = max(slices, key=_size)
