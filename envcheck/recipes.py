@@ -25,6 +25,8 @@ from envcheck.paths import bundle
 
 # What a lock is for that names no machine: `NAME-cp311.txt`, and `NAME-cp311-aarch64.txt` for another.
 MACHINE = "x86_64"
+# What a new recipe is locked for when nobody says: the Python of the base image.
+CONTAINER_PYTHON = "3.11"
 
 
 @dataclass(frozen=True, slots=True)

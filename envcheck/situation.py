@@ -30,6 +30,18 @@ from envcheck.recipes import Recipe, load_recipe, load_recipes
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line says of the environment, as it was typed."""
+
+    recipe: str | None = None  # a name or a file
+    gpus: str | None = None  # a list with commas, or "none"
+    torch: str | None = None
+    cuda: str | None = None
+    python: str | None = None
+    requirements: Path | None = None  # what somebody else's repository asks for
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What is known, and what follows from it."""
 
@@ -38,6 +50,8 @@ class Situation:
     judged: tuple[Gpu, ...]  # the GPUs that the choice is for
     chosen: Recipe | None  # as this machine sees it
     visible: str = ""  # what CUDA_VISIBLE_DEVICES stands for, where it decided which GPUs are judged
+    request: Request = Request()
+    is_here: bool = True  # and not the facts of another machine
 
     @property
     def recipe(self) -> Recipe:
@@ -57,90 +71,88 @@ class Situation:
         return self.choice.python
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line says of the environment, as it was typed."""
-
-    recipe: str | None = None  # a name or a file
-    gpus: str | None = None  # a list with commas, or "none"
-    torch: str | None = None
-    cuda: str | None = None
-    python: str | None = None
-    requirements: Path | None = None  # what somebody else's repository asks for
-
-
-def look(host: str | None = None, asked: Asked | None = None) -> Situation:
+def look(host: str | None = None, request: Request | None = None) -> Situation:
     """Return the situation on this machine, or on the one whose facts lie in file `host` ("-": stdin).
 
     Raises `UsageError` for bad input, and where `host` is several machines.
     """
     if host is None:
-        return _on(probe(), asked or Asked(), os.environ)
-    seen = survey([host], asked)
+        return _on(probe(), request or Request(), os.environ)
+    seen = survey([host], request)
     if isinstance(seen, Fleet):
         raise UsageError(f"{host} holds {seen.hosts} hosts, and one is asked for here")
     return seen
 
 
-def survey(hosts: Sequence[str], asked: Asked | None = None) -> Situation | Fleet:
+def survey(hosts: Sequence[str], request: Request | None = None) -> Situation | Fleet:
     """Return the situation of one host, or for several the recipes that cover them all.
 
     `hosts` are files, folders and "-". Raises `UsageError` for bad input.
     """
-    asked = asked or Asked()
+    request = request or Request()
     named = read_hosts(hosts)
     first = next(named)
     second = next(named, None)
     if second is None:
-        return _on(first[1], asked, {})
-    if asked.gpus not in (None, "none"):
+        return _on(first[1], request, None)
+    if request.gpus not in (None, "none"):
         raise UsageError("--gpus names GPUs of one machine, and there are several hosts")
-    recipes, wishes = _wished(asked)
+    recipes, wishes = _wished(request)
     return choose_for_all(chain((first, second), named), recipes, wishes)
 
 
-def judge_official(hosts: Sequence[str], asked: Asked) -> tuple[Builds, Host | None]:
+def judge_official(hosts: Sequence[str], request: Request) -> tuple[Builds, Host | None]:
     """Return the verdict on every official build on this machine, or on all of `hosts`; and the one host."""
-    recipes, wishes = _wished(asked)
+    recipes, wishes = _wished(request)
     named = list(read_hosts(hosts)) if hosts else [("this machine", probe())]
-    visible = None if hosts else _visible(named[0][1].gpus, os.environ, asked)
+    visible = None if hosts else _visible(named[0][1].gpus, os.environ, request)
     builds = builds_for(named, recipes, replace(wishes, gpus=visible.names) if visible else wishes)
     return builds, named[0][1] if len(named) == 1 else None
 
 
-def _on(facts: Host, asked: Asked, environ: Mapping[str, str]) -> Situation:
-    recipes, wishes = _wished(asked)
-    visible = _visible(facts.gpus, environ, asked)
+def _on(facts: Host, request: Request, environ: Mapping[str, str] | None) -> Situation:
+    """Return the situation of a host; `environ` is this machine's, None for another's facts."""
+    recipes, wishes = _wished(request)
+    visible = _visible(facts.gpus, environ, request) if environ is not None else None
     if visible is not None:
         wishes = replace(wishes, gpus=visible.names)
     choice = choose(facts, recipes, wishes)
     chosen = next((one.on(facts.os.machine) for one in recipes if one.name == choice.recipe), None)
     judged = narrow(facts, wishes.gpus).gpus or ()
-    return Situation(facts, choice, judged, chosen, visible.sentence if visible else "")
+    return Situation(
+        facts,
+        choice,
+        judged,
+        chosen,
+        visible=visible.sentence if visible else "",
+        request=request,
+        is_here=environ is not None,
+    )
 
 
-def _wished(asked: Asked) -> tuple[tuple[Recipe, ...], Wishes]:
+def _wished(request: Request) -> tuple[tuple[Recipe, ...], Wishes]:
     """Return the recipes to choose from, a file of one's own among them, and what is wished for."""
     recipes = load_recipes()
-    own = load_recipe(asked.recipe) if asked.recipe is not None else None
+    own = load_recipe(request.recipe) if request.recipe is not None else None
     if own is not None:
         recipes = (*(one for one in recipes if one.name != own.name), own)
-    torch, tag = torch_wish(asked.torch) if asked.torch is not None else (SpecifierSet(), None)
+    torch, tag = torch_wish(request.torch) if request.torch is not None else (SpecifierSet(), None)
     wishes = Wishes(
         recipe=own.name if own else None,
-        gpus=_gpus(asked.gpus),
+        gpus=_gpus(request.gpus),
         torch=torch,
         tag=tag,
-        cuda=specifier("--cuda", asked.cuda) if asked.cuda is not None else SpecifierSet(),
-        python=specifier("--python", asked.python) if asked.python is not None else SpecifierSet(),
+        cuda=specifier("--cuda", request.cuda) if request.cuda is not None else SpecifierSet(),
+        python=specifier("--python", request.python) if request.python is not None else SpecifierSet(),
         origins=tuple(
             f"--{name} {text}"
-            for name, text in (("torch", asked.torch), ("cuda", asked.cuda), ("python", asked.python))
+            for name, text in (("torch", request.torch), ("cuda", request.cuda), ("python", request.python))
             if text is not None
         ),
     )
-    if asked.requirements is not None:
-        wishes = combine(wishes, read_requirements(asked.requirements, python=wishes.python))
+    if request.requirements is not None:
+        theirs = read_requirements(request.requirements, python=wishes.python)
+        wishes = replace(combine(wishes, theirs), requirements=str(request.requirements))
     return recipes, wishes
 
 
@@ -155,13 +167,13 @@ def _gpus(text: str | None) -> tuple[str, ...] | Literal["none"] | None:
     return named
 
 
-def _visible(gpus: tuple[Gpu, ...] | None, environ: Mapping[str, str], asked: Asked) -> Visible | None:
+def _visible(gpus: tuple[Gpu, ...] | None, environ: Mapping[str, str], request: Request) -> Visible | None:
     """Return what CUDA_VISIBLE_DEVICES, set by a scheduler or the user, leaves; None where it says nothing.
 
-    The environment says nothing about a snapshot, and less than the command line about this machine.
+    The environment says less than the command line.
     """
     value = environ.get("CUDA_VISIBLE_DEVICES")
-    if value is None or asked.gpus is not None or not gpus:
+    if value is None or request.gpus is not None or not gpus:
         return None
     if not counts(value) or environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or _alike(gpus):
         return resolve(value, gpus)

@@ -54,7 +54,8 @@ def _dispatch(words: list[str]) -> int:
         return 0 if words else BAD_INPUT
     stage, rest = stage_named(words[0]), words[1:]
     if stage.own_parser:
-        return _run(stage, run_dir, lambda _result: import_module(f"pose.{stage.name}").main(rest))
+        options = import_module(f"pose.{stage.name}_options").read(rest)
+        return _run(stage, run_dir, lambda result: import_module(f"pose.{stage.name}").run(options, result))
     if _asks_for_help(rest):
         data(help_text(stage))
         return 0
@@ -69,8 +70,11 @@ def _dispatch(words: list[str]) -> int:
 
 def _check(words: list[str]) -> int:
     stage, rest = stage_named(words[0] if words else ""), words[1:]
-    # A stage with a parser of its own keeps it beside its work, which needs what only an environment has.
-    if not stage.own_parser and not _asks_for_help(rest):
+    if _asks_for_help(rest):
+        return 0
+    if stage.own_parser:
+        import_module(f"pose.{stage.name}_options").read(rest)
+    else:
         _read(stage, rest, None)
     return 0
 

@@ -40,7 +40,7 @@ class Stage:
     takes_picture: bool = False
     takes_overrides: bool = False
     proves: bool = False  # computes with torch, so that the proof comes first even without a run folder
-    own_parser: bool = False  # has a main(argv) that reads its own options
+    own_parser: bool = False  # reads its own options: pose.<name>_options
 
 
 CONFIG_OPTIONS = (

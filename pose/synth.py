@@ -8,7 +8,6 @@ Every picture depends on (seed, set, its number) alone: a longer training set st
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -25,11 +24,12 @@ from pose.coco import JOINT_NAMES, SKELETON
 from pose.errors import FAILED, WRITE_HINT, PoseError
 from pose.figure import Figure, pose_figure, sample_angles, sample_build, sample_pose, sample_view
 from pose.paint import paint_person, sample_look, visible_joints
+from pose.report import Result, data
 from pose.scenery import Box, develop, paint_background, paint_obstacle
+from pose.synth_options import DEFAULT_SIZE, SynthOptions
 
 TRAIN_SET, VAL_SET = "train2017", "val2017"
 DETECTION_FILE = "person_detection_results/COCO_val2017_detections_drawn_person.json"
-DEFAULT_SIZE = (240, 320)  # (height, width)
 FIRST_ID = {TRAIN_SET: 1, VAL_SET: 500_001}
 MOST_COVERED = 0.4  # of a person's box by the next one, so that somebody is left to find
 LEAST_INSIDE = 0.85  # of a person's box within the picture
@@ -232,34 +232,8 @@ def _write_json(path: Path, document: Any) -> None:  # noqa: ANN401 - JSON is an
     path.write_text(json.dumps(document), encoding="utf-8")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the stage `synth`; argparse answers wrong options with exit code 2."""
-    parser = argparse.ArgumentParser("pose synth", description="draw people into COCO's own layout")
-    parser.add_argument(
-        "--out", "--output", type=Path, required=True, metavar="DIR", help="where the dataset goes"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same bytes (default 0)")
-    parser.add_argument(
-        "--train", type=int, default=1500, metavar="N", help="people to learn from (default 1500)"
-    )
-    parser.add_argument("--val", type=int, default=200, metavar="N", help="people to test on (default 200)")
-    parser.add_argument(
-        "--size", type=_size, default=DEFAULT_SIZE, metavar="WxH", help="picture size (320x240)"
-    )
-    options = parser.parse_args(argv)
-    if options.train < 1 or options.val < 1 or options.seed < 0:
-        parser.error("--train and --val must be at least 1, --seed at least 0")
+def run(options: SynthOptions, result: Result) -> None:
+    """Run the stage `synth`."""
     write_dataset(options.out, seed=options.seed, train=options.train, val=options.val, size=options.size)
-    print(options.out)
-    return 0
-
-
-def _size(text: str) -> tuple[int, int]:
-    """(height, width) of "WxH"."""
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 320x240") from None
-    if not (64 <= width <= 1280 and 64 <= height <= 1280):
-        raise argparse.ArgumentTypeError("each side must be between 64 and 1280 pixels")
-    return height, width
+    result.seed = options.seed
+    data(str(options.out))

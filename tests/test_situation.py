@@ -12,7 +12,7 @@ from envcheck import situation
 from envcheck.documents import read_json
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import Host
-from envcheck.situation import Asked, look
+from envcheck.situation import Request, look
 from tests.cuda.fixtures import cuda_folders, cuda_lists
 
 __all__ = ["cuda_folders", "cuda_lists"]
@@ -36,14 +36,14 @@ def test_a_snapshot_can_come_from_stdin(hosts, monkeypatch):
 
 
 def test_gpus_none_asks_for_the_cpu_and_judges_no_card(hosts):
-    seen = look(str(hosts / "rtx3090-driver550.json"), Asked(gpus="none"))
+    seen = look(str(hosts / "rtx3090-driver550.json"), Request(gpus="none"))
     assert (seen.recipe.name, seen.judged) == ("cpu", ())
 
 
 def test_one_card_of_a_mixed_machine_is_judged_alone(hosts):
     host = str(hosts / "gtx1080ti-rtx5090.json")
-    assert look(host, Asked(gpus="0")).recipe.name == "torch2.7-cu126"
-    assert look(host, Asked(gpus="1")).recipe.name == "torch2.15-cu132"
+    assert look(host, Request(gpus="0")).recipe.name == "torch2.7-cu126"
+    assert look(host, Request(gpus="1")).recipe.name == "torch2.15-cu132"
     with pytest.raises(EnvcheckError, match="No recipe runs"):
         _ = look(host).recipe
 
@@ -55,7 +55,7 @@ def test_a_recipe_file_of_ones_own_is_judged_like_the_shipped_ones(root, hosts, 
     (tmp_path / "locks").mkdir()
     lock = root / "recipes" / "locks" / "torch2.7-cu126-cp311.txt"
     (tmp_path / "locks" / "mine-cp311.txt").write_bytes(lock.read_bytes())
-    seen = look(str(hosts / "rtx3090-driver550.json"), Asked(recipe=str(mine)))
+    seen = look(str(hosts / "rtx3090-driver550.json"), Request(recipe=str(mine)))
     assert seen.recipe.file == mine
 
 
@@ -69,7 +69,7 @@ def test_a_snapshot_of_another_kind_is_refused(tmp_path):
 @pytest.mark.parametrize("gpus", ["", ",", " , "])
 def test_a_list_that_names_no_gpu_is_not_taken_for_the_cpu(hosts, gpus):
     with pytest.raises(UsageError, match="names no GPU"):
-        look(str(hosts / "rtx3090-driver550.json"), Asked(gpus=gpus))
+        look(str(hosts / "rtx3090-driver550.json"), Request(gpus=gpus))
 
 
 @pytest.fixture
@@ -157,4 +157,4 @@ def test_a_snapshot_is_not_narrowed_by_this_machines_environment(hosts, monkeypa
 def test_what_was_asked_for_on_the_command_line_counts_more(here, monkeypatch):
     here("gtx1080ti-rtx5090")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert look(asked=Asked(gpus="1")).recipe.name == "torch2.15-cu132"
+    assert look(request=Request(gpus="1")).recipe.name == "torch2.15-cu132"

@@ -25,6 +25,7 @@ class Builds:
     schema: str = SCHEMA
     hosts: tuple[str, ...]
     wish: str = ""
+    origins: tuple[str, ...] = ()  # where each wish was read, and what of a file was left out
     builds: tuple[BuildVerdict, ...]
 
     @property
@@ -41,13 +42,12 @@ def builds_for(
     With several hosts each reason begins with the host that it is about.
     """
     wishes = wishes or Wishes()
-    judged = [
-        (name, tuple(judge_builds(narrow(host, wishes.gpus), recipes, python=wishes))) for name, host in hosts
-    ]
+    judged = [(name, tuple(judge_builds(narrow(host, wishes.gpus), recipes, wishes))) for name, host in hosts]
     builds = judged[0][1] if len(judged) == 1 else _joined(judged)
     return Builds(
         hosts=tuple(name for name, _ in judged),
         wish=in_words(wishes),
+        origins=wishes.origins,
         builds=tuple(one for one in builds if asks_for(wishes, one)),
     )
 

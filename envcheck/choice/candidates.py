@@ -54,25 +54,30 @@ class BuildVerdict:
         return f"{self.torch} {self.tag}"
 
 
-def judge_recipes(host: Host, recipes: Sequence[Recipe]) -> tuple[Judgement, ...]:
-    """Return the verdict on every recipe for a narrowed host, the most wanted first."""
+def judge_recipes(
+    host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None
+) -> tuple[Judgement, ...]:
+    """Return the verdict on every recipe for a narrowed host, the most wanted first.
+
+    A wish for a Python narrows what each is asked about: the others do not matter then.
+    """
     seen = [recipe.on(host.os.machine) for recipe in recipes]
     order = sorted(seen, key=lambda recipe: (*_preference(host, recipe.build), recipe.name), reverse=True)
-    return tuple(_judged(host, recipe) for recipe in order)
+    return tuple(_judged(host, recipe, wishes) for recipe in order)
 
 
 def judge_builds(
-    host: Host, recipes: Sequence[Recipe], python: Wishes | None = None
+    host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None
 ) -> Iterator[BuildVerdict]:
     """Yield the verdict on every official build for a narrowed host, the most wanted first.
 
-    A wish for a Python narrows what each build is asked about: the others do not matter then.
+    A wish for a Python narrows what each is asked about, as with recipes; other wishes are not asked here.
     """
     machine = host.os.machine or MACHINE
     here = [recipe for recipe in reversed(recipes) if recipe.on(machine).machine == machine]
     by_build = {(recipe.torch, recipe.tag): recipe.name for recipe in here}
     for build in sorted(official_builds(host), key=lambda build: _preference(host, build), reverse=True):
-        reasons = judge(host, _for_python(build, python))
+        reasons = judge(host, _for_python(build, wishes))
         yield BuildVerdict(
             torch=build.torch,
             cuda=build.cuda,
@@ -135,12 +140,12 @@ def pythons_for(wishes: Wishes, pythons: Iterable[str]) -> tuple[str, ...]:
 def runs(host: Host, recipes: Sequence[Recipe], wishes: Wishes) -> Recipe | None:
     """Return the most wanted recipe that runs on a narrowed host, None where none does."""
     by_name = {recipe.name: recipe for recipe in recipes if serves(wishes, recipe)}
-    judged = judge_recipes(host, tuple(by_name.values()))
+    judged = judge_recipes(host, tuple(by_name.values()), wishes)
     return next((by_name[one.recipe] for one in judged if can_run(one)), None)
 
 
-def _judged(host: Host, recipe: Recipe) -> Judgement:
-    reasons = judge(host, recipe.build)
+def _judged(host: Host, recipe: Recipe, wishes: Wishes | None) -> Judgement:
+    reasons = judge(host, _for_python(recipe.build, wishes))
     return Judgement(recipe.name, join(reasons), reasons)
 
 

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from envcheck.choice.answers import Answer, answers, in_words
 from envcheck.choice.candidates import Judgement, can_run, judge_recipes, pythons_for, serves
-from envcheck.choice.gpus import handed_over, narrow
+from envcheck.choice.gpus import devices_of, handed_over, narrow
 from envcheck.choice.way_out import way_out
 from envcheck.choice.wishes import Wishes
 from envcheck.compat.rules.base_image import base_image
@@ -33,6 +33,7 @@ class Choice:
     python: str | None  # the Python that a virtual environment would use, "3.11"
     gpus: tuple[str, ...]  # UUIDs of the GPUs and MIG instances that were judged, where they are known
     wish: str = ""  # what was asked for, in words
+    origins: tuple[str, ...] = ()  # where each wish was read, and what of a file was left out
     advice: str
     answers: tuple[Answer, ...] = ()  # official builds: exact, nearest, newest
     base: tuple[Reason, ...] = ()  # what the wished base image, or the recipe's, asks of this driver
@@ -47,7 +48,7 @@ def choose(host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None) 
         raise no_such_recipe(wishes.recipe, tuple(recipe.name for recipe in recipes))
     seen = narrow(host, wishes.gpus)
     by_name = {recipe.name: recipe for recipe in recipes}
-    judged = judge_recipes(seen, recipes)
+    judged = judge_recipes(seen, recipes, wishes)
     picked = next(
         (by_name[one.recipe] for one in judged if can_run(one) and serves(wishes, by_name[one.recipe])), None
     )
@@ -59,7 +60,8 @@ def choose(host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None) 
         python=_python(seen, picked, wishes) if picked else None,
         gpus=handed_over(seen),
         wish=in_words(wishes),
-        advice=_praise(host, seen, picked, wishes) if picked else way_out(host, seen, recipes, wishes, owed),
+        origins=wishes.origins,
+        advice=_praise(host, seen, picked, wishes) if picked else way_out(host, seen, recipes, wishes),
         answers=owed,
         base=_base(seen, picked, wishes),
         verdicts=judged,
@@ -76,6 +78,15 @@ def _python(host: Host, recipe: Recipe, wishes: Wishes) -> str | None:
     return max(served, key=Version, default=None)
 
 
+def _left_out(host: Host, seen: Host, wishes: Wishes) -> str:
+    """Return what MIG keeps one process from using at once, where nobody named what to use."""
+    every, used = (list(devices_of(one.gpus or ())) for one in (host, seen))
+    if wishes.gpus is not None or len(every) == len(used):
+        return ""
+    names = ", ".join(device.uuid or device.names[-1] for device in used)
+    return f" MIG makes {len(every)} devices; one process can use {names}. --gpus names others."
+
+
 def _base(seen: Host, picked: Recipe | None, wishes: Wishes) -> tuple[Reason, ...]:
     """Return the verdict on the base image: the one that was wished for, else the recipe's own."""
     image = wishes.base_image or (picked.base.image if picked else None)
@@ -85,10 +96,10 @@ def _base(seen: Host, picked: Recipe | None, wishes: Wishes) -> tuple[Reason, ..
 def _praise(host: Host, seen: Host, picked: Recipe, wishes: Wishes) -> str:
     if seen.gpus:
         asked = in_words(wishes)
-        which = f"The newest recipe with {asked}" if asked else "The newest torch here"
-        return f"{which} that runs on {cards(seen.gpus)}."
+        which = f"The newest with {asked}" if asked else "The newest torch here"
+        return f"{which} that runs on {cards(seen.gpus)}.{_left_out(host, seen, wishes)}"
     if host.gpus:
-        return f"The CPU, as asked; {cards(host.gpus)} stays idle."
+        return f"The CPU, as asked; idle: {cards(host.gpus)}."
     if picked.cuda is None:
         return "There is no NVIDIA GPU to use, so the work runs on the CPU."
     return (

@@ -12,13 +12,14 @@ from itertools import combinations
 
 from packaging.version import Version
 
-from envcheck.choice.answers import answers, in_words
+from envcheck.choice.answers import in_words
 from envcheck.choice.candidates import Judgement, can_run, judge_recipes, obstacles, serves
 from envcheck.choice.gpus import narrow
 from envcheck.choice.way_out import way_out
 from envcheck.choice.wishes import Wishes
 from envcheck.compat.rules.devices import unlisted_cards
 from envcheck.compat.rules.system import host_pythons
+from envcheck.compat.verdict import Reason
 from envcheck.host.facts import Gpu, Host
 from envcheck.recipes import Recipe
 
@@ -37,7 +38,7 @@ class Covered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncovered:
-    """Machines on which no recipe runs for one and the same reason."""
+    """Machines on which no recipe runs, and the one way out of all."""
 
     advice: str
     hosts: tuple[str, ...]
@@ -73,7 +74,7 @@ def choose_for_all(
     covered: dict[frozenset[str], list[_Kind]] = {}
     lost: dict[Hashable, list[_Kind]] = {}
     for kind in kinds:
-        judged = judge_recipes(narrow(kind.host, wishes.gpus), wanted)
+        judged = judge_recipes(narrow(kind.host, wishes.gpus), wanted, wishes)
         running = frozenset(one.recipe for one in judged if can_run(one))
         if running:
             covered.setdefault(running, []).append(kind)
@@ -136,16 +137,24 @@ def _uncovered(
     for kinds in lost:
         host = kinds[0].host
         seen = narrow(host, wishes.gpus)
-        advice = way_out(host, seen, recipes, wishes, answers(seen, recipes, wishes))
+        advice = way_out(host, seen, recipes, wishes)
         groups.setdefault(advice, []).extend(name for kind in kinds for name in kind.names)
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     return tuple(Uncovered(advice=advice, hosts=tuple(names)) for advice, names in ordered)
 
 
 def _what_is_wrong(host: Host, judged: Sequence[Judgement]) -> Hashable:
-    """Return the rules that each recipe breaks, and the generations that it breaks them for."""
+    """Return what is in the way of each recipe and what helps, without this machine's own numbers."""
     gpus = frozenset(gpu.compute_capability for gpu in host.gpus or ())
-    return gpus, tuple((one.recipe, *(reason.rule for reason in obstacles(one))) for one in judged)
+    return gpus, tuple(
+        (one.recipe, *((reason.rule, _of_one_machine(reason), reason.remedy) for reason in obstacles(one)))
+        for one in judged
+    )
+
+
+def _of_one_machine(reason: Reason) -> str:
+    """Return the sentence of a reason that the way out repeats as it is."""
+    return reason.because if reason.rule in ("unlisted", "jetson") or not reason.remedy else ""
 
 
 def _standing_for_all(host: Host) -> Host:

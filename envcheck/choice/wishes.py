@@ -41,6 +41,7 @@ class Wishes:
     cuda: SpecifierSet = field(default_factory=SpecifierSet)  # of minor versions: 11.8, never 11.8.0
     python: SpecifierSet = field(default_factory=SpecifierSet)  # of minor versions: 3.11
     base_image: str | None = None  # the image that somebody's Dockerfile starts from
+    requirements: str | None = None  # the file that was read, as it was typed
     origins: tuple[str, ...] = ()  # where each was read: "requirements.txt:3: torch==1.13.1+cu117"
 
 

@@ -113,9 +113,9 @@ def recipes_fetch(
     """Fetch a recipe's wheels, and print the requirements file that installs them without network."""
     from envcheck.environments.prepare import fetch
     from envcheck.report.console import Steps
-    from envcheck.situation import Asked, look
+    from envcheck.situation import Request, look
 
-    seen = look(asked=Asked(name))
+    seen = look(request=Request(name))
     typer.echo(fetch(seen.recipe, seen.python, seen.host, Steps()), nl=False)
 
 

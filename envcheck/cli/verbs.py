@@ -111,10 +111,10 @@ def pick(
     from envcheck.report.choice import choice_screen
     from envcheck.report.console import answer
     from envcheck.report.fleet import fleet_screen
-    from envcheck.situation import Asked, look, survey
+    from envcheck.situation import Request, look, survey
 
-    asked = Asked(recipe, gpus, torch, cuda, python, requirements)
-    seen = survey(host, asked) if host else look(asked=asked)
+    request = Request(recipe, gpus, torch, cuda, python, requirements)
+    seen = survey(host, request) if host else look(request=request)
     if isinstance(seen, Fleet):
         answer(seen, fleet_screen(seen), as_json=format is Format.json)
         raise typer.Exit(errors.FAILED if seen.uncovered else errors.OK)
@@ -136,10 +136,10 @@ def builds(
     """Judge every official torch build for this machine, or for others."""
     from envcheck.report.builds import builds_screen
     from envcheck.report.console import answer
-    from envcheck.situation import Asked, judge_official
+    from envcheck.situation import Request, judge_official
 
-    asked = Asked(None, gpus, torch, cuda, python, requirements)
-    judged, machine = judge_official(host or (), asked)
+    request = Request(None, gpus, torch, cuda, python, requirements)
+    judged, machine = judge_official(host or (), request)
     answer(judged, builds_screen(judged, machine), as_json=format is Format.json)
     if not judged.running:
         raise typer.Exit(errors.FAILED)
@@ -155,9 +155,9 @@ def build(
     """Build an environment, and print the interpreter inside it."""
     from envcheck.environments.prepare import prepare
     from envcheck.report.console import Steps
-    from envcheck.situation import Asked, look
+    from envcheck.situation import Request, look
 
-    seen = look(asked=Asked(recipe, gpus))
+    seen = look(request=Request(recipe, gpus))
     place = prepare(seen.recipe, seen.python, seen.host, "venv", Steps())
     typer.echo(place.python)
 
@@ -190,12 +190,12 @@ def run(
     from envcheck.report.console import Steps, show
     from envcheck.report.run import footer, header
     from envcheck.runs.run import Job, run_stage
-    from envcheck.situation import Asked, look
+    from envcheck.situation import Request, look
 
     if help or stage is None:
         typer.echo(context.get_help())
         raise typer.Exit(_stage_help(stage) if stage else errors.OK)
-    seen = look(asked=Asked(recipe, gpus))
+    seen = look(request=Request(recipe, gpus))
     kind, why = kind_of(place.value)
     job = Job(
         typed=tuple(sys.argv[2:]),

@@ -22,7 +22,8 @@ def builds_screen(builds: Builds, host: Host | None) -> RenderableType:
     others = [one for one in builds.builds if not can_run(one)]
     asked = f" of {builds.wish}" if builds.wish else ""
     head = f"{len(running)} of {len(builds.builds)} official builds{asked} run here."
-    parts: list[RenderableType] = [about, "", Text(head, style="bold")]
+    origins = [Text(f"asked for: {one}") for one in builds.origins]
+    parts: list[RenderableType] = [about, *origins, "", Text(head, style="bold")]
     if running:
         parts.append(_running(running))
     if others:

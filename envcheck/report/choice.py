@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from itertools import chain
 
@@ -22,6 +23,7 @@ def choice_screen(situation: Situation) -> RenderableType:
     parts = [
         _machine(situation),
         chosen_lines(situation),
+        _origins(situation),
         _official(situation),
         _base(situation),
         _others(situation),
@@ -66,6 +68,12 @@ def _evidence(judgement: Judgement) -> RenderableType:
     for index, source in enumerate(sources, start=1):
         table.add_row(Text(f"[{index}]", style="dim"), Text(source, style="dim"))
     return table
+
+
+def _origins(situation: Situation) -> RenderableType | None:
+    """Return where the wishes of a file were read, and what of it was left out."""
+    told = situation.choice.origins if situation.request.requirements is not None else ()
+    return Group(Text("Asked for"), *(Text(f"  {one}") for one in told)) if told else None
 
 
 def _official(situation: Situation) -> RenderableType | None:
@@ -138,12 +146,21 @@ def _why_not_taken(situation: Situation) -> str:
 
 
 def _next(situation: Situation) -> RenderableType:
+    where = "Next" if situation.is_here else "Next, on that machine"
+    return Text(f"{where}:  {_next_command(situation)}")
+
+
+def _next_command(situation: Situation) -> str:
+    choice, request = situation.choice, situation.request
     if situation.chosen is None:
-        got = (
-            [one.command for one in situation.choice.answers if one.command] if situation.choice.wish else []
-        )
-        return Text(f"Next:  {got[0] if got else 'envcheck doctor'}")
-    return Text("Next:  envcheck run demo")
+        ways = [one.command for one in choice.answers if one.command] if choice.wish else []
+        return ways[0] if ways else "envcheck doctor"
+    words = ["envcheck", "run"]
+    if choice.wish:
+        words += ["--recipe", request.recipe or situation.chosen.name]
+    if request.gpus is not None:
+        words += ["--gpus", request.gpus]
+    return shlex.join([*words, "demo"])
 
 
 def _grid() -> Table:

@@ -114,6 +114,21 @@ def test_every_stages_help_names_its_options(pose, stage):
     assert all(option.name in out for option in stage.options)
 
 
+@pytest.mark.parametrize("stage", [stage.name for stage in arguments.STAGES])
+@pytest.mark.parametrize("words", [("{stage}", "--help"), ("--check", "{stage}", "--help")])
+def test_help_and_check_need_nothing_that_only_an_environment_has(root, stage, words):
+    bare = "import sys; sys.modules.update(dict.fromkeys(('torch', 'numpy', 'cv2', 'pycocotools')))"
+    start = f"{bare}; from pose.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    done = run(root, "-c", start, *(word.format(stage=stage) for word in words))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_wrong_option_of_synth_is_refused_by_a_check(root):
+    done = run(root, "-m", "pose", "--check", "synth", "--size", "320")
+    assert done.returncode == 2
+    assert "--size" in done.stderr
+
+
 def test_a_reader_who_leaves_is_no_error_to_report(root, tmp_path):
     env = {**os.environ, "PYTHONPATH": str(root)}
     reading, writing = os.pipe()

@@ -12,12 +12,13 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 cv2 = pytest.importorskip("cv2", reason="needs the pose extra")
 pytest.importorskip("pycocotools", reason="needs the pose extra")
 
-from pose import coco, synth  # noqa: E402
+from pose import coco, synth, synth_options  # noqa: E402
 from pose.canvas import Canvas, Place  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 from pose.evaluate import coco_metrics, results_of  # noqa: E402
 from pose.figure import POSES, REST, pose_figure, sample_angles, sample_build, sample_view  # noqa: E402
 from pose.paint import paint_person, sample_look, visible_joints  # noqa: E402
+from pose.report import Result  # noqa: E402
 
 NAMES = coco.JOINT_NAMES
 
@@ -258,8 +259,9 @@ def test_bones_keep_their_lengths_in_every_pose():
 
 def test_the_stage_prints_where_the_dataset_is_and_replaces_an_older_one_whole(tmp_path, capsys):
     out = tmp_path / "drawn"
-    assert synth.main(["--out", str(out), "--train", "4", "--val", "2", "--size", "128x96"]) == 0
-    assert synth.main(["--out", str(out), "--train", "2", "--val", "1", "--size", "128x96"]) == 0
+    for train, val in (("4", "2"), ("2", "1")):
+        words = ["--out", str(out), "--train", train, "--val", val, "--size", "128x96"]
+        synth.run(synth_options.read(words), Result("synth"))
     assert capsys.readouterr().out.splitlines() == [str(out)] * 2
     document = annotations_of(out, "train2017")
     assert len(document["annotations"]) == 2
@@ -271,7 +273,7 @@ def test_the_stage_prints_where_the_dataset_is_and_replaces_an_older_one_whole(t
 @pytest.mark.parametrize("wrong", [["--size", "320"], ["--size", "2x2"], ["--train", "0"], ["--seed", "-1"]])
 def test_wrong_options_end_with_code_two(tmp_path, wrong, capsys):
     with pytest.raises(SystemExit) as stopped:
-        synth.main(["--out", str(tmp_path / "drawn"), *wrong])
+        synth_options.read(["--out", str(tmp_path / "drawn"), *wrong])
     assert stopped.value.code == 2
     assert wrong[0] in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
