@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from envcheck.compat.pci_ids import branch_for, needs_open_module
 from envcheck.compat.rules.devices import unlisted_cards
 from envcheck.compat.words import cards as gpus_in_words
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.doctor.pci_ids import branch_for, needs_open_module
 from envcheck.doctor.remedies import (
     DRIVER_GUIDE,
     banish_nouveau,
