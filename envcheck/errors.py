@@ -9,7 +9,6 @@ from __future__ import annotations
 OK = 0
 FAILED = 1
 USAGE = 2
-UNANSWERED = 3
 BUG = 70
 RETRY = 75
 INTERRUPTED = 130
@@ -31,12 +30,6 @@ class UsageError(EnvcheckError):
     """Bad input: a wrong option, a missing file, a document with a wrong type."""
 
     exit_code = USAGE
-
-
-class UnansweredError(EnvcheckError):
-    """The question could not be answered at all, for example because probing failed."""
-
-    exit_code = UNANSWERED
 
 
 class RetryError(EnvcheckError):

@@ -2,7 +2,7 @@
 
 A recipe pins a base image, one torch build and a Python for containers; its locks, one for each Python and
 kind of machine that it serves, lie in `locks/` beside it. How a lock is made is known to `locks`, where a
-recipe fits to `choose`.
+recipe fits to `choice`.
 """
 
 from __future__ import annotations
