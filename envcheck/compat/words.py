@@ -11,16 +11,26 @@ from packaging.version import Version
 from envcheck.host.facts import Gpu, Host
 
 
+# "NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition" has 55 characters.
+_LONGEST_NAME = 60
+
+
 @lru_cache(maxsize=1024)  # a few dozen wheels are named for every machine of a fleet
 def code_text(capabilities: tuple[Version, ...], prefix: str = "sm") -> str:
     """Return machine code as compilers name it: "sm_75, sm_80"."""
     return ", ".join(f"{prefix}_{one.major}{one.minor}" for one in sorted(capabilities))
 
 
+def plain(text: str) -> str:
+    """Return a name from outside as a sentence bears it: on one line, and no longer than a name is."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LONGEST_NAME else f"{flat[: _LONGEST_NAME - 3]}..."
+
+
 def card(gpu: Gpu) -> str:
     """Return a GPU's name without the maker's, or its index where it has none."""
-    if gpu.name:
-        return gpu.name.removeprefix("NVIDIA ")
+    if name := plain(gpu.name or ""):
+        return name.removeprefix("NVIDIA ")
     return "a GPU" if gpu.index is None else f"GPU {gpu.index}"
 
 

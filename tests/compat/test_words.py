@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import pytest
 from packaging.version import Version
 
-from envcheck.compat.words import by_capability, cards, code_text
+from envcheck.compat.words import by_capability, card, cards, code_text
 from envcheck.host.facts import Gpu
 from tests.compat.machines import GTX_1080_TI, RTX_3090, machine
 
@@ -21,3 +22,16 @@ def test_machine_code_is_named_as_compilers_name_it_in_the_order_of_numbers():
 def test_groups_begin_with_the_unknown_capability_and_then_the_oldest():
     gpus = machine(RTX_3090, ("new", None), GTX_1080_TI).gpus
     assert [capability and str(capability) for capability, _ in by_capability(gpus)] == [None, "6.1", "8.6"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("NVIDIA GeForce\nRTX  3090\r\n", "GeForce RTX 3090"),
+        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition",) * 2,
+        ("x" * 5000, "x" * 57 + "..."),
+        ("\n", "GPU 0"),
+    ],
+)
+def test_a_name_from_outside_is_one_line_of_a_names_length(name, said):
+    assert card(Gpu(index=0, name=name)) == said.removeprefix("NVIDIA ")
