@@ -21,7 +21,8 @@ B300 = ("NVIDIA B300", "10.3")
         (RTX_3090, "615.10", "fits"),
         (RTX_5090, "565.57.01", "refused"),
         (RTX_5090, "570.86.16", "fits"),
-        (B300, "570.86.15", "fits"),  # the sources differ: only what all of them exclude is refused
+        (B300, "575.57.08", "refused"),  # the open modules first list it in 580.82.07
+        (B300, "580.95.05", "fits"),
         (RTX_3090, "450.80.02", "refused"),  # 8.6 came with R455
     ],
 )
