@@ -10,7 +10,6 @@ from packaging.version import Version
 
 from envcheck.host.facts import Gpu, Host
 
-
 # "NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition" has 55 characters.
 _LONGEST_NAME = 60
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from envcheck.compat.rules.revive import way_back
 from envcheck.compat.tables import Build
 from envcheck.compat.verdict import Reason, Verdict
-from envcheck.compat.words import cards
+from envcheck.compat.words import cards, plain
 from envcheck.host.facts import Host, PciDevice
 
 _NVIDIA = "10de"
+_BUS = "PCI bus, /sys/bus/pci/devices"
 # A card that was handed to a virtual machine is not missing: somebody gave it away.
 _GIVEN_AWAY = ("vfio-pci", "pci-stub")
 
@@ -62,36 +64,24 @@ def _without_cuda(build: Build) -> str:
 
 
 def _explain(host: Host, device: PciDevice) -> Reason:
-    name = device.name or "An NVIDIA card"
-    subject = f"{name} ({device.address}, {_NVIDIA}:{device.device or '????'}) is on the PCI bus"
+    name = plain(device.name) if device.name else "An NVIDIA card"
+    because = f"{name} ({device.address}, {_NVIDIA}:{device.device or '????'}) is on the PCI bus"
     verdict: Verdict = "refused"
     if device.driver is None:
-        because = f"{subject}, and no kernel driver is seen bound to it."
-        remedy = "Install NVIDIA's driver, or load it (modprobe nvidia)"
+        because = f"{because}, and no kernel driver is seen bound to it"
     elif device.driver != "nvidia":
-        because = f"{subject}, driven by {device.driver}, which cannot run CUDA."
-        remedy = "Install NVIDIA's driver and reboot"
+        because = f"{because}, driven by {device.driver}, which cannot run CUDA"
     elif host.gpus is not None:
-        because = f"{subject}, bound to NVIDIA's driver, which does not list it."
-        remedy = _revive(host)
+        because = f"{because}, bound to NVIDIA's driver, which does not list it"
     else:
         verdict = "unknown"
         why = f" ({host.unknown['gpus']})" if "gpus" in host.unknown else ""
-        because = f"{subject}, bound to NVIDIA's driver, which does not say whether it lists it{why}."
-        remedy = _revive(host)
+        because = f"{because}, bound to NVIDIA's driver, which does not say whether it lists it{why}"
+    way = way_back(host, device)
+    because = f"{because}: {way.because}." if way.because else f"{because}."
     others = "name the cards to use (--gpus 0)" if host.gpus else "ask for the CPU (--gpus none)"
-    return Reason("unlisted", verdict, because, f"{remedy}; or {others}.", "PCI bus, /sys/bus/pci/devices")
-
-
-def _revive(host: Host) -> str:
-    if host.os.container is not None:
-        return "Start the container with its GPUs (docker run --gpus all)"
-    driver = host.driver
-    if host.gpus is not None and driver is not None and driver.open_module is False:
-        version = driver.module_version or driver.version
-        package = f"nvidia-driver-{version.major}-open" if version else "nvidia-driver-open"
-        return f"For a Blackwell or newer, install the open kernel modules ({package}) and reboot"
-    return "`envcheck doctor` and the kernel's log say why (dmesg | grep -e NVRM -e Xid)"
+    source = f"{_BUS}; {way.source}" if way.source else _BUS
+    return Reason("unlisted", verdict, because, f"{way.remedy}; or {others}.", source)
 
 
 def _address(text: str) -> str:
