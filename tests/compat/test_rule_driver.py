@@ -6,8 +6,11 @@ import pytest
 from packaging.version import Version
 
 from envcheck.compat.rules.driver import driver
-from tests.compat.builds import ARM_CU132, CPU, CU102, CU117, CU128, CU130, CU132
+from tests.compat.builds import ARM_CU132, CPU, CU102, CU117, CU128, CU130, CU132, build
 from tests.compat.machines import A100, K80, ORIN, RTX_3090, RTX_5090, V100, machine
+
+CU110 = build("1.7.1", "11.0", "3.7", "5.0", "6.0", "7.0", "7.5", "8.0")
+CU120 = replace(CU128, cuda=Version("12.0"))
 
 
 def _only(reasons):
@@ -82,12 +85,34 @@ def test_no_driver_beside_a_gpu_refuses_and_one_that_could_not_be_read_is_unknow
         (CU128, "12.1", "fits"),  # a later branch than the floor's
         (CU128, "12.0", "unknown"),  # R525 began before 525.60.13: the version tells
         (CU128, "11.8", "refused"),
+        (CU110, "11.0", "unknown"),  # 450.51.06 is CUDA 11.0 too, and refused
+        (CU110, "11.1", "fits"),
+        (CU117, "11.0", "unknown"),
+        (CU120, "12.0", "unknown"),  # so is 525.53
+        (CU130, "13.0", "fits"),  # the floor is all of R580
+        (CU130, "12.9", "refused"),
         (CU102, "10.1", "refused"),
+        (CU102, "10.2", "unknown"),  # before 440.33 there was a beta of R440
+        (CU102, "11.0", "fits"),
         (CU132, "13.1", "fits"),
     ],
 )
 def test_where_the_version_is_not_known_the_drivers_own_cuda_may_settle_it(build, own_cuda, verdict):
     assert _only(driver(machine(RTX_3090, cuda=own_cuda), build)).verdict == verdict
+
+
+@pytest.mark.parametrize("wsl", [False, True])
+@pytest.mark.parametrize(
+    ("build", "version", "own_cuda"),
+    [(CU110, "450.51.06", "11.0"), (CU120, "525.53", "12.0"), (CU102, "440.26", "10.2")],
+)
+def test_a_driver_that_is_less_known_fits_no_more_than_a_better_known_one(build, version, own_cuda, wsl):
+    assert (
+        _only(driver(machine(RTX_3090, driver=version, cuda=own_cuda, wsl=wsl), build)).verdict == "refused"
+    )
+    less = _only(driver(machine(RTX_3090, cuda=own_cuda, wsl=wsl), build))
+    assert less.verdict == "unknown"
+    assert "`driver.version`" in less.because
 
 
 def test_an_unread_version_without_cuda_says_which_fact_would_settle_it():

@@ -53,25 +53,20 @@ def _by_version(host: Host, version: Version, floor: Floor) -> Reason:
 
 def _by_cuda(host: Host, driver: Driver, cuda: Version, floor: Floor) -> Reason:
     """Judge a driver by the CUDA version that it is, where its own version is not known."""
-    if driver.cuda is not None and (driver.cuda >= cuda or _is_above(driver.cuda, floor)):
-        because = f"The driver is CUDA {driver.cuda} itself, so it runs CUDA {cuda}."
-        return Reason("driver", "fits", because, source=floor.source)
-    if driver.cuda is not None and (floor.minor is not None or driver.cuda.major < floor.major):
-        return _too_old(host, f"The driver is CUDA {driver.cuda} itself, below {_served(floor)}", floor)
+    branch = tables.branch_of(floor.linux)
+    if driver.cuda is not None and branch is not None:
+        # A floor lies inside a branch, unless it is the branch: drivers of one CUDA are on both sides of it.
+        is_whole = floor.linux == floor.windows == Version(str(branch.branch))
+        if driver.cuda > branch.cuda or (driver.cuda == branch.cuda and is_whole):
+            because = f"The driver is CUDA {driver.cuda} itself, so it runs CUDA {cuda}."
+            return Reason("driver", "fits", because, source=floor.source)
+        if driver.cuda < branch.cuda:
+            return _too_old(host, f"The driver is CUDA {driver.cuda} itself, below {_served(floor)}", floor)
     why = host.unknown.get("driver.version")
     because = (
         f"The driver's version is not known{f' ({why})' if why else ''}: `driver.version` would settle it."
     )
     return Reason("driver", "unknown", because, source=floor.source)
-
-
-def _is_above(cuda: Version, floor: Floor) -> bool:
-    """Tell whether every driver that is `cuda` lies above a major version's floor.
-
-    The floor lies inside a branch: drivers of a later branch are above it, those of its own need not be.
-    """
-    branch = tables.branch_of(floor.linux)
-    return floor.minor is None and branch is not None and cuda > branch.cuda
 
 
 def _carried(host: Host, driver: Driver, build: Build, floor: Floor, reason: Reason) -> Reason:
