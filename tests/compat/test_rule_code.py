@@ -7,8 +7,8 @@ from packaging.version import Version
 
 from envcheck.compat.rules.code import code, sass_runs
 from envcheck.compat.verdict import join
-from tests.compat.builds import CPU, CU117, CU126, CU128, CU130, CU132, WITH_PTX, build
-from tests.compat.machines import GTX_1080_TI, RTX_3090, RTX_5090, V100, machine
+from tests.compat.builds import ARM_CU130, ARM_CU132, CPU, CU117, CU126, CU128, CU130, CU132, WITH_PTX, build
+from tests.compat.machines import GB10, GTX_1080_TI, ORIN, RTX_3090, RTX_5090, THOR, V100, machine
 
 
 def _verdict(capability, build, **more):
@@ -109,6 +109,25 @@ def test_architecture_specific_code_runs_on_exactly_its_own():
 )
 def test_tegra_runs_its_own_code_only(made_for, runs_on, toolkit, expected):
     assert sass_runs(Version(made_for), Version(runs_on), Version(toolkit)) is expected
+
+
+@pytest.mark.parametrize(
+    ("card", "build", "cuda", "verdict"),
+    [
+        (ORIN, ARM_CU132, "13.0", "unknown"),  # is 13.2 the toolkit's or the platform's?
+        (ORIN, ARM_CU132, None, "unknown"),
+        (ORIN, ARM_CU132, "13.2", "fits"),
+        (ORIN, ARM_CU132, "13.4", "fits"),
+        (ORIN, ARM_CU130, "13.2", "refused"),
+        (THOR, ARM_CU132, "13.0", "fits"),  # sm_110 is its own
+        (THOR, build("2.8.0", "12.9", "10.1"), None, "fits"),  # by its old number
+        (GB10, ARM_CU132, "13.0", "fits"),  # no Tegra
+    ],
+)
+def test_servers_code_on_a_board_wants_a_joined_toolkit_and_a_joined_driver(card, build, cuda, verdict):
+    (reason,) = code(machine(card, cpu="aarch64", jetson="38.2", cuda=cuda), build)
+    assert reason.verdict == verdict
+    assert ("`driver.cuda`" in reason.because) == (verdict == "unknown")
 
 
 def test_an_unknown_capability_or_list_is_unknown_and_says_what_would_settle_it():

@@ -12,12 +12,13 @@ from functools import lru_cache
 from packaging.version import Version
 
 from envcheck.compat import tables
+from envcheck.compat.rules.compat import own_cuda
 from envcheck.compat.tables import Build
 from envcheck.compat.verdict import Reason
 from envcheck.compat.words import by_capability, cards, code_text, fact_paths
 from envcheck.host.facts import Gpu, Host
 
-# Until this toolkit, desktop and server code did not run on Tegra even within a major version.
+# Until this CUDA, desktop and server code did not run on Tegra even within a major version.
 TEGRA_UNIFIED = Version("13.2")
 
 # One chip, Thor, that CUDA 13.0 renamed: each runs the other's code.
@@ -49,14 +50,7 @@ def _judge(
         because = f"{subject}: the wheel holds {code_text((capability,))}, its own code."
         return Reason("code", "fits", because, source=build.source)
     if near := [one for one in build.sass if sass_runs(one, capability, cuda)]:
-        because = (
-            f"{subject}: runs the wheel's {code_text((max(near),))}, of the same major version and not newer."
-        )
-        if capability in _RENAMED:
-            because = (
-                f"{subject}: runs the wheel's {code_text(tuple(near))}, the same chip by another number."
-            )
-        return Reason("code", "fits", because, source=build.source)
+        return _by_near(host, build, subject, capability, near)
     if below := [one for one in build.ptx if one <= capability]:
         row = tables.capability_of(capability)
         if row is not None and row.first_toolkit > cuda:
@@ -70,6 +64,24 @@ def _judge(
         " and machine code runs within its major version only, from its minor version up."
     )
     return Reason("code", "refused", because, source=build.source)
+
+
+def _by_near(host: Host, build: Build, subject: str, capability: Version, near: list[Version]) -> Reason:
+    """Judge a GPU that has no code of its own in the wheel, and runs what is `near`."""
+    newest = max(near)
+    if _is_tegra(capability) and not _is_tegra(newest):
+        own = own_cuda(host.driver) if host.driver else None
+        if own is None or own < TEGRA_UNIFIED:
+            because = (
+                f"{subject}: boards run servers' {code_text((newest,))} from CUDA {TEGRA_UNIFIED} on, and"
+                " whether the toolkit alone has to be that or the driver too is not known: a `driver.cuda` of"
+                f" {TEGRA_UNIFIED} or newer would settle it."
+            )
+            return Reason("code", "unknown", because, source=build.source)
+    because = f"{subject}: runs the wheel's {code_text((newest,))}, of the same major version and not newer."
+    if capability in _RENAMED:
+        because = f"{subject}: runs the wheel's {code_text(tuple(near))}, the same chip by another number."
+    return Reason("code", "fits", because, source=build.source)
 
 
 def _older_libraries(build: Build, cuda: Version, subject: str, ptx: Version, first: Version) -> Reason:
