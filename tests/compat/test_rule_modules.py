@@ -27,6 +27,7 @@ GH200 = ("NVIDIA GH200 480GB", "9.0")
 def test_the_loaded_kernel_modules_have_to_be_ones_that_drive_the_card(card, open_module, verdict):
     (reason,) = modules(machine(card, driver="575.57.08", open_module=open_module), CU128)
     assert (reason.rule, reason.verdict) == ("modules", verdict)
+    assert "kernel modules" in reason.source
 
 
 def test_no_modules_drive_volta_and_blackwell_in_one_machine():

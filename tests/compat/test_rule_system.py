@@ -20,6 +20,17 @@ def _only(reasons):
     return reason
 
 
+@pytest.mark.parametrize("rule", [platform, glibc, python])
+def test_what_the_tags_say_is_sourced_from_the_names_of_the_wheels(rule):
+    read = (
+        "Python and platform tags in the names of torch 2.10.0's wheels on the public index; read 2026-11-23"
+    )
+    hosts = [machine(), machine(cpu="riscv64", glibc="2.5", pythons=("3.5",)), machine(cpu=None, glibc=None)]
+    assert {_only(rule(host, CU128)).source for host in hosts} == {read}
+    derived = _only(rule(machine(), replace(CU128, default=False))).source
+    assert derived.startswith("derived from the release matrix and the Python and platform tags")
+
+
 @pytest.mark.parametrize(
     ("facts", "verdict"),
     [

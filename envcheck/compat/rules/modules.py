@@ -56,7 +56,7 @@ def _judge(
         return ()
     what, here = kind(row.architecture, needing), _named(loaded)
     if needed in ("either", here):
-        return (Reason("modules", "fits", f"The {here} kernel modules drive {what}.", source=row.source),)
+        return (Reason("modules", "fits", f"The {here} kernel modules drive {what}.", source=SOURCE),)
     because = f"The {here} kernel modules are loaded, and {what} needs the {needed} ones."
     return (Reason("modules", "refused", because, _install(needed, version), SOURCE),)
 

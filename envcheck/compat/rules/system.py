@@ -14,17 +14,17 @@ def platform(host: Host, build: Build) -> tuple[Reason, ...]:
     if system is not None and system != "Linux":
         because = f"This machine runs {system}, and the build serves {served}."
         remedy = "Run envcheck inside WSL 2." if system == "Windows" else ""
-        return (Reason("platform", "refused", because, remedy, build.source),)
+        return (Reason("platform", "refused", because, remedy, _tags_of(build)),)
     if machine is not None and machine not in build.machines:
         because = f"This machine is {machine}, and the build serves {served}."
-        return (Reason("platform", "refused", because, source=build.source),)
+        return (Reason("platform", "refused", because, source=_tags_of(build)),)
     missing = [f"`os.{name}`" for name, value in (("system", system), ("machine", machine)) if value is None]
     if missing:
         because = (
             f"The build serves {served}; {' and '.join(missing)} would settle whether that is this machine."
         )
-        return (Reason("platform", "unknown", because, source=build.source),)
-    return (Reason("platform", "fits", f"Linux {machine} is served.", source=build.source),)
+        return (Reason("platform", "unknown", because, source=_tags_of(build)),)
+    return (Reason("platform", "fits", f"Linux {machine} is served.", source=_tags_of(build)),)
 
 
 def glibc(host: Host, build: Build) -> tuple[Reason, ...]:
@@ -35,14 +35,14 @@ def glibc(host: Host, build: Build) -> tuple[Reason, ...]:
         if why and host.engines == ():
             because = f"The wheels ({tag}) need glibc {build.glibc}; {why}, and no engine would bring one."
             remedy = f"Install Docker or podman, or use a distribution with glibc {build.glibc} or newer."
-            return (Reason("glibc", "refused", because, remedy, build.source),)
+            return (Reason("glibc", "refused", because, remedy, _tags_of(build)),)
         because = f"The wheels ({tag}) need glibc {build.glibc}; {why or '`os.glibc` would settle it'}."
-        return (Reason("glibc", "unknown", because, source=build.source),)
+        return (Reason("glibc", "unknown", because, source=_tags_of(build)),)
     if found < build.glibc:
         because = f"glibc {found} is older than {build.glibc}, which the wheels ({tag}) need."
         remedy = f"Use a distribution with glibc {build.glibc} or newer."
-        return (Reason("glibc", "refused", because, remedy, build.source),)
-    return (Reason("glibc", "fits", f"glibc {found} is new enough for {tag}.", source=build.source),)
+        return (Reason("glibc", "refused", because, remedy, _tags_of(build)),)
+    return (Reason("glibc", "fits", f"glibc {found} is new enough for {tag}.", source=_tags_of(build)),)
 
 
 def python(host: Host, build: Build) -> tuple[Reason, ...]:
@@ -52,19 +52,19 @@ def python(host: Host, build: Build) -> tuple[Reason, ...]:
     served = [version for version in found or () if version in build.pythons]
     if found is None:
         because = f"It serves Python {wanted}; `python.interpreters` would settle whether one is here."
-        return (Reason("python", "unknown", because, source=build.source),)
+        return (Reason("python", "unknown", because, source=_tags_of(build)),)
     if served:
         return (
-            Reason("python", "fits", f"Python {_listed(served)} is here and served.", source=build.source),
+            Reason("python", "fits", f"Python {_listed(served)} is here and served.", source=_tags_of(build)),
         )
     broken = [version for version in host.python.incomplete if version in build.pythons]
     if broken:
         because = f"Python {_listed(broken)} is here without venv, and no other of {wanted} is."
         remedy = f"Install its venv (Debian and Ubuntu: apt install python{broken[0]}-venv)."
-        return (Reason("python", "refused", because, remedy, build.source),)
+        return (Reason("python", "refused", because, remedy, _tags_of(build)),)
     here = f"Python {_listed(found)}" if found else "no Python that can make a virtual environment"
     because = f"This machine has {here}, and the build serves {wanted}."
-    return (Reason("python", "refused", because, _get_python(build.pythons), build.source),)
+    return (Reason("python", "refused", because, _get_python(build.pythons), _tags_of(build)),)
 
 
 def host_pythons(host: Host) -> tuple[str, ...] | None:
@@ -74,6 +74,14 @@ def host_pythons(host: Host) -> tuple[str, ...] | None:
     if host.python.version is not None:
         return (f"{host.python.version.major}.{host.python.version.minor}",)
     return None
+
+
+def _tags_of(build: Build) -> str:
+    """Return where it was read for which Pythons, processors and C libraries the build's wheels are."""
+    tags = f"Python and platform tags in the names of torch {build.torch}'s wheels on the public index"
+    if build.default:
+        return f"{tags}; read 2026-11-23"
+    return f"derived from the release matrix and the {tags}; read 2026-11-23"
 
 
 def _by_fields(python: str) -> tuple[int, ...]:
