@@ -95,19 +95,28 @@ def survey(hosts: Sequence[str], request: Request | None = None) -> Situation | 
     second = next(named, None)
     if second is None:
         return _on(first[1], request, None)
-    if request.gpus not in (None, "none"):
-        raise UsageError("--gpus names GPUs of one machine, and there are several hosts")
+    _refuse_names_among_several(request)
     recipes, wishes = _wished(request)
     return choose_for_all(chain((first, second), named), recipes, wishes)
 
 
 def judge_official(hosts: Sequence[str], request: Request) -> tuple[Builds, Host | None]:
-    """Return the verdict on every official build on this machine, or on all of `hosts`; and the one host."""
+    """Return the verdict on every official build on this machine, or on all of `hosts`; and the one host.
+
+    Raises `UsageError` for bad input.
+    """
     recipes, wishes = _wished(request)
     named = list(read_hosts(hosts)) if hosts else [("this machine", probe())]
+    if len(named) > 1:
+        _refuse_names_among_several(request)
     visible = None if hosts else _visible(named[0][1].gpus, os.environ, request)
     builds = builds_for(named, recipes, replace(wishes, gpus=visible.names) if visible else wishes)
     return builds, named[0][1] if len(named) == 1 else None
+
+
+def _refuse_names_among_several(request: Request) -> None:
+    if request.gpus not in (None, "none"):
+        raise UsageError("--gpus names GPUs of one machine, and there are several hosts")
 
 
 def _on(facts: Host, request: Request, environ: Mapping[str, str] | None) -> Situation:

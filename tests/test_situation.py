@@ -12,7 +12,7 @@ from envcheck import situation
 from envcheck.documents import read_json
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import Host
-from envcheck.situation import Request, look
+from envcheck.situation import Request, judge_official, look, survey
 from tests.cuda.fixtures import cuda_folders, cuda_lists
 
 __all__ = ["cuda_folders", "cuda_lists"]
@@ -158,3 +158,13 @@ def test_what_was_asked_for_on_the_command_line_counts_more(here, monkeypatch):
     here("gtx1080ti-rtx5090")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert look(request=Request(gpus="1")).recipe.name == "torch2.15-cu132"
+
+
+def test_gpus_are_named_on_one_machine_only(hosts):
+    two = [str(hosts / f"{name}.json") for name in ("rtx3090-driver550", "a100x8-slurm")]
+    for verb in (survey, judge_official):
+        with pytest.raises(UsageError, match="there are several hosts"):
+            verb(two, Request(gpus="0"))
+    builds, machine = judge_official(two, Request(gpus="none"))
+    assert builds.builds
+    assert machine is None
