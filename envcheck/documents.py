@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +35,8 @@ _MAX_YAML_CHARACTERS = 128 * 1024
 # "580.95.05", "2.13.0+cpu": no real version comes near; a version of 10,000 digits would cost quadratic time.
 MAX_VERSION_CHARACTERS = 64
 _MAX_TOML_LINE = 4096
+# As msgspec says it.
+_MALFORMED = re.compile(r"JSON is malformed: (?P<what>.+) \(byte (?P<at>[0-9]+)\)")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 # libyaml's parser reads the tables eight times as fast; PyYAML can be built without it.
@@ -86,6 +89,8 @@ def parse_json(
     if len(data) > limit:
         raise UsageError(f"{source}: larger than {limit >> 20} MiB", "Is this the right file?")
     try:
+        if not data.isascii():
+            data.decode("utf-8")  # msgspec does not look into what it skips
         if schema is not None and (found := _schema_of(data)) != schema:
             shown = f"{found!r:.60}" if found is not None else "no schema"
             raise UsageError(f"{source}: `$.schema` is {shown}, expected {schema!r}")
@@ -94,7 +99,7 @@ def parse_json(
     except msgspec.ValidationError as error:
         raise UsageError(f"{source}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{source}: not a JSON document: {error}", "Is the file complete?") from None
+        raise _not_json(data, source, error) from None
 
 
 def is_json(data: bytes) -> bool:
@@ -171,6 +176,18 @@ class _PlainLoader(yaml.BaseLoader):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(problem="an alias, which is not read here", problem_mark=mark)
         return super().compose_node(parent, index)
+
+
+def _not_json(data: bytes, source: str, error: Exception) -> UsageError:
+    """Return what keeps `data` from being JSON, with its place: bytes are counted from 0, lines from 1."""
+    if isinstance(error, UnicodeDecodeError):
+        at, what = error.start, "not UTF-8"
+    elif match := _MALFORMED.fullmatch(str(error)):
+        at, what = int(match["at"]), match["what"]
+    else:
+        return UsageError(f"{source}: not a JSON document: {error}", "Is the file complete?")
+    line = data.count(b"\n", 0, at) + 1
+    return UsageError(f"{source}: not a JSON document: {what} at byte {at} (line {line})")
 
 
 def _not_yaml(source: str, error: Exception) -> UsageError:

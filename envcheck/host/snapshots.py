@@ -55,20 +55,32 @@ def _file(path: Path) -> Iterator[tuple[str, Host]]:
 
 
 def _lines_or_one(file: BinaryIO, source: str) -> Iterator[tuple[str, Host]]:
-    """Yield a host a line; where the first line is no whole document, the file is one document."""
-    first = file.readline(MAX_SNAPSHOT_BYTES + 1)
-    if not is_json(first):
+    """Yield a host a line; where the first line that says something is no document, the file is one."""
+    head = _head(file)
+    if not head or not is_json(head[-1]):
         rest = file.read(MAX_SNAPSHOT_BYTES + 1)
-        yield source, _parsed(first + rest, source)
+        yield source, _parsed(b"".join(head) + rest, source)
         return
-    number = 1
-    line = first
+    number = len(head)
+    line = head[-1]
     while line:
         if line.strip():
             name = f"{source}:{number}"
             yield name, _parsed(line, name)
         line = file.readline(MAX_SNAPSHOT_BYTES + 1)
         number += 1
+
+
+def _head(file: BinaryIO) -> list[bytes]:
+    """Return the first lines, up to one that is not blank or to more than a snapshot may hold."""
+    lines: list[bytes] = []
+    size = 0
+    while size <= MAX_SNAPSHOT_BYTES and (line := file.readline(MAX_SNAPSHOT_BYTES + 1)):
+        lines.append(line)
+        size += len(line)
+        if line.strip():
+            break
+    return lines
 
 
 def _parsed(data: bytes, source: str) -> Host:

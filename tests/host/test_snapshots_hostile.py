@@ -233,6 +233,23 @@ def test_what_is_no_json_is_refused_wherever_it_stands(key, value):
 
 
 @pytest.mark.parametrize(
+    ("value", "what", "within"),
+    [
+        (b"NaN", "invalid character", 0),
+        (b'"\xff"', "not UTF-8", 1),
+        (b'"caf\xe9"', "not UTF-8", 4),  # Latin-1
+        (b"[7,]", "trailing comma in array", 3),
+    ],
+)
+@pytest.mark.parametrize("key", [b"os", b"a_key_that_nobody_knows"])
+def test_what_is_no_json_is_named_by_its_place(key, value, what, within):
+    start = b'{"schema": "envcheck.host/1",\n "driver": null,\n "' + key + b'": '
+    with pytest.raises(UsageError) as caught:
+        read(start + value + b"}")
+    assert str(caught.value) == f"h.json: not a JSON document: {what} at byte {len(start) + within} (line 3)"
+
+
+@pytest.mark.parametrize(
     "data", [b"[]", b"7", b"null", b'"x"', b"{}", b'{"schema": 1}', b'{"schema": ["x"]}']
 )
 def test_a_document_of_another_kind_is_named_by_its_schema(data):
@@ -261,6 +278,26 @@ def test_a_line_among_json_lines_is_named_by_its_number(tmp_path, bad):
     assert [name for name, _ in (next(hosts), next(hosts))] == [f"{file}:1", f"{file}:2"]
     with pytest.raises(UsageError, match=r"fleet\.jsonl:4: "):
         next(hosts)
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \n\n\t\n"])
+def test_blank_lines_may_come_first(tmp_path, blank):
+    number = blank.count(b"\n") + 1
+    lines = tmp_path / "fleet.jsonl"
+    lines.write_bytes(blank + SMALLEST + b"\n\n" + SMALLEST + b"\n")
+    names = [name for name, _ in read_hosts([str(lines)])]
+    assert names == [f"{lines}:{number}", f"{lines}:{number + 2}"]
+    one = tmp_path / "one.jsonl"
+    one.write_bytes(blank + json.dumps(WHOLE, indent=1).encode())
+    assert [name for name, _ in read_hosts([str(one)])] == [str(one)]
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n"])
+def test_nothing_but_blank_lines_is_no_snapshot(tmp_path, data):
+    file = tmp_path / "empty.jsonl"
+    file.write_bytes(data)
+    with pytest.raises(UsageError, match=r"empty\.jsonl: not a JSON document"):
+        list(read_hosts([str(file)]))
 
 
 # --- fuzz: what is read is judged, and neither raises anything but `UsageError`
