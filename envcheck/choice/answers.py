@@ -14,7 +14,15 @@ from typing import Literal
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envcheck.choice.candidates import BuildVerdict, asks_for, can_run, judge_builds, obstacles, pythons_for
+from envcheck.choice.candidates import (
+    BuildVerdict,
+    asks_for,
+    can_run,
+    judge_builds,
+    newest_build,
+    obstacles,
+    pythons_for,
+)
 from envcheck.choice.wishes import Wishes
 from envcheck.compat import tables
 from envcheck.compat.rules.system import host_pythons
@@ -44,11 +52,10 @@ def answers(host: Host, recipes: Sequence[Recipe], wishes: Wishes) -> tuple[Answ
 
     A wish for a Python holds for all three: it is a fact of the environment, not a preference for a build.
     """
-    every = judge_builds(host, recipes, wishes)
     if not (wishes.torch or wishes.cuda or wishes.tag):
-        first = next((one for one in every if can_run(one)), None)
+        first = newest_build(host, recipes, wishes)
         return () if first is None else (_answer(host, wishes, "newest", first),)
-    judged = tuple(every)
+    judged = tuple(judge_builds(host, recipes, wishes))
     running = [one for one in judged if can_run(one)]
     newest = [_answer(host, wishes, "newest", running[0])] if running else []
     exact = [one for one in running if asks_for(wishes, one)]

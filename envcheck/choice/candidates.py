@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from envcheck.choice.wishes import Wishes
 from envcheck.compat import tables
-from envcheck.compat.rules import judge
+from envcheck.compat.rules import judge, reasons
 from envcheck.compat.tables import Build
 from envcheck.compat.verdict import Reason, Verdict, join
 from envcheck.host.facts import Host
@@ -73,21 +73,21 @@ def judge_builds(
 
     A wish for a Python narrows what each is asked about, as with recipes; other wishes are not asked here.
     """
-    machine = host.os.machine or MACHINE
-    here = [recipe for recipe in reversed(recipes) if recipe.on(machine).machine == machine]
-    by_build = {(recipe.torch, recipe.tag): recipe.name for recipe in here}
-    for build in sorted(official_builds(host), key=lambda build: _preference(host, build), reverse=True):
-        reasons = judge(host, _for_python(build, wishes))
-        yield BuildVerdict(
-            torch=build.torch,
-            cuda=build.cuda,
-            tag=build.tag,
-            requirement=build.requirement,
-            pythons=build.pythons,
-            recipe=by_build.get((build.torch, build.tag)),
-            verdict=join(reasons),
-            reasons=reasons,
-        )
+    by_build = _recipes_by_build(host, recipes)
+    for build in _most_wanted(host, official_builds(host)):
+        yield _verdict(build, by_build, judge(host, _for_python(build, wishes)))
+
+
+def newest_build(host: Host, recipes: Sequence[Recipe], wishes: Wishes) -> BuildVerdict | None:
+    """Return the most wanted official build that runs, None where none does; what stops one is not told.
+
+    As `judge_builds`, but each build is judged up to its first obstacle only.
+    """
+    for build in _most_wanted(host, official_builds(host)):
+        asked = _for_python(build, wishes)
+        if not any(_is_obstacle(reason) for reason in reasons(host, asked)):
+            return _verdict(build, _recipes_by_build(host, recipes), judge(host, asked))
+    return None
 
 
 def official_builds(host: Host) -> Iterable[Build]:
@@ -103,12 +103,7 @@ def official_builds(host: Host) -> Iterable[Build]:
 
 def obstacles(judged: Judgement | BuildVerdict) -> tuple[Reason, ...]:
     """Return the reasons that are in the way of running; an unknown userland is left to the container."""
-    return tuple(
-        reason
-        for reason in judged.reasons
-        if reason.verdict == "refused"
-        or (reason.verdict == "unknown" and reason.rule not in _SETTLED_BY_CONTAINER)
-    )
+    return tuple(reason for reason in judged.reasons if _is_obstacle(reason))
 
 
 def can_run(judged: Judgement | BuildVerdict) -> bool:
@@ -139,14 +134,48 @@ def pythons_for(wishes: Wishes, pythons: Iterable[str]) -> tuple[str, ...]:
 
 def runs(host: Host, recipes: Sequence[Recipe], wishes: Wishes) -> Recipe | None:
     """Return the most wanted recipe that runs on a narrowed host, None where none does."""
-    by_name = {recipe.name: recipe for recipe in recipes if serves(wishes, recipe)}
-    judged = judge_recipes(host, tuple(by_name.values()), wishes)
-    return next((by_name[one.recipe] for one in judged if can_run(one)), None)
+    machine = host.os.machine
+    asked = [recipe.on(machine) for recipe in recipes if serves(wishes, recipe.on(machine))]
+    for recipe in sorted(asked, key=lambda one: (*_preference(host, one.build), one.name), reverse=True):
+        if not any(_is_obstacle(reason) for reason in reasons(host, _for_python(recipe.build, wishes))):
+            return recipe
+    return None
 
 
 def _judged(host: Host, recipe: Recipe, wishes: Wishes | None) -> Judgement:
-    reasons = judge(host, _for_python(recipe.build, wishes))
-    return Judgement(recipe.name, join(reasons), reasons)
+    said = judge(host, _for_python(recipe.build, wishes))
+    return Judgement(recipe.name, join(said), said)
+
+
+def _is_obstacle(reason: Reason) -> bool:
+    if reason.verdict == "unknown":
+        return reason.rule not in _SETTLED_BY_CONTAINER
+    return reason.verdict == "refused"
+
+
+def _most_wanted(host: Host, builds: Iterable[Build]) -> list[Build]:
+    return sorted(builds, key=lambda build: _preference(host, build), reverse=True)
+
+
+def _recipes_by_build(host: Host, recipes: Sequence[Recipe]) -> dict[tuple[Version, str], str]:
+    machine = host.os.machine or MACHINE
+    here = [recipe for recipe in reversed(recipes) if recipe.on(machine).machine == machine]
+    return {(recipe.torch, recipe.tag): recipe.name for recipe in here}
+
+
+def _verdict(
+    build: Build, by_build: dict[tuple[Version, str], str], said: tuple[Reason, ...]
+) -> BuildVerdict:
+    return BuildVerdict(
+        torch=build.torch,
+        cuda=build.cuda,
+        tag=build.tag,
+        requirement=build.requirement,
+        pythons=build.pythons,
+        recipe=by_build.get((build.torch, build.tag)),
+        verdict=join(said),
+        reasons=said,
+    )
 
 
 def _preference(host: Host, build: Build) -> tuple[bool, Version, Version]:

@@ -9,11 +9,10 @@ from packaging.version import Version
 
 from envcheck.choice.answers import Answer, answers
 from envcheck.choice.candidates import (
-    BuildVerdict,
     Judgement,
-    judge_builds,
     judge_recipes,
     obstacles,
+    official_builds,
     runs,
     serves,
 )
@@ -21,6 +20,8 @@ from envcheck.choice.concessions import concession
 from envcheck.choice.drivers import lowest_driver
 from envcheck.choice.wishes import Wishes
 from envcheck.compat import tables
+from envcheck.compat.rules.code import code
+from envcheck.compat.rules.ptx import ptx
 from envcheck.compat.verdict import Reason
 from envcheck.compat.words import card
 from envcheck.host.facts import Gpu, Host
@@ -105,29 +106,31 @@ def _one_kind_at_a_time(host: Host, seen: Host, recipes: Sequence[Recipe]) -> st
             ways.append(f"{card(gpu)} on {alone.name} (--gpus {_index(host, gpu)})")
     if not ways:
         return ""
-    mix = _why_no_mix(seen, list(kinds.values()), recipes)
+    mix = _why_no_mix(seen, list(kinds.values()))
     return f"{mix}One kind at a time: {', '.join(ways)}."
 
 
-def _why_no_mix(seen: Host, kinds: Sequence[Gpu], recipes: Sequence[Recipe]) -> str:
+def _why_no_mix(seen: Host, kinds: Sequence[Gpu]) -> str:
     """Return that no official wheel holds code for every kind, "" where one does."""
-    by_kind = [(gpu, _builds_with_code(seen, (gpu,), recipes)) for gpu in kinds]
-    if any(not builds for _, builds in by_kind) or _builds_with_code(seen, tuple(kinds), recipes):
+    by_kind = [(gpu, _cudas_with_code(seen, (gpu,))) for gpu in kinds]
+    if any(not cudas for _, cudas in by_kind) or _cudas_with_code(seen, tuple(kinds)):
         return ""
     spans = [
-        f"for {gpu.compute_capability} it is in builds from {builds[-1].name} to {builds[0].name}"
-        for gpu, builds in sorted(by_kind, key=lambda one: one[0].compute_capability or Version("0"))
+        f"for {gpu.compute_capability} it is in those of CUDA {min(cudas)} to {max(cudas)}"
+        for gpu, cudas in sorted(by_kind, key=lambda one: one[0].compute_capability or Version("0"))
     ]
     return f"No official wheel holds code for both: {', '.join(spans)}. "
 
 
-def _builds_with_code(seen: Host, gpus: tuple[Gpu, ...], recipes: Sequence[Recipe]) -> list[BuildVerdict]:
-    judged = judge_builds(replace(seen, gpus=gpus, pci=None), recipes)
-    return [
-        one
-        for one in judged
-        if one.cuda is not None and not any(reason.rule in ("code", "ptx") for reason in obstacles(one))
-    ]
+def _cudas_with_code(seen: Host, gpus: tuple[Gpu, ...]) -> set[Version]:
+    """Return the CUDA versions of the official builds whose code runs on `gpus`, whatever else is in the way."""
+    host = replace(seen, gpus=gpus, pci=None)
+    return {
+        build.cuda
+        for build in official_builds(host)
+        if build.cuda is not None
+        and all(reason.verdict == "fits" for rule in (code, ptx) for reason in rule(host, build))
+    }
 
 
 def _nothing(seen: Host, recipes: Sequence[Recipe], judged: Sequence[Judgement]) -> str:

@@ -6,7 +6,7 @@ nothing to say about a machine returns (); one that misses a fact says which fac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from envcheck.compat.rules.code import code
 from envcheck.compat.rules.compat import compat
@@ -40,6 +40,15 @@ RULES: tuple[Rule, ...] = (
     glibc,
     python,
 )
+
+
+def reasons(host: Host, build: Build) -> Iterator[Reason]:
+    """Yield what every rule says, a rule at a time, the last one first.
+
+    For who asks only whether any is in the way: what the last rules ask is cheap, and stops most old builds.
+    """
+    for rule in reversed(RULES):
+        yield from rule(host, build)
 
 
 def judge(host: Host, build: Build) -> tuple[Reason, ...]:
