@@ -123,7 +123,7 @@ def _why_no_mix(seen: Host, kinds: Sequence[Gpu]) -> str:
 
 
 def _cudas_with_code(seen: Host, gpus: tuple[Gpu, ...]) -> set[Version]:
-    """Return the CUDA versions of the official builds whose code runs on `gpus`, whatever else is in the way."""
+    """Return the CUDA versions of the official builds whose code runs on `gpus`."""
     host = replace(seen, gpus=gpus, pci=None)
     return {
         build.cuda
