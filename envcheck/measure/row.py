@@ -63,6 +63,7 @@ def row_text(row: Row) -> str:
         "numpy": "" if one.numpy == "" else one.numpy and _quoted(one.numpy),
         "torchvision": None,
         "source": "wheel",
+        "evidence": "measured",
     }
     build = {
         "tag": one.tag,

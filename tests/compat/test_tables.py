@@ -29,6 +29,7 @@ releases:
   numpy: "<2"
   torchvision: "0.24.9"
   source: {source}
+  evidence: read
   builds:
   - {{tag: cu128, code: sm_75 sm_90 sm_90a sm_120 compute_120, evidence: measured, source: notes}}
   - {{tag: cu92, code: sm_70, glibc: "2.17", evidence: read, source: notes}}

@@ -144,6 +144,7 @@ def test_default_builds_are_what_was_measured_in_their_wheels(releases):
         assert str(build.cuda) == ".".join(measured["version_py_cuda"].split(".")[:2]), build.name
         assert build.evidence == "measured", build.name
         assert list(build.pythons) == fact["pypi_pythons_linux_x86_64"], build.name
+        assert list(build.windows) == fact["pypi_pythons_windows"], build.name
         code = {f"sm_{one}" for one in _flags(build)[0]}
         if measured["arch_flags"]:
             assert tables.read_code(measured["arch_flags"]) == (build.sass, build.ptx, build.exact), (

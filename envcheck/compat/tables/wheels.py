@@ -34,6 +34,7 @@ class Build:
     pythons: tuple[str, ...]  # "3.11"; "3.13t" is the free-threaded one
     machines: tuple[str, ...]  # as uname says it
     glibc: Version
+    windows: tuple[str, ...] = ()  # Pythons of the release's wheels for Windows on the public index
     default: bool = False  # the wheel that the public index gives to whoever asks for the release
     published: date | None = None
     numpy: str = ""  # "<2" where the wheel is compiled against NumPy 1
@@ -83,8 +84,10 @@ class _Release:
     pythons: tuple[str, ...]
     other_pythons: tuple[str, ...] | None = None  # of the builds that are not the default
     glibc: Version
+    windows: tuple[str, ...] = ()
     numpy: str = ""
     torchvision: str = ""
+    evidence: Evidence  # of the list of builds
     source: str
     builds: tuple[_Row, ...]
 
@@ -159,6 +162,7 @@ def _builds(path: Path, key: str, release: _Release, sources: dict[str, str]) ->
             pythons=row.pythons or pythons,
             machines=row.machines,
             glibc=row.glibc or release.glibc,
+            windows=release.windows,
             default=default,
             published=release.published,
             numpy=release.numpy,
