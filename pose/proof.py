@@ -129,7 +129,9 @@ def compare(promise: dict[str, Any], proof: Proof) -> tuple[str, ...]:
     release = proof.torch.split("+")[0]
     if promise.get("torch") not in {None, release, proof.torch}:
         found.append(f"torch {promise['torch']} was promised, {proof.torch} is here")
-    if "cuda" in promise and promise["cuda"] != proof.torch_cuda:
+    # Where no torch was promised the interpreter is taken as it is; a build for GPUs computes on the CPU too.
+    is_promised = promise.get("torch") is not None and "cuda" in promise
+    if is_promised and promise["cuda"] != proof.torch_cuda:
         found.append(
             f"torch for {_cuda(promise['cuda'])} was promised, this one is for {_cuda(proof.torch_cuda)}"
         )

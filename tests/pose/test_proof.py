@@ -49,6 +49,11 @@ def test_a_kept_promise_has_no_differences(here, with_gpu):
     assert compare(promise(cuda="12.8", device="cuda", gpus=["GPU-aaaa"]), with_gpu) == ()
 
 
+def test_an_interpreter_taken_as_it_is_may_hold_a_build_for_gpus(here):
+    as_it_is = promise(torch=None, cuda=None, device="cpu", gpus=[])
+    assert compare(as_it_is, replace(here, torch_cuda="13.0")) == ()
+
+
 @pytest.mark.parametrize(
     ("promised", "difference"),
     [
