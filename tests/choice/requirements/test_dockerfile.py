@@ -20,7 +20,7 @@ RUN apt-get update && apt-get install -y python3-pip
 FROM base
 ARG CUDA
 COPY --from=tools /tool /tool
-RUN --mount=type=cache,target=/root/.cache \\
+RUN --mount=type=cache,target=/var/cache/pip \\
     # the build for this CUDA
 
     python3 -m pip install --no-cache-dir "torch==${TORCH_VERSION}+cu118" torchvision \\
