@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -67,21 +68,27 @@ class Resolved:
         return -(-sum(pin.size or 0 for pin in self.pins) // 2**20)
 
 
-def resolve(recipe: Recipe, python: str, machine: str = MACHINE, *, index: str = "") -> Resolved:
+def resolve(
+    recipe: Recipe, python: str, machine: str = MACHINE, *, index: str = "", chosen: bool = False
+) -> Resolved:
     """Return a recipe's wheels for a Python ("3.11"), resolved under that target's own markers.
 
-    `index` is asked beside the user's own. Raises `EnvcheckError` when no set of wheels satisfies the recipe.
+    `index` is asked beside the user's own; `chosen` says that the recipe leaves nothing to choose. Raises
+    `EnvcheckError` when no set of wheels satisfies the recipe.
     """
     target = Target(python, machine, recipe.glibc)
     packages = wanted_packages(recipe)
+    compile_for = partial(
+        compile_wheels, constraints=recipe.constraints, target=target, index=index, chosen=chosen
+    )
     try:
-        pins = compile_wheels([recipe.requirement, *packages], recipe.constraints, target, index=index)
+        pins = compile_for([recipe.requirement, *packages])
     except EnvcheckError:
         own = _own_wheel(recipe, target)
         dependencies = _sibling_dependencies(recipe, target, index) if own else None
         if own is None or dependencies is None:
             raise
-        rest = compile_wheels([*dependencies, *packages], recipe.constraints, target, index=index)
+        rest = compile_for([*dependencies, *packages])
         return Resolved(target, tuple(sorted((own, *rest), key=lambda pin: pin.name)), _FROM_SIBLING)
     return Resolved(target, pins)
 

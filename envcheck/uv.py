@@ -134,20 +134,27 @@ class _Pylock:
 
 
 def compile_wheels(
-    requirements: Sequence[str], constraints: Sequence[str], target: Target, *, index: str = ""
+    requirements: Sequence[str],
+    constraints: Sequence[str],
+    target: Target,
+    *,
+    index: str = "",
+    chosen: bool = False,
 ) -> tuple[PinnedWheel, ...]:
     """Return the wheels that satisfy `requirements` on `target`, dependencies included, ordered by name.
 
-    `index` is asked beside those of pip's settings. Raises `EnvcheckError` with uv's reason.
+    `index` is asked beside those of pip's settings. The user's constraints, which are about choosing, have no
+    say where everything is `chosen` already. Raises `EnvcheckError` with uv's reason.
     """
     settings = read_pip_settings()
+    bounds = () if chosen else settings.get("constraint", "").split()
     with tempfile.TemporaryDirectory(prefix="envcheck-lock-") as name:
         folder = Path(name)
         (folder / "wanted.in").write_text("\n".join([*requirements, ""]), encoding="utf-8")
         (folder / "bounds.txt").write_text("\n".join([*constraints, ""]), encoding="utf-8")
         argv = [
             *(sys.executable, "-m", "uv", "pip", "compile", "wanted.in"),
-            *(f"--constraints={file}" for file in ("bounds.txt", *settings.get("constraint", "").split())),
+            *(f"--constraints={file}" for file in ("bounds.txt", *bounds)),
             *("--python-version", target.python, "--only-binary", ":all:"),
             *("--python-platform", f"{target.machine}-manylinux_{target.glibc.major}_{target.glibc.minor}"),
             *_how_to_ask(settings),

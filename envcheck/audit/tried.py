@@ -48,7 +48,7 @@ def completeness(recipe: Recipe, python: str, pins: Sequence[Pin], watch: Watche
     within = tuple(f"{pin.name}=={pin.version}" for pin in pins)
     bounded = replace(recipe, constraints=(*recipe.constraints, *within))
     try:
-        resolved = resolve_anywhere(bounded, python, recipe.machine, watch)
+        resolved = resolve_anywhere(bounded, python, recipe.machine, watch, chosen=True)
     except EnvcheckError as error:
         made = failed if _CONTRADICTION.search(error.message) else not_verified
         return made(error.message)

@@ -72,21 +72,25 @@ def add(build: Build, wanted: Wanted, folder: Path, watch: Watcher) -> Path:
     return recipe.file
 
 
-def resolve_anywhere(recipe: Recipe, python: str, machine: str, watch: Watcher) -> Resolved:
+def resolve_anywhere(
+    recipe: Recipe, python: str, machine: str, watch: Watcher, *, chosen: bool = False
+) -> Resolved:
     """Return the wheels of a recipe, from the user's own indexes or, for what only it has, from PyTorch's.
 
-    Raises `EnvcheckError` when no set of wheels satisfies the recipe, or when that could not be learnt.
+    `chosen` says that the recipe leaves nothing to choose. Raises `EnvcheckError` when no set of wheels
+    satisfies it, or when that could not be learnt.
     """
     where = "" if machine == MACHINE else f" on {machine}"
     with watch.step(f"resolve {recipe.name} for Python {python}{where}"):
         try:
-            return resolve(recipe, python, machine)
+            return resolve(recipe, python, machine, chosen=chosen)
         except EnvcheckError as error:
             if "+" not in recipe.requirement or isinstance(error, IndexUnreachableError):
                 raise  # the public index has it, or the next answer would hide why
             own = error
         try:
-            return resolve(recipe, python, machine, index=PYTORCH_INDEX.format(tag=recipe.tag))
+            index = PYTORCH_INDEX.format(tag=recipe.tag)
+            return resolve(recipe, python, machine, index=index, chosen=chosen)
         except IndexUnreachableError as error:
             hint = (
                 "PyTorch's own index, which keeps such builds, cannot be reached from here. Make the recipe"

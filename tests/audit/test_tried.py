@@ -41,6 +41,12 @@ def test_a_lock_that_was_just_made_is_complete_and_stays_so_when_newer_wheels_ap
     assert complete(pins).state == "passed"
 
 
+def test_the_users_constraints_say_nothing_of_a_lock(mine, complete, tmp_path, monkeypatch):
+    (tmp_path / "constraints.txt").write_text("filelock<1\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "constraints.txt"))
+    assert complete(read_lock(mine.lock_for("3.11"))).state == "passed"
+
+
 def test_a_lock_that_lost_a_pin_fails(mine, complete):
     result = complete([pin for pin in read_lock(mine.lock_for("3.11")) if pin.name != "filelock"])
     assert result.state == "failed"
@@ -86,7 +92,7 @@ def test_a_wheel_that_no_index_at_hand_has_says_nothing_against_the_lock(mine, i
     ],
 )
 def test_an_index_that_cannot_be_asked_leaves_the_lock_unverified(mine, complete, monkeypatch, error, state):
-    def resolve(*_):
+    def resolve(*_, **__):
         raise error
 
     monkeypatch.setattr(tried, "resolve_anywhere", resolve)

@@ -175,7 +175,7 @@ def test_where_pytorchs_own_index_is_out_of_reach_that_is_said_and_nothing_is_wr
 ):
     asked = []
 
-    def resolve(recipe, _python, _machine, *, index=""):
+    def resolve(recipe, _python, _machine, *, index="", **_):
         asked.append((recipe.requirement, index))
         if index:
             raise IndexUnreachableError("no address")
@@ -193,7 +193,7 @@ def test_where_pytorchs_own_index_is_out_of_reach_that_is_said_and_nothing_is_wr
 def test_what_the_public_index_has_is_asked_of_no_other(tmp_path, listener, monkeypatch):
     asked = []
 
-    def resolve(_recipe, _python, _machine, *, index=""):
+    def resolve(_recipe, _python, _machine, *, index="", **_):
         asked.append(index)
         raise EnvcheckError("no")
 
