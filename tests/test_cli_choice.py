@@ -20,6 +20,12 @@ def test_a_wish_that_nothing_meets_exits_1_with_three_answers(envcheck, root):
     assert "2.11.0 cu128" in done.stdout  # newest below driver 580
 
 
+def test_a_recipe_that_does_not_run_is_named_in_the_heading(envcheck, root):
+    done = envcheck("pick", "--host", host(root, "wsl2-rtx5090"), "--recipe", "torch1.13-cu117")
+    assert done.returncode == 1
+    assert "Recipe torch1.13-cu117 does not run on this machine." in done.stdout
+
+
 def test_a_wish_that_a_recipe_meets_picks_it(envcheck, root):
     done = envcheck(
         "pick", "--host", host(root, "rtx3090-driver550"), "--torch", ">=2.5,<2.8", "--format", "json"

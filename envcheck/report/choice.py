@@ -36,9 +36,11 @@ def chosen_lines(situation: Situation) -> RenderableType:
     """Return the picked recipe and its reasons, or why there is none and what comes nearest."""
     choice, recipe = situation.choice, situation.chosen
     if recipe is None:
-        asked = f"meets {choice.wish} and runs" if choice.wish else "runs"
+        asked = f"No recipe meets {choice.wish} and runs" if choice.wish else "No recipe runs"
+        if situation.request.recipe is not None:
+            asked = f"Recipe {situation.request.recipe} does not run"
         return Group(
-            Text(f"No recipe {asked} on this machine.", style="bold red"),
+            Text(f"{asked} on this machine.", style="bold red"),
             Padding(Text(choice.advice), (0, 0, 0, 2)),
         )
     head = Text.assemble(
