@@ -19,11 +19,15 @@ class EnvcheckError(Exception):
 
     exit_code = FAILED
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        """`message` is one sentence on what is wrong; `hint` is what to type or change next."""
+    def __init__(self, message: str, hint: str = "", finding: str = "") -> None:
+        """`message` is one sentence on what is wrong; `hint` is what to type or change next.
+
+        `finding` is the id under which doctor and explain know it, where they do.
+        """
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.finding = finding
 
 
 class UsageError(EnvcheckError):

@@ -8,24 +8,19 @@ and the program is waited for, so that it can save its work.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import IO, BinaryIO
+from typing import IO, Any
 
 from envcheck.errors import EnvcheckError
+from envcheck.relay import Relay, Source
 
-# What a terminal understands and a log must not hold: control sequences of colours and progress bars.
-_CONTROL_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
-_HEARD_BYTES = 1 << 20
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -85,22 +80,16 @@ def stream(
     reach it twice and its second signal keeps a meaning.
     """
     with contextlib.ExitStack() as stack:
-        # Unbuffered: what a full disk did not take must not come back as an error when the log is closed.
-        book = stack.enter_context(log.open("ab", buffering=0)) if log else None
-        writer = _LogWriter(book) if book else None
-        try:
-            process = subprocess.Popen(  # noqa: S603 - an argv list of ours
-                list(argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, start_new_session=True
-            )
-        except OSError as error:
-            raise EnvcheckError(f"{argv[0]} could not be started: {error.strerror or error}") from None
+        relay = stack.enter_context(contextlib.closing(Relay(log, show=show, heard=heard)))
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = _started(argv, env=env, start_new_session=True, **pipes)
         stack.enter_context(process)
-        stack.enter_context(_handed_on(process))
+        stack.enter_context(handed_on(_send_to(process)))
         assert process.stdout is not None  # noqa: S101 - asked for above
         assert process.stderr is not None  # noqa: S101
         pumps = [
-            threading.Thread(target=_pump, args=(source, sink if show else None, writer, heard), daemon=True)
-            for source, sink in ((process.stdout, sys.stdout.buffer), (process.stderr, sys.stderr.buffer))
+            threading.Thread(target=_pump, args=(process.stdout, "stdout", relay), daemon=True),
+            threading.Thread(target=_pump, args=(process.stderr, "stderr", relay), daemon=True),
         ]
         for pump in pumps:
             pump.start()
@@ -108,10 +97,31 @@ def stream(
         for pump in pumps:
             # A grandchild that outlives the program would hold the pipe open for ever.
             pump.join(timeout=5)
-        if writer:
-            with contextlib.suppress(OSError):
-                writer.close()
     return code if code >= 0 else 128 - code
+
+
+def hand_over(argv: Sequence[str], *, env: Mapping[str, str]) -> int:
+    """Let a program have our terminal until it ends, and return its exit code, 128 + N after signal N.
+
+    It is in the foreground with us, so the terminal's own keys reach it; what reaches us alone is handed on.
+    """
+    with _started(argv, env=env) as process, handed_on(_send_unless_typed(process)):
+        code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+@contextlib.contextmanager
+def attended(argv: Sequence[str]) -> Iterator[None]:
+    """While open, a program waits on its standard input: "done" comes at the end, nothing if we die."""
+    options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with _started(argv, stdin=subprocess.PIPE, start_new_session=True, **options) as process:
+        assert process.stdin is not None  # noqa: S101 - asked for above
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(b"done")
+                process.stdin.close()
 
 
 def terminal_hints() -> dict[str, str]:
@@ -122,18 +132,20 @@ def terminal_hints() -> dict[str, str]:
     return {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1", "COLUMNS": str(columns or 80)}
 
 
+def _started(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - Popen's own
+    try:
+        return subprocess.Popen(list(argv), **options)  # noqa: S603 - an argv list of ours
+    except OSError as error:
+        raise EnvcheckError(f"{argv[0]} could not be started: {error.strerror or error}") from None
+
+
 @contextlib.contextmanager
-def _handed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """While open, the signals that would end us go to `process` instead."""
+def handed_on(send: Callable[[int], object]) -> Iterator[None]:
+    """While open, the signals that would end us are given to `send` instead, by their number."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Python sets signal handlers in the main thread only
         return
-
-    def hand_on(number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(number)
-
-    before = {number: signal.signal(number, hand_on) for number in _FORWARDED}
+    before = {number: signal.signal(number, lambda number, _frame: send(number)) for number in _FORWARDED}
     try:
         yield
     finally:
@@ -141,56 +153,25 @@ def _handed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class _LogWriter:
-    """Appends lines of several streams to one file, the way a reader wants them: whole, without controls."""
+def _send_to(process: subprocess.Popen[bytes]) -> Callable[[int], None]:
+    def send(number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
 
-    def __init__(self, file: io.RawIOBase) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        self._open: dict[int, bytes] = {}
-
-    def feed(self, stream_id: int, data: bytes) -> None:
-        """Take a piece of a stream; only complete lines are written, as their last version shows them."""
-        with self._lock:
-            *lines, rest = (self._open.get(stream_id, b"") + data).split(b"\n")
-            self._open[stream_id] = rest.rpartition(b"\r")[2][-(1 << 20) :] if rest[-1:] != b"\r" else rest
-            for line in lines:
-                self._write(line)
-
-    def close(self) -> None:
-        """Write what never saw an end of line."""
-        with self._lock:
-            for rest in self._open.values():
-                if rest:
-                    self._write(rest)
-
-    def _write(self, line: bytes) -> None:
-        # A bar is drawn over itself with carriage returns: its last state is the one that counts.
-        text = _CONTROL_SEQUENCE.sub(b"", line.rstrip(b"\r").rpartition(b"\r")[2])
-        if text or not line:
-            self._file.write(text + b"\n")
+    return send
 
 
-def _pump(
-    source: IO[bytes], sink: BinaryIO | None, writer: _LogWriter | None, heard: bytearray | None
-) -> None:
-    for data in iter(lambda: os.read(source.fileno(), 1 << 16), b""):
-        if heard is not None:
-            heard += data
-            del heard[:-_HEARD_BYTES]
-        # A reader that has gone or a full disk ends the showing or the log, never the work: a pipe that
-        # nobody empties would hold the program for ever.
-        if sink is not None:
-            try:
-                sink.write(data)
-                sink.flush()
-            except (OSError, ValueError):
-                sink = None
-        if writer is not None:
-            try:
-                writer.feed(id(source), data)
-            except OSError:
-                writer = None
+def _send_unless_typed(process: subprocess.Popen[bytes]) -> Callable[[int], None]:
+    def send(number: int) -> None:
+        if number != signal.SIGINT:  # the terminal has given Ctrl-C to the program already
+            _send_to(process)(number)
+
+    return send
+
+
+def _pump(pipe: IO[bytes], source: Source, relay: Relay) -> None:
+    for data in iter(lambda: os.read(pipe.fileno(), 1 << 16), b""):
+        relay.take(source, data)
 
 
 def _text(data: bytes | str | None) -> str:

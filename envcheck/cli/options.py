@@ -28,8 +28,17 @@ class In(str, Enum):
     """Where a command runs."""
 
     auto = "auto"
+    docker = "docker"
     venv = "venv"
     current = "current"
+
+
+class BuiltIn(str, Enum):
+    """Where an environment is built."""
+
+    auto = "auto"
+    docker = "docker"
+    venv = "venv"
 
 
 class Machine(str, Enum):
@@ -88,5 +97,36 @@ RecipeOption = Annotated[
 ]
 MachineOption = Annotated[Machine, typer.Option("--machine", help="The processor that the wheels are for.")]
 InOption = Annotated[
-    In, typer.Option("--in", help="A virtual environment built from the lock, or this interpreter as it is.")
+    In,
+    typer.Option(
+        "--in",
+        help="A container (docker or podman), a virtual environment, or this interpreter as it is; auto: a"
+        " container where an engine can run one.",
+    ),
+]
+BuiltInOption = Annotated[
+    BuiltIn, typer.Option("--in", help="An image (docker or podman), or a virtual environment.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="The dataset; a stage's DATASET.ROOT.")
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", metavar="DIR", help="For results and runs/; a stage's OUTPUT_DIR.")
+]
+NetworkOption = Annotated[bool, typer.Option("--network", help="A container is without network otherwise.")]
+BaseImageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base-image", metavar="IMAGE", help="In place of the recipe's own; also ENVCHECK_BASE_IMAGE."
+    ),
+]
+MemoryOption = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="What a container may use: 8g.")
+]
+CpusOption = Annotated[
+    float | None, typer.Option("--cpus", metavar="N", min=0.01, help="How many cores a container may use.")
+]
+EnvOption = Annotated[
+    list[str] | None,
+    typer.Option("--env", metavar="NAME", help="A variable of yours that a container gets, too; repeatable."),
 ]

@@ -5,8 +5,6 @@ Each verb imports what it needs when it runs, so that `--help` and `--version` a
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,16 +19,14 @@ from envcheck.cli.options import (
     GpusOption,
     HostOption,
     HostsOption,
-    In,
-    InOption,
     Level,
     PythonOption,
     RecipeOption,
     RequirementsOption,
-    Stage,
     TorchOption,
 )
 from envcheck.cli.recipes import recipes_app, tables_app
+from envcheck.cli.runs import build, exec_, run, shell
 from envcheck.errors import StoppedError
 
 
@@ -53,6 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_AS_TYPED = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(tables_app, name="tables")
 
@@ -145,93 +142,7 @@ def builds(
         raise typer.Exit(errors.FAILED)
 
 
-@app.command()
-def build(
-    recipe: Annotated[
-        str | None, typer.Argument(metavar="[RECIPE]", help="A name or a file; else the one that fits.")
-    ] = None,
-    gpus: GpusOption = None,
-) -> None:
-    """Build an environment, and print the interpreter inside it."""
-    from envcheck.environments.prepare import prepare
-    from envcheck.report.console import Steps
-    from envcheck.situation import Request, look
-
-    seen = look(request=Request(recipe, gpus))
-    place = prepare(seen.recipe, seen.python, seen.host, "venv", Steps())
-    typer.echo(place.python)
-
-
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def run(
-    context: typer.Context,
-    stage: Annotated[Stage | None, typer.Argument(help="What to run.")] = None,
-    recipe: RecipeOption = None,
-    place: InOption = In.auto,
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="The dataset: sets DATASET.ROOT.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="For results and runs/: sets OUTPUT_DIR.")
-    ] = None,
-    gpus: GpusOption = None,
-    deterministic: Annotated[bool, typer.Option("--deterministic", help="Only repeatable kernels.")] = False,
-    help: Annotated[bool, typer.Option("--help", help="This text, and the stage's own.")] = False,  # noqa: A002
-) -> None:
-    """Run a stage of pose in the environment that fits.
-
-    The options below are envcheck's, wherever they stand; everything else goes to the stage as it was typed.
-    """
-    from envcheck.environments.place import Place
-    from envcheck.environments.prepare import kind_of, prepare, program_of_pose
-    from envcheck.report.console import Steps, show
-    from envcheck.report.run import footer, header
-    from envcheck.runs.run import Job, run_stage
-    from envcheck.situation import Request, look
-
-    if help or stage is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(_stage_help(stage) if stage else errors.OK)
-    seen = look(request=Request(recipe, gpus))
-    kind, why = kind_of(place.value)
-    job = Job(
-        typed=tuple(sys.argv[2:]),
-        arguments=(stage.value, *_shared_options(stage, data, output, deterministic), *context.args),
-        program=program_of_pose(),
-        situation=seen,
-    )
-
-    def ready() -> Place:
-        python = seen.python if kind == "venv" else ""  # the interpreter at hand has one already
-        prepared = prepare(seen.recipe, python, seen.host, kind, Steps())
-        show(header(job, prepared, why))
-        return prepared
-
-    finished = run_stage(job, output or Path.cwd(), ready)
-    show(footer(finished))
-    raise typer.Exit(finished.record.exit_code or errors.OK)
-
-
-def _stage_help(stage: Stage) -> int:
-    """Show a stage's own help; pose answers it without torch, so this interpreter will do."""
-    from envcheck.environments.prepare import program_of_pose
-    from envcheck.processes import stream
-
-    return stream([sys.executable, str(program_of_pose()), stage.value, "--help"])
-
-
-def _shared_options(
-    stage: Stage, data: Path | None, output: Path | None, deterministic: bool
-) -> tuple[str, ...]:
-    """Return the options that are envcheck's and the stage's at once, as the stage takes them."""
-    options: list[str] = []
-    if data is not None:
-        options += ["--data", str(data)]
-    if output is not None and stage is not Stage.env:  # which writes nothing but its run's folder
-        options += ["--output", str(output)]
-    if deterministic:
-        options += ["--deterministic"]
-    return tuple(options)
+app.command()(build)
+app.command(add_help_option=False, context_settings=_AS_TYPED)(run)
+app.command("exec", context_settings=_AS_TYPED)(exec_)
+app.command()(shell)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from envcheck.environments.place import Place, Watcher
+from envcheck.environments.here import run_here, shell_here
+from envcheck.environments.place import Ended, Place, Watcher, Work
 from envcheck.environments.wheelhouse import read_lock
 from envcheck.errors import EnvcheckError
 from envcheck.recipes import Recipe, lock_hash
@@ -19,6 +21,8 @@ from envcheck.recipes import Recipe, lock_hash
 @dataclass(frozen=True, slots=True)
 class Current:
     """Checks this interpreter against a recipe."""
+
+    program: Path  # the copy of pose
 
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:  # noqa: ARG002 - the contract's
         """Return this interpreter with its differences from the lock; see `Environment.prepare`."""
@@ -50,7 +54,22 @@ class Current:
             lock_hash=lock_hash(lock) if lock else "",
             python=Path(sys.executable),
             python_version=platform.python_version(),
-            flags=(),
             reused=True,
             differences=tuple(differences),
         )
+
+    def health(self, place: Place) -> str:  # noqa: ARG002 - the contract's
+        """Return nothing: whoever asks is running in it; see `Environment.health`."""
+        return ""
+
+    def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
+        """Return the argv that runs pose; see `Environment.stage`."""
+        return (str(place.python), str(self.program), *arguments)
+
+    def shell(self, place: Place, folder: Path) -> tuple[str, ...]:
+        """Return the argv of the user's own shell; see `Environment.shell`."""
+        return shell_here(place, folder)
+
+    def run(self, place: Place, work: Work) -> Ended:
+        """Run a command with this interpreter first on its path; see `Environment.run`."""
+        return run_here(place, work)

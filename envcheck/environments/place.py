@@ -1,16 +1,16 @@
-"""What an environment is to the rest of envcheck: the small contract that venv and current keep."""
+"""What an environment is to the rest of envcheck: the small contract that docker, venv and current keep."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from envcheck.recipes import Recipe
 
-Kind = Literal["venv", "current"]
+Kind = Literal["docker", "venv", "current"]
 Update = Callable[[str], None]
 
 
@@ -22,28 +22,90 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """What a container is started from."""
+
+    engine: str  # "docker 27.3.1"
+    id: str  # "sha256:...", of the environment and pose
+    name: str
+    base: str  # as the recipe or --base-image names it
+    base_id: str  # the digest of the recipe, or the id of the image that was named instead
+    is_recipes_base: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """A prepared environment: where a command can run."""
 
     kind: Kind
     recipe: str
     lock_hash: str
-    python: Path  # the interpreter inside
-    python_version: str  # "3.11.7"
-    flags: tuple[str, ...]  # interpreter flags that keep the caller's own packages out
+    python: Path  # the interpreter, as it is called in there
+    python_version: str  # "3.11.7"; a container's as its recipe has it, "3.11"
     reused: bool
     differences: tuple[str, ...] = ()  # from the lock, one sentence each
+    image: Image | None = None
 
-    def command(self, program: Path, arguments: Sequence[str]) -> list[str]:
-        """Return the argv that runs `program` (a file, or a folder with a `__main__.py`) in here."""
-        return [str(self.python), *self.flags, str(program), *arguments]
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may have; None where nobody said."""
+
+    network: bool = False  # only a container is without
+    memory: int | None = None  # bytes
+    cpus: float | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A command, and what it needs of this machine. A virtual environment has all of it anyway."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside what the caller's gives
+    gpus: tuple[str, ...] = ()  # UUIDs
+    device: Literal["cpu", "cuda"] = "cpu"
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()  # folders, made where they are not there
+    owns_directory: bool = False  # it may write into the working directory
+    limits: Limits = NO_LIMITS
+    stdin: bool = False
+    terminal: bool = False  # a person at a terminal; there is no log of that
+    show: bool = True  # pass on what it says
+    log: Path | None = None
+    heard: bytearray | None = None  # takes the last that it says
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out_of_memory: bool = False  # the container's limit; elsewhere nobody knows
 
 
 class Environment(Protocol):
-    """A kind of place, able to prepare itself for a recipe."""
+    """A kind of place, able to prepare itself for a recipe and to run commands."""
 
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
         """Return the place for `recipe` on Python `python` ("3.11"), building it when it is not there yet.
 
         Raises `EnvcheckError` when it cannot be had; an interrupted or failed build leaves nothing half-made.
+        """
+
+    def health(self, place: Place) -> str:
+        """Return what is wrong with a place that was prepared once, "" when nothing is."""
+
+    def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
+        """Return the argv that runs pose in there."""
+
+    def shell(self, place: Place, folder: Path) -> tuple[str, ...]:
+        """Return the argv of a shell in there; `folder` is the run's, for what it needs to be told."""
+
+    def run(self, place: Place, work: Work) -> Ended:
+        """Run a command to its end, its output passed on live, SIGINT, SIGTERM and SIGHUP handed on once.
+
+        Raises `EnvcheckError` where it could not be started, or where nobody knows how it ended.
         """

@@ -4,36 +4,76 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from envcheck.engine.failures import failure
 from envcheck.environments.current import Current
-from envcheck.environments.place import Environment, Kind, Place, Watcher
+from envcheck.environments.docker import Docker
+from envcheck.environments.place import Environment, Place, Watcher
 from envcheck.environments.stage import stage_copy
 from envcheck.environments.venv import Installer, Venv
 from envcheck.environments.wheelhouse import Wheelhouse, read_lock
-from envcheck.errors import UsageError
-from envcheck.host.facts import Host
+from envcheck.errors import EnvcheckError, UsageError
+from envcheck.host.facts import Engine, Host
 from envcheck.paths import bundle, cache_dir
 from envcheck.recipes import Recipe
 
-Wanted = Literal["auto", "venv", "current"]
+Wanted = Literal["auto", "docker", "venv", "current"]
+
+# With these a container cannot be had here, whatever is tried again; a virtual environment can.
+_NO_BASE = ("container.registry-unreachable", "container.registry-denied")
 
 
-def kind_of(wanted: Wanted) -> tuple[Kind, str]:
-    """Return the kind of environment for a wish, and why it is that one."""
-    if wanted == "auto":
-        return "venv", "this version builds virtual environments only"
-    return wanted, "as asked"
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line says of the environment."""
+
+    kind: Wanted = "auto"
+    base_image: str | None = None  # in place of the recipe's own
+    variables: tuple[str, ...] = ()  # of the caller's, for a container
 
 
-def prepare(recipe: Recipe, python: str, host: Host, kind: Kind, watch: Watcher) -> Place:
-    """Return the place where `recipe` runs on `python` ("3.11"), built if needed. Raises `EnvcheckError`."""
-    environment: Environment = Current()
-    if kind == "venv":
-        environment = Venv(cache_dir(), host.python.interpreters, _installer(os.environ))
-    return environment.prepare(recipe, python, watch=watch)
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An environment and the place that it has prepared, and why it is that one."""
+
+    environment: Environment
+    place: Place
+    why: str
+
+
+def prepare(
+    wish: Wish, recipe: Recipe, host: Host, python: Callable[[], str], watch: Watcher, *, gpus: bool = False
+) -> Ready:
+    """Return the place where `recipe` runs, built if needed.
+
+    `python` says which of the host's Pythons a virtual environment gets; `gpus` whether GPUs are handed over.
+    Raises `EnvcheckError`.
+    """
+    if wish.kind == "current":
+        current = Current(program_of_pose())
+        return Ready(current, current.prepare(recipe, "", watch=watch), "as asked")
+    why = "as asked"
+    if wish.kind != "venv":
+        engine, why = _engine(host, gpus=gpus) if wish.kind == "auto" else (_asked_engine(host), why)
+        if engine is not None:
+            docker = Docker(engine, cache_dir(), program_of_pose(), base_image(wish), wish.variables)
+            try:
+                return Ready(docker, docker.prepare(recipe, recipe.container_python, watch=watch), why)
+            except EnvcheckError as error:
+                if wish.kind == "docker" or error.finding not in _NO_BASE:
+                    raise
+                why = error.message
+    venv = Venv(cache_dir(), host.python.interpreters, program_of_pose(), _installer(os.environ))
+    return Ready(venv, venv.prepare(recipe, python(), watch=watch), why)
+
+
+def base_image(wish: Wish) -> str | None:
+    """Return the image that stands for the recipes' own: the command line's, else ENVCHECK_BASE_IMAGE's."""
+    return wish.base_image or os.environ.get("ENVCHECK_BASE_IMAGE") or None
 
 
 def program_of_pose() -> Path:
@@ -52,6 +92,33 @@ def fetch(recipe: Recipe, python: str, host: Host, watch: Watcher) -> str:
     interpreter = Path(host.python.interpreters[python])
     wheels.fetch(pins, python=interpreter, recipe=recipe, log=log, watch=watch)
     return wheels.requirements(pins)
+
+
+def _engine(host: Host, *, gpus: bool) -> tuple[Engine | None, str]:
+    """Return the engine that can do what is needed, and why it is that one, or why there is none."""
+    if not host.engines:
+        silent = host.unknown.get("engines")
+        return None, f"no container engine answers: {silent}" if silent else "there is no container engine"
+    able = next((one for one in host.engines if not gpus or one.gpu_request in ("nvidia", "cdi")), None)
+    if able is None:
+        names = " and ".join(one.name for one in host.engines)
+        return None, f"{names} cannot hand over a GPU: NVIDIA's container toolkit is not there"
+    what = " and can hand over a GPU" if gpus else ""
+    return able, f"{able.name} {able.version or ''} answers{what}".replace("  ", " ")
+
+
+def _asked_engine(host: Host) -> Engine:
+    """Return the engine for somebody who asks for one. Raises `EnvcheckError` with why there is none."""
+    if host.engines:
+        return host.engines[0]
+    silent = host.unknown.get("engines", "")
+    if not silent:
+        raise EnvcheckError(
+            "There is no container engine: no socket of docker or podman was found",
+            "Install one (apt install docker.io), say where it listens with DOCKER_HOST, or take --in venv.",
+            "container.engine-missing",
+        )
+    raise failure("The container engine does not answer", silent)
 
 
 def _installer(environ: Mapping[str, str]) -> Installer:

@@ -1,7 +1,6 @@
 """The copy of pose that an environment runs: addressed by its content, started past the working directory.
 
-A folder with a `__main__.py` is a program to Python, and puts itself, not the working directory, on the
-search path: a user's own `pose/` cannot shadow ours, and nothing of envcheck leaks in.
+pose's own `launch.py`, copied beside the package as `__main__.py`, makes the folder a program.
 """
 
 from __future__ import annotations
@@ -11,21 +10,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_LAUNCHER = '''"""Starts the copy of pose beside this file."""
-
-import sys
-
-from pose.__main__ import main
-
-if __name__ == "__main__":
-    sys.exit(main())
-'''
-
 
 def stage_copy(source: Path, cache: Path) -> Path:
     """Return the folder under `cache` that runs `source` (the package folder of pose) as it is now."""
     files = sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    digest = hashlib.sha256(_LAUNCHER.encode())
+    digest = hashlib.sha256()
     for path in files:
         content = path.read_bytes()
         digest.update(f"\0{path.relative_to(source).as_posix()}\0{len(content)}\0".encode())
@@ -40,7 +29,7 @@ def stage_copy(source: Path, cache: Path) -> Path:
             target = new / "pose" / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        (new / "__main__.py").write_text(_LAUNCHER, encoding="utf-8")
+        shutil.copyfile(source / "launch.py", new / "__main__.py")
         try:
             new.replace(home)
         except OSError:

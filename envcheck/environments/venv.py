@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,8 @@ import filelock
 
 from envcheck.documents import read_json, write_json
 from envcheck.environments.failures import check_pip, require_disk
-from envcheck.environments.place import Place, Watcher
+from envcheck.environments.here import run_here, shell_here
+from envcheck.environments.place import Ended, Place, Watcher, Work
 from envcheck.environments.wheelhouse import UNCONSTRAINED, Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import capture, stream
@@ -49,6 +50,7 @@ class Venv:
 
     cache: Path
     interpreters: Mapping[str, str]  # "3.11" -> path
+    program: Path  # the copy of pose
     installer: Installer = "pip"  # uv where the user has it and asks
 
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
@@ -71,7 +73,30 @@ class Venv:
                 reused = _holds(home, marker)  # somebody else may have built it while we waited
                 if not reused:
                     self._build(recipe, lock, base, home, marker, watch)
-        return Place("venv", recipe.name, marker.lock_hash, home / "bin" / "python", version, ("-I",), reused)
+        return Place("venv", recipe.name, marker.lock_hash, home / "bin" / "python", version, reused)
+
+    def health(self, place: Place) -> str:
+        """Return whether its interpreter is gone; see `Environment.health`."""
+        home = place.python.parent.parent
+        try:
+            marker = read_json(home / "envcheck.json", Marker, schema=SCHEMA)
+        except UsageError as error:
+            return error.message
+        if not place.python.exists():
+            return f"{place.python} points at an interpreter that is gone"
+        return "" if marker.lock_hash == place.lock_hash else f"{home} was built from another lock"
+
+    def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
+        """Return the argv that runs pose; see `Environment.stage`."""
+        return (str(place.python), "-I", str(self.program), *arguments)  # -I: none of the caller's packages
+
+    def shell(self, place: Place, folder: Path) -> tuple[str, ...]:
+        """Return the argv of the user's own shell; see `Environment.shell`."""
+        return shell_here(place, folder)
+
+    def run(self, place: Place, work: Work) -> Ended:
+        """Run a command with the environment first on its path; see `Environment.run`."""
+        return run_here(place, work, {"VIRTUAL_ENV": str(place.python.parent.parent)})
 
     def _build(
         self, recipe: Recipe, lock: Path, base: Path, home: Path, marker: Marker, watch: Watcher

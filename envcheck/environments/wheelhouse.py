@@ -99,10 +99,20 @@ class Wheelhouse:
             lines.append(f"{pin.name} @ {wheel.as_uri()} --hash=sha256:{pin.sha256}")
         return "\n".join(lines) + "\n"
 
-    def fetch(self, pins: Sequence[Pin], *, python: Path, recipe: Recipe, log: Path, watch: Watcher) -> None:
-        """Fetch what is missing of a lock of `recipe`, with the pip of `python`, which the wheels must fit.
+    def fetch(
+        self,
+        pins: Sequence[Pin],
+        *,
+        python: Path,
+        recipe: Recipe,
+        log: Path,
+        watch: Watcher,
+        target: Sequence[str] = (),
+    ) -> None:
+        """Fetch what is missing of a lock of `recipe`, with the pip of `python`.
 
-        Raises `EnvcheckError` with pip's own reason; what was fetched whole before a failure is kept.
+        The wheels must fit that Python, or the `target` that pip's options of that name describe. Raises
+        `EnvcheckError` with pip's own reason; what was fetched whole before a failure is kept.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
@@ -110,7 +120,7 @@ class Wheelhouse:
             if not missing:
                 return
             require_disk(self.folder, self.needed_mib(pins, recipe), "The wheels need")
-            pip = _Pip(python, log)
+            pip = _Pip(python, log, target=tuple(target))
             with watch.step(f"fetch {_counted(missing)}") as update:
                 for some in _portions(missing):
                     self._fetch(pip, some, recipe, update)
@@ -187,6 +197,7 @@ class _Pip:
     python: Path
     log: Path
     failed: str = "The environment was not built"
+    target: tuple[str, ...] = ()
 
     def download(self, pins: Sequence[Pin], folder: Path, options: Sequence[str]) -> None:
         wanted = folder / "wanted.txt"
@@ -194,7 +205,7 @@ class _Pip:
         argv = [
             *(str(self.python), "-I", "-m", "pip", "download", "--disable-pip-version-check", "--no-input"),
             *("--progress-bar=off", "--no-cache-dir", "--no-deps", "--require-hashes", "--only-binary=:all:"),
-            *("--dest", str(folder), "--requirement", str(wanted), *options),
+            *("--dest", str(folder), "--requirement", str(wanted), *self.target, *options),
         ]
         # pip unpacks where TMPDIR says; the system's own is often a small tmpfs, too small for torch.
         env = {**os.environ, **UNCONSTRAINED, "TMPDIR": str(folder)}

@@ -9,12 +9,15 @@ an NVIDIA driver, `mig: null` a GPU that cannot do MIG.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 from packaging.version import Version
 
 SCHEMA = "envcheck.host/1"
+
+# How an engine is asked for GPUs: a device request to NVIDIA's hook, a CDI device, or there is no way.
+GpuRequest = Literal["nvidia", "cdi", "none"]
 
 # More than any machine has, virtual functions included: a list of a hundred thousand cards is no machine.
 _Few = Meta(max_length=1024)
@@ -96,6 +99,9 @@ class Engine:
     name: str
     version: str | None = None
     gpu_mode: str | None = None  # how NVIDIA's runtime hands GPUs over: "legacy", "csv", "cdi", "jit-cdi"
+    address: str | None = None  # "unix:///var/run/docker.sock"
+    rootless: bool | None = None
+    gpu_request: GpuRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,32 +6,39 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from envcheck.compat.words import cards
-from envcheck.environments.place import Place
+from envcheck.environments.prepare import Ready
 from envcheck.errors import INTERRUPTED
-from envcheck.runs.run import Finished, Job
+from envcheck.runs.book import Job
+from envcheck.runs.run import Finished
 
 
-def header(job: Job, place: Place, why: str) -> RenderableType:
-    """Return the line that says what runs where, and each difference from what the lock promises."""
-    judged = job.situation.judged
+def header(job: Job, at: Ready) -> RenderableType:
+    """Return the line that says what runs where and why there, and whatever is not as one would expect."""
+    place, judged = at.place, job.situation.judged
     device = cards(judged) if judged else "the CPU"
+    kind = place.image.engine if place.image else place.kind
     head = Text.assemble(
-        (job.arguments[0], "bold"),
-        f" in {place.recipe} · {place.kind} ({why}) · Python {place.python_version} · on {device}",
+        (job.name, "bold"),
+        f" in {place.recipe} · {kind} ({at.why}) · Python {place.python_version} · on {device}",
     )
-    return Group(
-        head, *(Text(f"  differs: {difference}", style="yellow") for difference in place.differences)
-    )
+    notes = [f"differs: {difference}" for difference in place.differences]
+    if place.image is not None and not place.image.is_recipes_base:
+        notes.append(f"starts from {place.image.base}, and not from the recipe's own base image")
+    if place.image is not None and judged:
+        notes.append("the container's root can be written: what hands over a GPU writes there")
+    return Group(head, *(Text(f"  {note}", style="yellow") for note in notes))
 
 
 def footer(finished: Finished) -> RenderableType:
-    """Return where everything lies that a run left."""
+    """Return how it ended, why where that is known, and where everything lies that a run left."""
     record = finished.record
     code = record.exit_code
     word, style = {0: ("done", "bold green"), INTERRUPTED: ("interrupted", "bold yellow")}.get(
         code or 0, (f"failed with exit code {code}", "bold red")
     )
     lines = [Text.assemble((word, style), f"  {record.stage}")]
+    if finished.finding is not None:
+        lines.append(Text(f"  {finished.finding.meaning}. {finished.finding.fix}", style="yellow"))
     paths = [*(output.path for output in record.outputs), finished.folder / "record.json"]
     lines += [Text(f"  {path}", no_wrap=True, overflow="ignore") for path in paths]
     return Group(*lines)

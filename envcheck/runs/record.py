@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from envcheck.choice.choose import Choice
+from envcheck.environments.place import NO_LIMITS, Image, Limits
 from envcheck.host.facts import Host
 
 SCHEMA = "envcheck.run/1"
@@ -35,6 +36,8 @@ class EnvironmentUsed:
     pose: str  # the digest that addresses the copy of pose
     reused: bool
     differences: tuple[str, ...]
+    image: Image | None = None  # a container's
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,40 +1,38 @@
-"""Running a stage of pose: the run's folder, the place made ready, the promise, the stage, the record.
+"""Running a stage of pose, or anybody's command: the place made ready, the promise, the command, the record.
 
-This module knows the files through which envcheck and pose speak (promise.json, proof.json, result.json), and
-nothing of what a stage does.
+This module knows the files through which envcheck and pose speak (what `pose --check` says, promise.json,
+proof.json, result.json), and nothing of what a stage does.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import secrets
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from envcheck import __version__, errors
-from envcheck.documents import write_json
-from envcheck.environments.place import Place
-from envcheck.errors import EnvcheckError
-from envcheck.processes import capture, stream, terminal_hints
-from envcheck.runs.record import EnvironmentUsed, Git, Output, Record, describe_output
-from envcheck.situation import Situation
+from envcheck import errors
+from envcheck.documents import parse_json
+from envcheck.environments.place import Ended, Place, Work
+from envcheck.environments.prepare import Ready
+from envcheck.paths import cache_dir
+from envcheck.processes import capture, terminal_hints
+from envcheck.runs.book import Book, Job, opened
+from envcheck.runs.promise import Promise, promise
+from envcheck.runs.proofs import prove
+from envcheck.runs.record import Record
+from envcheck.symptoms import INSIDE, OUT_OF_MEMORY, Symptom, find
+
+_CHECK_SECONDS = 60
+_NEEDS = "pose.paths/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """`promise.json`: what a stage has to find in its environment before it may begin."""
+class Needs:
+    """What `pose --check` says of a command line: paths that the stage reads, folders that it writes."""
 
-    torch: str | None  # null where nothing was promised: the interpreter at hand is taken as it is
-    cuda: str | None
-    device: str  # "cpu" or "cuda"
-    gpus: tuple[str, ...]  # UUIDs
-    schema: str = "envcheck.promise/1"
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,150 +41,97 @@ class Finished:
 
     folder: Path
     record: Record
+    finding: Symptom | None = None  # why, where what was said of it is known
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be run, and on what machine."""
-
-    typed: tuple[str, ...]  # what the user typed after `envcheck run`
-    arguments: tuple[str, ...]  # the stage's name and what belongs to it
-    program: Path  # the copy of pose
-    situation: Situation
-
-
-def promise(situation: Situation, place: Place) -> Promise:
-    """Return what a stage may rely on in `place`: the recipe's own torch, and the GPUs that were judged."""
-    recipe, judged = situation.recipe, situation.judged
-    exact = place.kind != "current"
-    uuids = tuple(gpu.uuid for gpu in judged if gpu.uuid is not None)
-    return Promise(
-        torch=str(recipe.torch) if exact else None,
-        cuda=str(recipe.cuda) if exact and recipe.cuda is not None else None,
-        device="cuda" if judged else "cpu",
-        # A GPU without a known UUID cannot be handed over by one: then what is visible stays as it is.
-        gpus=uuids if len(uuids) == len(judged) else (),
-    )
-
-
-def run_stage(job: Job, parent: Path, ready: Callable[[], Place]) -> Finished:
+def run_stage(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
     """Run a stage to its end in a folder of its own under `parent`/runs, in the place that `ready` prepares.
 
     What the stage cannot read is refused before that. Raises `EnvcheckError` when the folder cannot be made,
     and what `ready` raises, once that is in the record; whatever the stage itself does is its exit code.
     """
-    started = datetime.now(timezone.utc)
-    folder = _make_folder(parent, job.arguments[0], started)
-    record = _opened(job, folder, started)
-    write_json(folder / "record.json", record)
-    log = folder / "log.txt"
-    try:
+    with opened(job, parent) as book:
         # pose reads its command line and config with any Python: nobody waits for a build to hear of a typo.
-        code = stream([sys.executable, str(job.program), "--check", *job.arguments], log=log)
-        if code == errors.OK:
-            place = ready()
-            promised = promise(job.situation, place)
-            write_json(folder / "promise.json", promised)
-            command = place.command(job.program, ["--run-dir", str(folder), *job.arguments])
-            record = replace(record, command=tuple(command), environment=_environment(job, place))
-            write_json(folder / "record.json", record)
-            env = {**os.environ, **_device_variables(promised), **terminal_hints()}
-            code = stream(command, env=env, log=log)
-    except BaseException as error:
-        failed = _ended(record, errors.exit_code_of(error), "envcheck")
-        with contextlib.suppress(OSError):  # which must not hide what happened
-            write_json(folder / "record.json", failed)
-        raise
-    record = _closed(record, folder, code)
-    write_json(folder / "record.json", record)
-    return Finished(folder, record)
+        asked = capture([sys.executable, str(job.program), "--check", *job.arguments], seconds=_CHECK_SECONDS)
+        if asked.code != errors.OK:
+            sys.stderr.write(asked.stderr)
+            book.log.write_text(asked.stderr, encoding="utf-8")
+            book.close(errors.FAILED if asked.code is None else asked.code)
+            return Finished(book.folder, book.record)
+        needs = parse_json(asked.stdout.encode(), Needs, source="pose --check", schema=_NEEDS)
+        at = ready()
+        promised = promise(job.situation, at.place)
+        book.settle(job, at.place, promised)
+        work = _work(
+            job,
+            book,
+            promised,
+            argv=at.environment.stage(at.place, ["--run-dir", str(book.folder), *job.arguments]),
+            reads=tuple(map(Path, needs.reads)),
+            writes=tuple(map(Path, needs.writes)),
+        )
+        return _run(book, at, work)
 
 
-def _opened(job: Job, folder: Path, started: datetime) -> Record:
-    return Record(
-        id=folder.name,
-        stage=job.arguments[0],
-        argv=job.typed,
-        working_directory=str(Path.cwd()),
-        envcheck=__version__,
-        git=_git(Path.cwd()),
-        host=job.situation.host,
-        choice=job.situation.choice,
-        started=started.isoformat(timespec="seconds"),
+def run_command(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
+    """Run anybody's command to its end, as `run_stage` runs a stage, after the environment's proof."""
+    with opened(job, parent) as book:
+        at = ready()
+        promised = promise(job.situation, at.place)
+        book.settle(job, at.place, promised)
+        argv = job.arguments or at.environment.shell(at.place, book.folder)
+        reads = (*job.reads, *_paths_in(job.arguments))
+        work = _work(job, book, promised, argv=argv, reads=reads, writes=job.writes, owns=True)
+        prove(at, work, promised, job.situation.host, book.folder, cache_dir())
+        return _run(book, at, work)
+
+
+def _work(
+    job: Job,
+    book: Book,
+    promised: Promise,
+    *,
+    argv: tuple[str, ...],
+    reads: tuple[Path, ...],
+    writes: tuple[Path, ...],
+    owns: bool = False,
+) -> Work:
+    """Return a command with what every run has; one that `owns` the working directory may write there."""
+    return Work(
+        argv=argv,
+        environment={**promised.variables, **terminal_hints()},
+        gpus=promised.gpus,
+        device=promised.device,
+        reads=reads,
+        writes=(*writes, book.folder),
+        owns_directory=owns,
+        limits=job.limits,
+        stdin=owns,
+        terminal=job.terminal,
+        log=book.log,
+        heard=bytearray(),
     )
 
 
-def _environment(job: Job, place: Place) -> EnvironmentUsed:
-    return EnvironmentUsed(
-        kind=place.kind,
-        recipe=place.recipe,
-        lock_hash=place.lock_hash,
-        python=place.python_version,
-        pose=job.program.name,
-        reused=place.reused,
-        differences=place.differences,
-    )
+def _run(book: Book, at: Ready, work: Work) -> Finished:
+    book.begin(work.argv)
+    ended = at.environment.run(at.place, work)
+    book.close(ended.code)
+    return Finished(book.folder, book.record, _finding(ended, work, at.place))
 
 
-def _ended(record: Record, code: int, whose: str) -> Record:
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return replace(record, ended=now, exit_code=code, exit_code_of=whose)
-
-
-def _closed(record: Record, folder: Path, code: int) -> Record:
-    result = _read(folder / "result.json")
-    return replace(
-        _ended(record, code, "stage"),
-        proof=_read(folder / "proof.json") or None,
-        config=result.get("config"),
-        seed=result.get("seed"),
-        dataset=result.get("dataset"),
-        metrics=result.get("metrics") or {},
-        output_dir=result.get("output_dir"),
-        outputs=_outputs(result),
-    )
-
-
-def _make_folder(parent: Path, stage: str, started: datetime) -> Path:
-    while True:
-        folder = parent / "runs" / f"{started:%Y%m%dT%H%M%SZ}-{stage}-{secrets.token_hex(2)}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise EnvcheckError(
-                f"The run's folder {folder} cannot be made: {error.strerror}",
-                "Choose another place with --output DIR.",
-            ) from None
-        return folder
-
-
-def _device_variables(promise: Promise) -> Mapping[str, str]:
-    """Return the variables that hand over exactly the promised GPUs, in NVML's order."""
-    if promise.device == "cpu":
-        return {"CUDA_VISIBLE_DEVICES": ""}
-    chosen = {"CUDA_VISIBLE_DEVICES": ",".join(promise.gpus)} if promise.gpus else {}
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **chosen}
-
-
-def _git(folder: Path) -> Git | None:
-    head = capture(["git", "-C", str(folder), "rev-parse", "HEAD"], seconds=10)
-    if head.code != 0:
+def _finding(ended: Ended, work: Work, place: Place) -> Symptom | None:
+    """Return what is known of how a command in a container failed."""
+    if ended.code == errors.OK or place.kind != "docker":
         return None
-    status = capture(["git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"], seconds=30)
-    return Git(head.stdout.strip(), dirty=bool(status.stdout.strip()))
+    if ended.out_of_memory:
+        return OUT_OF_MEMORY
+    return find(INSIDE, bytes(work.heard or b"").decode("utf-8", "replace"))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Return a document that the stage wrote; a stage that was killed may have written none."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _outputs(result: Mapping[str, Any]) -> tuple[Output, ...]:
-    described = (describe_output(Path(str(path))) for path in result.get("outputs") or ())
-    return tuple(output for output in described if output is not None)
+def _paths_in(words: Sequence[str]) -> Iterator[Path]:
+    """Yield what on a command line is the name of something that is there, also behind `--option=`."""
+    for word in words:
+        for text in (word, word.partition("=")[2]):
+            if text and "\0" not in text and Path(text).exists():
+                yield Path(text)

@@ -17,6 +17,7 @@ from envcheck.host import engines as engines_module
 from envcheck.host.engines import read_engines
 from envcheck.host.facts import Engine
 
+INFO = {"Runtimes": {"runc": {}}, "SecurityOptions": ["name=seccomp"]}
 DOCKER = {"Version": "27.3.1", "ApiVersion": "1.47", "Components": [{"Name": "Engine", "Version": "27.3.1"}]}
 PODMAN = {
     "Version": "4.3.1",
@@ -39,7 +40,8 @@ def listen():
     def listen(socket: Path, version: dict | None):
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
-                body = json.dumps(version or {"message": "no"}).encode()
+                says = INFO if self.path.endswith("/info") else version
+                body = json.dumps(says if version else {"message": "no"}).encode()
                 self.send_response(200 if version else 500)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))

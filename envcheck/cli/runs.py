@@ -1,0 +1,212 @@
+"""The verbs that build and run: parse, call one function, show, exit. No logic."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envcheck import errors
+from envcheck.cli.options import (
+    BaseImageOption,
+    BuiltIn,
+    BuiltInOption,
+    CpusOption,
+    DataOption,
+    EnvOption,
+    GpusOption,
+    In,
+    InOption,
+    MemoryOption,
+    NetworkOption,
+    OutputOption,
+    RecipeOption,
+    Stage,
+)
+from envcheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envcheck.environments.prepare import Ready
+    from envcheck.runs.book import Job
+    from envcheck.runs.run import Finished
+
+    Runner = Callable[[Job, Path, Callable[[], Ready]], Finished]
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """RUN OPTIONS: what `run`, `exec` and `shell` have in common."""
+
+    recipe: str | None
+    place: In
+    data: Path | None
+    output: Path | None
+    gpus: str | None
+    network: bool
+    base_image: str | None
+    memory: str | None
+    cpus: float | None
+    env: list[str] | None
+
+
+def build(
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="[RECIPE]", help="A name or a file; else the one that fits.")
+    ] = None,
+    place: BuiltInOption = BuiltIn.auto,
+    gpus: GpusOption = None,
+    base_image: BaseImageOption = None,
+) -> None:
+    """Build an environment, and print its image or the interpreter inside it."""
+    from envcheck.environments.prepare import Wish, prepare
+    from envcheck.report.console import Steps
+    from envcheck.situation import Request, look
+
+    seen = look(request=Request(recipe, gpus))
+    wish = Wish(place.value, base_image)
+    built = prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged)).place
+    typer.echo(built.image.name if built.image else built.python)
+
+
+def run(
+    context: typer.Context,
+    stage: Annotated[Stage | None, typer.Argument(help="What to run.")] = None,
+    recipe: RecipeOption = None,
+    place: InOption = In.auto,
+    data: DataOption = None,
+    output: OutputOption = None,
+    gpus: GpusOption = None,
+    deterministic: Annotated[bool, typer.Option("--deterministic", help="Only repeatable kernels.")] = False,
+    network: NetworkOption = False,
+    base_image: BaseImageOption = None,
+    memory: MemoryOption = None,
+    cpus: CpusOption = None,
+    env: EnvOption = None,
+    help: Annotated[bool, typer.Option("--help", help="This text, and the stage's own.")] = False,  # noqa: A002
+) -> None:
+    """Run a stage of pose in the environment that fits.
+
+    The options below are envcheck's, wherever they stand; everything else goes to the stage as it was typed.
+    """
+    from envcheck.runs.run import run_stage
+
+    if help or stage is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(_stage_help(stage) if stage else errors.OK)
+    options = _Options(recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
+    words = (stage.value, *_shared_options(stage, data, output, deterministic), *context.args)
+    _finish(run_stage, stage.value, words, options)
+
+
+def exec_(
+    context: typer.Context,
+    recipe: RecipeOption = None,
+    place: InOption = In.auto,
+    data: DataOption = None,
+    output: OutputOption = None,
+    gpus: GpusOption = None,
+    network: NetworkOption = False,
+    base_image: BaseImageOption = None,
+    memory: MemoryOption = None,
+    cpus: CpusOption = None,
+    env: EnvOption = None,
+) -> None:
+    """Run anybody's command in the environment that fits: envcheck exec [OPTIONS] -- COMMAND ...
+
+    In a container the command can write into the working directory and --output, and read --data and whatever
+    it names on its command line.
+    """
+    from envcheck.runs.run import run_command
+
+    if not context.args:
+        raise UsageError("There is no command", "envcheck exec -- python train.py")
+    options = _Options(recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
+    _finish(run_command, "exec", tuple(context.args), options)
+
+
+def shell(
+    recipe: RecipeOption = None,
+    place: InOption = In.auto,
+    data: DataOption = None,
+    output: OutputOption = None,
+    gpus: GpusOption = None,
+    network: NetworkOption = False,
+    base_image: BaseImageOption = None,
+    memory: MemoryOption = None,
+    cpus: CpusOption = None,
+    env: EnvOption = None,
+) -> None:
+    """Open a shell in the environment that fits."""
+    from envcheck.runs.run import run_command
+
+    options = _Options(recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
+    _finish(run_command, "shell", (), options)
+
+
+def _finish(runner: Runner, name: str, words: tuple[str, ...], options: _Options) -> None:
+    """Run something to its end, say what came out, and exit with its code."""
+    from envcheck.environments.prepare import Wish, prepare
+    from envcheck.report.console import Steps, show
+    from envcheck.report.run import footer, header
+
+    job = _job(name, words, options)
+    seen = job.situation
+    wish = Wish(options.place.value, options.base_image, tuple(options.env or ()))
+
+    def ready() -> Ready:
+        at = prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
+        show(header(job, at))
+        return at
+
+    finished = runner(job, options.output or Path.cwd(), ready)
+    show(footer(finished))
+    raise typer.Exit(finished.record.exit_code or errors.OK)
+
+
+def _job(name: str, words: tuple[str, ...], options: _Options) -> Job:
+    from envcheck.engine.containers import bytes_of
+    from envcheck.engine.terminal import is_interactive
+    from envcheck.environments.place import Limits
+    from envcheck.environments.prepare import program_of_pose
+    from envcheck.runs.book import Job
+    from envcheck.situation import Request, look
+
+    memory = bytes_of(options.memory) if options.memory is not None else None
+    return Job(
+        typed=tuple(sys.argv[2:]),
+        name=name,
+        arguments=words,
+        program=program_of_pose(),
+        situation=look(request=Request(options.recipe, options.gpus)),
+        limits=Limits(options.network, memory, options.cpus),
+        reads=(options.data,) if options.data else (),
+        writes=(options.output,) if options.output else (),
+        terminal=name in {"exec", "shell"} and is_interactive(),
+    )
+
+
+def _stage_help(stage: Stage) -> int:
+    """Show a stage's own help; pose answers it without torch, so this interpreter will do."""
+    from envcheck.environments.prepare import program_of_pose
+    from envcheck.processes import stream
+
+    return stream([sys.executable, str(program_of_pose()), stage.value, "--help"])
+
+
+def _shared_options(
+    stage: Stage, data: Path | None, output: Path | None, deterministic: bool
+) -> tuple[str, ...]:
+    """Return the options that are envcheck's and the stage's at once, as the stage takes them."""
+    options: list[str] = []
+    if data is not None:
+        options += ["--data", str(data)]
+    if output is not None and stage is not Stage.env:  # which writes nothing but its run's folder
+        options += ["--output", str(output)]
+    if deterministic:
+        options += ["--deterministic"]
+    return tuple(options)

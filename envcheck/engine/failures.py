@@ -1,0 +1,42 @@
+"""What an engine says when it fails, in words that say what to do."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from envcheck.errors import EnvcheckError
+from envcheck.symptoms import ENGINE, error_kind, find
+
+
+def failure(failed: str, said: str) -> EnvcheckError:
+    """Return the error for what an engine said; `failed` is what did not come about because of it."""
+    line = " ".join(said.split())
+    symptom = find(ENGINE, line)
+    if symptom is None:
+        return EnvcheckError(f"{failed}: {line[-300:]}", "The engine's own log may say more.")
+    return error_kind(symptom)(
+        f"{failed}: {symptom.meaning}", f"{symptom.fix}\nThe engine said: {line[-300:]}", symptom.id
+    )
+
+
+@contextlib.contextmanager
+def spoken(failed: str) -> Iterator[None]:
+    """While open, what the SDK and the libraries under it raise becomes an `EnvcheckError`."""
+    from docker.errors import DockerException  # noqa: PLC0415 - see the room's docstring
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - lets through while a stream is read
+
+    try:
+        yield
+    except (DockerException, HTTPError, OSError) as error:
+        raise failure(failed, innermost(error)) from None
+
+
+def innermost(error: BaseException) -> str:
+    """Return the cause that a person can act on: "Permission denied" rather than the SDK's wrapping."""
+    explanation = getattr(error, "explanation", None)  # the engine's own words
+    if explanation:
+        return str(explanation)
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -1,0 +1,140 @@
+"""Images: looked up, pulled by digest, built from a folder without network, their leftovers cleared away."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tarfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from envcheck.engine.failures import failure, spoken
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+# Every image of one build carries it, the nameless ones of its steps too.
+IMAGE_LABEL = "dev.envcheck.image"
+
+
+def find(client: APIClient, name: str) -> dict[str, Any] | None:
+    """Return what the engine knows of an image by name, digest or id; None when it is not there."""
+    from docker.errors import ImageNotFound  # noqa: PLC0415 - see the room's docstring
+
+    with spoken(f"The image {name} could not be looked up"):
+        try:
+            found: dict[str, Any] = client.inspect_image(name)  # type: ignore[no-untyped-call]
+        except ImageNotFound:
+            return None
+    return found
+
+
+def pull(client: APIClient, name: str, digest: str, update: Callable[[str], None]) -> str:
+    """Fetch an image by its digest, or by its name where `digest` is "", and return its id.
+
+    Raises `EnvcheckError`; what was fetched whole stays with the engine, for the next try.
+    """
+    from docker.utils import parse_repository_tag  # noqa: PLC0415
+
+    failed = f"The base image {name} was not fetched"
+    repository, tag = parse_repository_tag(name)
+    with spoken(failed):
+        for line in client.pull(repository, tag=digest or tag or "latest", stream=True, decode=True):
+            if "error" in line:
+                raise failure(failed, str(line["error"]))
+            update(str(line.get("status", ""))[:60])
+    found = find(client, f"{repository}@{digest}" if digest else name)
+    if found is None:
+        raise failure(failed, "manifest unknown")
+    return str(found["Id"])
+
+
+def build(
+    client: APIClient,
+    context: Path,
+    name: str,
+    arguments: Mapping[str, str],
+    update: Callable[[str], None],
+    log: Path,
+    network: str = "none",
+) -> str:
+    """Build the Dockerfile in a folder, without network, under a name, and return the image's id.
+
+    What the engine says goes to `log`; `network` is how it is told of no network. Raises `EnvcheckError`; a
+    build that failed or was interrupted leaves nothing behind.
+    """
+    failed = f"The image {name} was not built"
+    try:
+        with spoken(failed), _packed(context) as stream, log.open("w", encoding="utf-8") as book:
+            said = client.build(
+                fileobj=stream,
+                custom_context=True,
+                tag=name,
+                buildargs={**arguments, "IMAGE": name},
+                network_mode=network,
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            for line in said:
+                if "error" in line:
+                    raise failure(f"{failed} (see {log})", str(line["error"]))
+                text = str(line.get("stream", "")).strip()
+                if text:
+                    book.write(f"{text}\n")
+                if text.startswith("Step "):
+                    update(text.partition(" : ")[0].lower())
+        found = find(client, name)
+        if found is None:
+            raise failure(failed, "the engine built no image")
+        return str(found["Id"])
+    finally:
+        client.close()  # an engine stops a build that nobody listens to; the next question opens it again
+        clear(client, name)
+
+
+def clear(client: APIClient, name: str) -> None:
+    """Remove what builds of an image have left beside it: their steps, and what it was before."""
+    from docker.errors import DockerException  # noqa: PLC0415
+
+    # An engine that has just died keeps its leftovers; whoever builds next removes them.
+    with contextlib.suppress(DockerException, OSError):
+        filters = {"dangling": True, "label": f"{IMAGE_LABEL}={name}"}
+        # A step is gone with the last image that stands on it, so one round may not be enough.
+        while found := client.images(filters=filters, quiet=True):
+            for image in set(found):
+                client.remove_image(image, force=True)
+
+
+@contextlib.contextmanager
+def _packed(folder: Path) -> Iterator[IO[bytes]]:
+    """Give a folder as a tar stream that is made while it is read: nothing of its size is written anywhere."""
+    source, sink = os.pipe()
+
+    def pack() -> None:
+        # The reader has gone when the engine has: it is the one that says why.
+        with (
+            contextlib.suppress(BrokenPipeError),
+            os.fdopen(sink, "wb") as pipe,
+            tarfile.open(fileobj=pipe, mode="w|", dereference=True) as archive,
+        ):
+            archive.add(folder, arcname=".", filter=_plain)
+
+    packer = threading.Thread(target=pack, daemon=True)
+    packer.start()
+    try:
+        with os.fdopen(source, "rb") as stream:
+            yield stream
+    finally:
+        packer.join(timeout=10)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return a file as everybody's and nobody's, so that who builds does not show in the image."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mode = 0o755 if member.isdir() else 0o644
+    member.mtime = 0
+    return member

@@ -1,0 +1,185 @@
+"""Containers of docker or podman: what one may see and do, and pose or anybody's command run in it.
+
+Images are built by `images`, and how an engine is spoken to is known to `engine`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import math
+import os
+import resource
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envcheck.engine import containers
+from envcheck.engine import images as engine_images
+from envcheck.engine.addresses import Address, connect
+from envcheck.engine.containers import GpuWish, Settings
+from envcheck.engine.failures import spoken
+from envcheck.environments.images import Builder
+from envcheck.environments.mounts import mounts
+from envcheck.environments.passed_on import passed_on
+from envcheck.environments.place import Ended, Image, Place, Watcher, Work
+from envcheck.errors import EnvcheckError
+from envcheck.host.facts import Engine
+from envcheck.recipes import Recipe, lock_hash
+from envcheck.relay import Relay
+
+if TYPE_CHECKING:
+    from envcheck.engine.addresses import Client
+
+_PYTHON = Path("/opt/envcheck/bin/python")
+_POSE = "/opt/pose"
+
+
+class Docker:
+    """Prepares images with one engine, and runs containers of them."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        cache: Path,
+        program: Path,
+        base_image: str | None = None,
+        names: Iterable[str] = (),
+    ) -> None:
+        """`program` is the copy of pose; `base_image` stands for the recipes' own.
+
+        `names` are variables of the caller's environment that go inside besides the usual ones.
+        """
+        self.engine = engine
+        self._cache = cache
+        self._program = program
+        self._base_image = base_image
+        self._names = tuple(names)
+
+    @cached_property
+    def client(self) -> Client:
+        """The connection to the engine. Raises `EnvcheckError`."""
+        with spoken(f"{self.engine.name} could not be asked"):
+            return connect(self._address)
+
+    @property
+    def _address(self) -> Address:
+        return Address(self.engine.address or "unix:///var/run/docker.sock")
+
+    def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
+        """Return the images of `recipe` on `python`; see `Environment.prepare`."""
+        containers.remove_orphans(self.client)
+        builder = self._builder(watch)
+        base = builder.base(recipe, self._base_image)
+        environment = builder.environment(recipe, python, base)
+        stage = builder.stage(environment, self._program)
+        lock = recipe.lock_path(python)
+        engine = f"{self.engine.name} {self.engine.version or ''}".rstrip()
+        image = Image(engine, stage.id, stage.name, base.name, base.id, base.is_recipes)
+        return Place("docker", recipe.name, lock_hash(lock), _PYTHON, python, stage.reused, image=image)
+
+    def health(self, place: Place) -> str:
+        """Return whether the image is gone; see `Environment.health`."""
+        assert place.image is not None  # noqa: S101 - of our own making
+        there = engine_images.find(self.client, place.image.id)
+        return "" if there else f"{self.engine.name} no longer has the image {place.image.name}"
+
+    def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
+        """Return the argv that runs pose; see `Environment.stage`."""
+        return (str(place.python), "-I", _POSE, *arguments)
+
+    def shell(self, place: Place, folder: Path) -> tuple[str, ...]:  # noqa: ARG002 - the contract's
+        """Return the argv of the image's best shell; see `Environment.shell`."""
+        return ("/bin/sh", "-c", "if command -v bash > /dev/null; then exec bash; fi; exec sh")
+
+    def run(self, place: Place, work: Work) -> Ended:
+        """Run a command in a container of its own; see `Environment.run`."""
+        for folder in work.writes:
+            folder.mkdir(parents=True, exist_ok=True)
+        relay = Relay(work.log, show=work.show, heard=work.heard)
+        ended = containers.run(self.client, self._address, self._settings(place, work), relay)
+        return Ended(ended.code, ended.out_of_memory)
+
+    def _builder(self, watch: Watcher) -> Builder:
+        return Builder(self.client, self.engine.name == "podman", self._cache, watch)
+
+    def _settings(self, place: Place, work: Work) -> Settings:
+        """Return what the container of a command is made of."""
+        assert place.image is not None  # noqa: S101 - of our own making
+        here = Path.cwd()
+        user = _user(self.engine)
+        memory = work.limits.memory
+        return Settings(
+            image=place.image.id,
+            argv=work.argv,
+            user=user,
+            groups=() if self.engine.rootless else tuple(os.getgroups()),
+            keep_id=self.engine.name == "podman" and self.engine.rootless is True,
+            working_directory=str(here),
+            environment={
+                **passed_on(os.environ, self._names),
+                **_whoever(),
+                **_threads(work.limits.cpus),
+                **work.environment,
+                **({"NVIDIA_VISIBLE_DEVICES": "void"} if work.device == "cpu" else {}),
+            },
+            mounts=mounts(here, reads=work.reads, writes=work.writes, own=work.owns_directory),
+            gpus=self._gpus(work),
+            network=work.limits.network,
+            # What hands over a GPU writes into the root: links to the driver's libraries, the loader's cache.
+            read_only=work.device == "cpu",
+            # As the kernel's own /dev/shm: half the memory, taken only as loader workers fill it.
+            shared_memory=(memory or _memory()) // 2,
+            memory=memory,
+            cpus=work.limits.cpus,
+            limits=_process_limits() if self.engine.name == "podman" else {},
+            stdin=work.stdin or work.terminal,
+            terminal=work.terminal,
+        )
+
+    def _gpus(self, work: Work) -> GpuWish | None:
+        """Return how the engine is asked for GPUs; one that cannot is asked too, for its own word on it."""
+        if work.device == "cpu":
+            return None
+        if not work.gpus:
+            raise EnvcheckError(
+                "A GPU has no UUID, and a container is given GPUs by nothing else", "--in venv"
+            )
+        if self.engine.name == "podman":  # which starts without a word when it is asked as docker is
+            return GpuWish("device", work.gpus)
+        return GpuWish("cdi" if self.engine.gpu_request == "cdi" else "nvidia", work.gpus)
+
+
+def _user(engine: Engine) -> str:
+    """Return whom a command runs as: the caller, which for a rootless docker is its own root."""
+    if engine.rootless and engine.name == "docker":
+        return "0:0"
+    return f"{os.getuid()}:{os.getgid()}"
+
+
+def _whoever() -> dict[str, str]:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a uid without a name, here as in there
+        return {}
+    return {"USER": name, "LOGNAME": name}
+
+
+def _threads(cpus: float | None) -> dict[str, str]:
+    """Return how many threads fit a limit, which torch does not see: it counts the cores of the machine."""
+    if cpus is None or "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, math.ceil(cpus)))}
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _process_limits() -> dict[str, int]:
+    """Return podman's limits for a process: its own may be above what this machine allows."""
+    found = {
+        "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+        "nproc": resource.getrlimit(resource.RLIMIT_NPROC)[1],
+    }
+    return {name: limit for name, limit in found.items() if limit != resource.RLIM_INFINITY}

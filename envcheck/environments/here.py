@@ -1,0 +1,40 @@
+"""A command on this machine itself, with an environment's interpreter first on its path."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from envcheck.environments.place import Ended, Place, Work
+from envcheck.errors import UsageError
+from envcheck.processes import hand_over, stream
+
+
+def run_here(place: Place, work: Work, variables: Mapping[str, str] | None = None) -> Ended:
+    """Run a command with the caller's whole environment; see `Environment.run`.
+
+    Raises `UsageError` where a limit is asked for: nothing here could keep it.
+    """
+    if work.limits.memory is not None or work.limits.cpus is not None:
+        raise UsageError("--memory and --cpus limit a container", "--in docker has one.")
+    path = os.pathsep.join((str(place.python.parent), os.environ.get("PATH", os.defpath)))
+    env = {**os.environ, "PATH": path, **(variables or {}), **work.environment}
+    if work.terminal:
+        return Ended(hand_over(work.argv, env=env))
+    return Ended(stream(work.argv, env=env, log=work.log, show=work.show, heard=work.heard))
+
+
+def shell_here(place: Place, folder: Path) -> tuple[str, ...]:
+    """Return the argv of the user's shell, which finds the environment's interpreter first.
+
+    bash is told so by a file in `folder`: what it reads at its start often puts other interpreters before it.
+    """
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    if Path(shell).name != "bash":
+        return (shell,)
+    rc = folder / "bashrc"
+    first = shlex.quote(str(place.python.parent))
+    rc.write_text(f'[ -r ~/.bashrc ] && . ~/.bashrc\nPATH={first}:"$PATH"\n', encoding="utf-8")
+    return (shell, "--rcfile", str(rc), "-i")

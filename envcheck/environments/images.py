@@ -1,0 +1,232 @@
+"""A recipe as images: the environment (its base and the wheels of its lock), and pose on top of it.
+
+Each is addressed by what it is made of, built by one envcheck at a time, and found by its name and label the
+next time; wheels are fetched on the host, by hash, and a build has no network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+
+from envcheck import __version__
+from envcheck.engine import images
+from envcheck.engine.failures import spoken
+from envcheck.environments.failures import require_disk
+from envcheck.environments.place import Watcher
+from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.errors import UsageError
+from envcheck.paths import bundle
+from envcheck.processes import capture
+from envcheck.recipes import Recipe, lock_hash
+
+if TYPE_CHECKING:
+    from envcheck.engine.addresses import Client
+
+_FREE_ENGINE = (
+    "docker system df shows what lies there; docker image prune and docker builder prune free some."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The image to start from."""
+
+    name: str
+    id: str  # the recipe's digest, or the id of an image that was named instead
+    is_recipes: bool
+
+    @property
+    def reference(self) -> str:
+        """What a Dockerfile starts FROM."""
+        return f"{self.name}@{self.id}" if self.is_recipes else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An image that is there."""
+
+    name: str
+    id: str
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """Builds with one engine, out of one cache."""
+
+    client: Client
+    is_podman: bool
+    cache: Path
+    watch: Watcher
+
+    def base(self, recipe: Recipe, named: str | None) -> Base:
+        """Return the image that `recipe` starts from, or the one that is `named` instead and then is here."""
+        if named is None:
+            return Base(recipe.base.image, recipe.base.digest, is_recipes=True)
+        found = images.find(self.client, named)
+        return Base(named, str(found["Id"]) if found else self._pull(named, ""), is_recipes=False)
+
+    def has(self, base: Base) -> bool:
+        """Tell whether a base image is with the engine already."""
+        repository = base.name.rpartition(":")[0] or base.name
+        return images.find(self.client, f"{repository}@{base.id}" if base.is_recipes else base.id) is not None
+
+    def environment(self, recipe: Recipe, python: str, base: Base) -> Built:
+        """Return the image with the environment of `recipe` on `python` ("3.11"). Raises `EnvcheckError`."""
+        lock = recipe.lock_for(python)
+        if lock is None:
+            raise UsageError(f"Recipe {recipe.name} has no lock for Python {python}")
+        dockerfile = bundle("containers") / "Dockerfile"
+        identity = lock_hash(lock)
+        name = _name(
+            recipe.name, dockerfile.read_bytes(), identity.encode(), base.id.encode(), python.encode()
+        )
+        with self._once(name, "dev.envcheck.lock", identity) as there:
+            if there is not None:
+                return there
+            if base.is_recipes and not self.has(base):
+                self._pull(base.name, base.id)
+            with self._context(name) as context:
+                self._lay_out(recipe, python, lock, context)
+                shutil.copyfile(dockerfile, context / "Dockerfile")
+                arguments = {
+                    "BASE": base.reference,
+                    "PYTHON": python,
+                    "RECIPE": recipe.name,
+                    "LOCK": identity,
+                }
+                return self._build(context, name, arguments, f"build the image of {recipe.name}")
+
+    def stage(self, environment: Built, program: Path) -> Built:
+        """Return the image with the copy of pose in folder `program` on an environment."""
+        dockerfile = bundle("containers") / "pose.Dockerfile"
+        name = _name("pose", dockerfile.read_bytes(), environment.id.encode(), program.name.encode())
+        with self._once(name, "dev.envcheck.pose", program.name) as there:
+            if there is not None:
+                return there
+            with self._context(name) as context:
+                shutil.copytree(
+                    program / "pose", context / "pose", ignore=shutil.ignore_patterns("__pycache__")
+                )
+                shutil.copyfile(dockerfile, context / "Dockerfile")
+                arguments = {
+                    "ENVIRONMENT": environment.name,
+                    "POSE": program.name,
+                    "VERSION": __version__,
+                    "REVISION": _revision(),
+                }
+                return self._build(context, name, arguments, "add pose")
+
+    @contextlib.contextmanager
+    def _once(self, name: str, label: str, value: str) -> Iterator[Built | None]:
+        """Give the image of a name if it is there and is what it is called; else let nobody else build it."""
+
+        def there() -> Built | None:
+            found = images.find(self.client, name)
+            labels = ((found or {}).get("Config") or {}).get("Labels") or {}
+            return (
+                Built(name, str(found["Id"]), reused=True) if found and labels.get(label) == value else None
+            )
+
+        built = there()
+        if built is not None:
+            yield built
+            return
+        folder = self.cache / "images"
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / f".{_file_name(name)}.lock"):
+            yield there()  # somebody else may have built it while we waited
+
+    @contextlib.contextmanager
+    def _context(self, name: str) -> Iterator[Path]:
+        """Give an empty folder for what a build is made of; what a killed one has left is removed."""
+        folder = self.cache / "images"
+        prefix = f".{_file_name(name)}.context-"
+        for stale in folder.glob(f"{prefix}*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=prefix) as context:
+            yield Path(context)
+
+    def _lay_out(self, recipe: Recipe, python: str, lock: Path, context: Path) -> None:
+        """Fetch the wheels of a lock, and lay them into a build's context without copying them."""
+        pins = read_lock(lock)
+        wheels = Wheelhouse(self.cache)
+        self._require_room(recipe, wheels.needed_mib(pins, recipe))
+        log = self.cache / "logs" / f"fetch-{recipe.name}.log"
+        target = _target(recipe, python)
+        wheels.fetch(
+            pins, python=Path(sys.executable), recipe=recipe, log=log, watch=self.watch, target=target
+        )
+        shutil.copyfile(lock, context / "lock.txt")
+        (context / "wheels").mkdir()
+        for pin in pins:
+            wheel = wheels.find(pin)
+            assert wheel is not None  # noqa: S101 - fetched above
+            place = context / "wheels" / wheel.name
+            try:
+                place.hardlink_to(wheel)
+            except OSError:  # a file system without
+                place.symlink_to(wheel)
+
+    def _require_room(self, recipe: Recipe, missing_mib: int) -> None:
+        """Raise `EnvcheckError` where the cache has no room for the wheels, or the engine for the build."""
+        require_disk(self.cache, missing_mib, f"The wheels of {recipe.name} need")
+        with spoken("The engine could not be asked about its disk"):
+            root = Path(str(self.client.info().get("DockerRootDir") or ""))
+        # The wheels once, and what is installed twice: while it is built, and in the image. Where nobody but
+        # root can look, or the engine is elsewhere, the engine's own word comes when it is full.
+        if os.access(root, os.X_OK) and root.is_absolute():
+            needed = recipe.size.download_mib + 2 * recipe.size.installed_mib
+            require_disk(root, needed, f"Building the image of {recipe.name} needs", _FREE_ENGINE)
+
+    def _build(self, context: Path, name: str, arguments: dict[str, str], title: str) -> Built:
+        log = self.cache / "logs" / f"image-{_file_name(name)}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        # podman's interface understands its own number for "no network" only, and takes "none" for the host's.
+        network = "1" if self.is_podman else "none"
+        with self.watch.step(title) as update:
+            identity = images.build(self.client, context, name, arguments, update, log, network)
+        return Built(name, identity, reused=False)
+
+    def _pull(self, name: str, digest: str) -> str:
+        with self.watch.step(f"fetch the base image {name}") as update:
+            return images.pull(self.client, name, digest, update)
+
+
+def _name(what: str, *parts: bytes) -> str:
+    """Return an image's name, which says what is in it; podman and docker both take such a one for local."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    plain = re.sub(r"[^a-z0-9]+", "-", what.lower()).strip("-") or "recipe"
+    return f"localhost/envcheck/{plain}:{digest.hexdigest()[:16]}"
+
+
+def _file_name(name: str) -> str:
+    return name.rpartition("/")[2].replace(":", "-")
+
+
+def _target(recipe: Recipe, python: str) -> tuple[str, ...]:
+    """Return pip's words for the Python and the system inside, whatever runs envcheck."""
+    tags = [*(f"manylinux_2_{minor}" for minor in range(recipe.glibc.minor, 4, -1)), "manylinux2014", "linux"]
+    platforms = [word for tag in tags for word in ("--platform", f"{tag}_{recipe.machine}")]
+    abi = f"cp{python.replace('.', '')}"
+    return ("--implementation", "cp", "--python-version", python, "--abi", abi, *platforms)
+
+
+def _revision() -> str:
+    """Return the commit of envcheck's own checkout; "" for an installed one."""
+    answer = capture(["git", "-C", str(bundle("pose").parent), "rev-parse", "HEAD"], seconds=10)
+    return answer.stdout.strip() if answer.code == 0 else ""

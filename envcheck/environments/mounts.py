@@ -1,0 +1,86 @@
+"""What a container sees of this machine: every path at its own place, to be read or also to be written.
+
+A symbolic link is followed: what it means is shown where it really lies, and where it was named. Pure but for
+looking at the file system; the container is somebody else's affair.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from envcheck.engine.containers import Mount
+from envcheck.errors import UsageError
+
+# What the image or the engine has there would be hidden.
+_OURS = ("/opt/envcheck", "/opt/pose", "/proc", "/sys", "/dev")
+_SYSTEM = (
+    *_OURS,
+    "/bin",
+    "/boot",
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/opt",
+    "/sbin",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/local",
+)
+# A dataset's folder has a few entries; the 118,000 pictures below one of them are files, not links elsewhere.
+_LINKS_DEPTH, _LINKS_ENTRIES = 2, 1000
+
+
+def mounts(
+    working_directory: Path, *, reads: Iterable[Path], writes: Iterable[Path], own: bool = False
+) -> tuple[Mount, ...]:
+    """Return what is to be shown: the working directory, to be written only if it is the command's `own`.
+
+    Folders of `writes` must exist; a path of `reads` that does not exist is left for the command to miss.
+    Raises `UsageError` for a place that a container has taken for itself.
+    """
+    shown: dict[str, Mount] = {}
+    writable = [*(working_directory,) * own, *writes]
+    readable = [working_directory, *(link for path in reads for link in (path, *_links(path)))]
+    for path, is_writable in (*((one, True) for one in writable), *((one, False) for one in readable)):
+        source = os.path.realpath(path)
+        for target in dict.fromkeys((source, os.path.abspath(working_directory / path))):  # noqa: PTH100 - links stay
+            if os.path.lexists(source):
+                _refuse_taken(target)
+                shown.setdefault(target, Mount(source, target, writable=is_writable))
+    return tuple(sorted(_needed(shown), key=lambda one: one.target))
+
+
+def _needed(shown: dict[str, Mount]) -> Iterator[Mount]:
+    """Yield the mounts without those that stand in another one of the same kind already, at the same place."""
+    for target, mount in shown.items():
+        above = [shown[str(parent)] for parent in Path(target).parents if str(parent) in shown]
+        nearest = above[0] if above else None  # the innermost: it is what the target lies in
+        inherited = nearest is not None and os.path.realpath(nearest.source + target[len(nearest.target) :])
+        if nearest is None or inherited != mount.source or nearest.writable != mount.writable:
+            yield mount
+
+
+def _links(folder: Path, depth: int = _LINKS_DEPTH) -> Iterator[Path]:
+    """Yield where symbolic links near the top of a folder lead: datasets are often put together of them."""
+    try:
+        with os.scandir(folder) as entries:
+            few = [entry for entry, _ in zip(entries, range(_LINKS_ENTRIES))]  # noqa: B905 - the shorter one
+    except OSError:
+        return
+    for entry in few:
+        if entry.is_symlink():
+            yield Path(os.path.realpath(entry.path))
+        elif depth > 1 and entry.is_dir():
+            yield from _links(Path(entry.path), depth - 1)
+
+
+def _refuse_taken(target: str) -> None:
+    taken = target == "/" or target in _SYSTEM or any(target.startswith(f"{ours}/") for ours in _OURS)
+    if taken:
+        raise UsageError(
+            f"{target} cannot be shown inside a container, which has a {target} of its own",
+            "Work in another folder, or in a virtual environment: --in venv.",
+        )

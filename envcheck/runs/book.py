@@ -1,0 +1,150 @@
+"""A run's folder and its record while it lasts: written at the start, and again however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from envcheck import __version__, errors
+from envcheck.documents import write_json
+from envcheck.environments.place import NO_LIMITS, Limits, Place
+from envcheck.errors import EnvcheckError
+from envcheck.processes import capture
+from envcheck.runs.promise import Promise
+from envcheck.runs.record import EnvironmentUsed, Git, Output, Record, describe_output
+from envcheck.situation import Situation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be run, and on what machine."""
+
+    typed: tuple[str, ...]  # what the user typed after envcheck's verb
+    name: str  # the stage's, "exec" or "shell"
+    arguments: tuple[str, ...]  # the stage's name and what belongs to it; or the command; none: a shell
+    program: Path  # the copy of pose
+    situation: Situation
+    limits: Limits = NO_LIMITS
+    reads: tuple[Path, ...] = ()  # what the command reads and writes, where somebody said so
+    writes: tuple[Path, ...] = ()
+    terminal: bool = False  # the command has the terminal for itself
+
+
+class Book:
+    """The record of one run, and the folder in which it lies."""
+
+    def __init__(self, job: Job, parent: Path) -> None:
+        """Open it under `parent`/runs. Raises `EnvcheckError` when the folder cannot be made."""
+        started = datetime.now(timezone.utc)
+        self.folder = _make_folder(parent, job.name, started)
+        self.log = self.folder / "log.txt"
+        self.record = Record(
+            id=self.folder.name,
+            stage=job.name,
+            argv=job.typed,
+            working_directory=str(Path.cwd()),
+            envcheck=__version__,
+            git=_git(Path.cwd()),
+            host=job.situation.host,
+            choice=job.situation.choice,
+            started=started.isoformat(timespec="seconds"),
+        )
+        self._write()
+
+    def settle(self, job: Job, place: Place, promised: Promise) -> None:
+        """Write down where it runs, and what it is promised."""
+        write_json(self.folder / "promise.json", promised)
+        used = EnvironmentUsed(
+            kind=place.kind,
+            recipe=place.recipe,
+            lock_hash=place.lock_hash,
+            python=place.python_version,
+            pose=job.program.name,
+            reused=place.reused,
+            differences=place.differences,
+            image=place.image,
+            limits=job.limits,
+        )
+        self.record = replace(self.record, environment=used)
+        self._write()
+
+    def begin(self, argv: tuple[str, ...]) -> None:
+        """Write down what is started."""
+        self.record = replace(self.record, command=argv)
+        self._write()
+
+    def close(self, code: int, whose: str = "stage") -> None:
+        """Write down how it ended, and what the command left about itself."""
+        result = _read(self.folder / "result.json")
+        self.record = replace(
+            self.record,
+            ended=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            exit_code=code,
+            exit_code_of=whose,
+            proof=_read(self.folder / "proof.json") or None,
+            config=result.get("config"),
+            seed=result.get("seed"),
+            dataset=result.get("dataset"),
+            metrics=result.get("metrics") or {},
+            output_dir=result.get("output_dir"),
+            outputs=_outputs(result),
+        )
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self.folder / "record.json", self.record)
+
+
+@contextlib.contextmanager
+def opened(job: Job, parent: Path) -> Iterator[Book]:
+    """Give the book of a run; what keeps the run from its end is written down too."""
+    book = Book(job, parent)
+    try:
+        yield book
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # which must not hide what happened
+            book.close(errors.exit_code_of(error), "envcheck")
+        raise
+
+
+def _make_folder(parent: Path, stage: str, started: datetime) -> Path:
+    while True:
+        folder = parent / "runs" / f"{started:%Y%m%dT%H%M%SZ}-{stage}-{secrets.token_hex(2)}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise EnvcheckError(
+                f"The run's folder {folder} cannot be made: {error.strerror}",
+                "Choose another place with --output DIR.",
+            ) from None
+        return folder
+
+
+def _git(folder: Path) -> Git | None:
+    head = capture(["git", "-C", str(folder), "rev-parse", "HEAD"], seconds=10)
+    if head.code != 0:
+        return None
+    status = capture(["git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"], seconds=30)
+    return Git(head.stdout.strip(), dirty=bool(status.stdout.strip()))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a document that the stage wrote; a stage that was killed may have written none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _outputs(result: Mapping[str, Any]) -> tuple[Output, ...]:
+    described = (describe_output(Path(str(path))) for path in result.get("outputs") or ())
+    return tuple(output for output in described if output is not None)

@@ -1,0 +1,61 @@
+"""The proof for commands that cannot make one themselves: made once for an environment, its GPUs and driver.
+
+A stage of pose proves its own process. Before anybody else's command, `pose env` does it; a proof that held
+is kept in the cache and lent to the next run that was promised the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from envcheck.documents import to_json
+from envcheck.environments.place import Place, Work
+from envcheck.environments.prepare import Ready
+from envcheck.errors import EnvcheckError
+from envcheck.host.facts import Host
+from envcheck.runs.promise import Promise
+
+
+def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path, cache: Path) -> None:
+    """Put a proof that holds into a run's folder. Raises `EnvcheckError` when the promise is not kept.
+
+    `work` is what is about to be run: the proof sees what it will see.
+    """
+    kept = cache / "proofs" / f"{_identity(ready.place, promised, host)}.json"
+    # The interpreter at hand may have changed since; what was built has not.
+    if ready.place.kind != "current" and kept.is_file():
+        shutil.copyfile(kept, folder / "proof.json")
+        return
+    heard = bytearray()
+    argv = ready.environment.stage(ready.place, ["--run-dir", str(folder), "env"])
+    asking = Work(
+        argv=argv,
+        environment=work.environment,
+        gpus=work.gpus,
+        device=work.device,
+        writes=(folder,),
+        limits=work.limits,
+        show=False,
+        heard=heard,
+    )
+    ended = ready.environment.run(ready.place, asking)
+    if ended.code != 0:
+        said = heard.decode("utf-8", "replace").strip().splitlines()
+        reason = next((line for line in said if line.startswith("error: ")), said[-1] if said else "")
+        raise EnvcheckError(
+            f"The environment could not prove itself: {reason.removeprefix('error: ')[:300]}",
+            "envcheck run env shows what it sees.",
+            "container.gpu-not-given" if ready.place.kind == "docker" and work.device == "cuda" else "",
+        )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / "proof.json", kept)
+
+
+def _identity(place: Place, promised: Promise, host: Host) -> str:
+    driver = host.driver.version if host.driver else None
+    image = place.image.id if place.image else str(place.python)
+    parts = (place.kind, image, place.lock_hash, str(driver), to_json(promised))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

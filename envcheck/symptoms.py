@@ -1,0 +1,236 @@
+"""Texts by which known failures are recognised, each with what it means and what to do.
+
+One list for whoever meets such a text: the build that fails, the container that does not start, and
+`envcheck explain`. Which failure is the fundamental one is said by the order: the first that is found counts.
+The ids are those of the doctor's checks.
+
+Sources: `../shared/design/doctor-checks.md`; texts marked "seen" were met on Debian's docker.io 20.10.24 or
+podman 4.3.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from envcheck.errors import EnvcheckError, RetryError
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """A text and what it means."""
+
+    id: str
+    pattern: re.Pattern[str]
+    meaning: str  # a sentence without its full stop
+    fix: str
+    may_pass: bool = False  # another try can succeed
+
+
+def find(symptoms: Iterable[Symptom], text: str) -> Symptom | None:
+    """Return the first of `symptoms` that `text` shows."""
+    return next((one for one in symptoms if one.pattern.search(text)), None)
+
+
+def error_kind(symptom: Symptom) -> type[EnvcheckError]:
+    """Return the kind of error that a symptom makes: whether another try can succeed."""
+    return RetryError if symptom.may_pass else EnvcheckError
+
+
+def _symptom(id: str, pattern: str, meaning: str, fix: str, *, may_pass: bool = False) -> Symptom:  # noqa: A002
+    return Symptom(id, re.compile(pattern, re.IGNORECASE), meaning, fix, may_pass)
+
+
+FULL_DISK = "Free some space, or move the cache with ENVCHECK_CACHE=DIR."
+
+PIP = (
+    _symptom("disk.full", "No space left on device", "the disk is full", FULL_DISK),
+    _symptom(
+        "wheel.hash",
+        "DO NOT MATCH THE HASHES",
+        "a wheel does not have the digest that the lock names",
+        "The index or mirror serves another file under the same name; nothing of it was kept.",
+    ),
+    _symptom(
+        "network.certificate",
+        "CERTIFICATE_VERIFY_FAILED",
+        "the package index's certificate was not accepted",
+        "Behind an inspecting proxy, tell pip its CA bundle: pip config set global.cert FILE.",
+    ),
+    _symptom(
+        "disk.permission",
+        "Permission denied",
+        "a file could not be written",
+        "Is the cache folder yours? ENVCHECK_CACHE=DIR moves it.",
+    ),
+    _symptom(
+        "wheel.absent",
+        "No matching distribution found",
+        "no index that pip knows has a wheel that the lock names",
+        "Give pip a mirror or a find-links folder that has it (pip config), or check the network.",
+    ),
+    _symptom(
+        "network.unreachable",
+        "Connection",
+        "the package index could not be reached",
+        "Check network and proxy, then run again.",
+        may_pass=True,
+    ),
+    _symptom(
+        "network.timeout",
+        "Read timed out",
+        "the package index stopped answering",
+        "Run again; what was fetched is kept.",
+        may_pass=True,
+    ),
+)
+
+_GET_TOOLKIT = (
+    "Install nvidia-container-toolkit, then: sudo nvidia-ctk runtime configure --runtime=docker && "
+    "sudo systemctl restart docker. Until then: --in venv."
+)
+_GET_SPEC = (
+    "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml, again after every change of the driver. "
+    "Until then: --in venv."
+)
+
+ENGINE = (
+    # What stops a container that asks for GPUs.
+    _symptom(
+        "container.require-cuda",
+        "unsatisfied condition: (cuda|driver|brand)",
+        "the image asks for a newer driver than this one (NVIDIA_REQUIRE_CUDA)",
+        "Take a plain base image (the recipe's own asks for nothing), or an older one, or a newer driver.",
+    ),
+    _symptom(
+        "container.driver-library",
+        r"load library failed: libnvidia-ml\.so",
+        "the engine's NVIDIA toolkit does not find the driver's library",
+        "Is the driver installed where the engine runs? A snap of docker and Docker Desktop do not see it.",
+    ),
+    _symptom(
+        "container.cdi-unresolvable",
+        "unresolvable CDI devices|stat nvidia.com/gpu=|could not select device driver .cdi|"
+        "no such device.*nvidia.com/gpu",
+        "the engine knows no CDI device of that name",
+        _GET_SPEC,
+    ),
+    _symptom(
+        "container.toolkit-missing",
+        r"could not select device driver|unknown or invalid runtime name: nvidia|"
+        r"unknown runtime specified nvidia|nvidia-container-(cli|runtime)[^\n]*not found",
+        "the engine has no NVIDIA container toolkit, so it cannot hand over a GPU",
+        _GET_TOOLKIT,
+    ),
+    # Images.
+    _symptom(
+        "container.digest-mismatch",
+        r"manifest (verification failed for digest|unknown)|digest .*(did not match|mismatch)|"
+        r"(filesystem layer|manifest|content) verification failed",
+        "the registry has another image than the digest that the recipe pins, or none",
+        "A mirror may serve something else under that name: --base-image IMAGE names one that you trust.",
+    ),
+    _symptom(
+        "container.registry-denied",
+        "pull access denied|unauthorized: |denied: requested access|toomanyrequests",
+        "the registry does not give the base image",
+        "docker login, or name a mirror's or a local image: --base-image IMAGE (ENVCHECK_BASE_IMAGE).",
+    ),
+    _symptom(
+        "container.registry-unreachable",
+        r"(dial tcp|lookup|Get \"https?://)[^\n]*(no such host|connection refused|i/o timeout|timeout|"
+        r"unreachable|server misbehaving|reset by peer|EOF|context deadline|forbidden|Client\.Timeout|x509)"
+        r"|error pinging (docker )?registry|pinging container registry",
+        "the registry of the base image could not be reached",
+        "Check network and proxy of the engine, or name a local image: --base-image IMAGE.",
+        may_pass=True,
+    ),
+    # The machine under the engine.
+    _symptom(
+        "disk.full",
+        "no space left on device|ENOSPC|not enough space",
+        "the engine's disk is full",
+        "docker system df shows what lies there; docker image prune and docker builder prune free some.",
+    ),
+    _symptom(
+        "container.threads",
+        r"can't start new thread|pthread_create failed|Resource temporarily unavailable.*thread",
+        "the container could not start a thread: engines before 20.10.10 refuse what glibc 2.34 asks for",
+        "Update the engine (20.10.10 or newer, with libseccomp 2.5), or --in venv.",
+    ),
+    _symptom(
+        "container.rlimit",
+        "error setting rlimit",
+        "the engine wants higher limits for a process than this machine allows",
+        "Set default_ulimits in containers.conf to what `ulimit -Hn` and `ulimit -Hu` say.",
+    ),
+    _symptom(
+        "container.init-missing",
+        r"container-init binary not found|exec: .*(catatonit|docker-init).*not found|"
+        r"lookup init binary|stat /usr/libexec/podman/catatonit",
+        "the engine has no init program for its containers",
+        "Install catatonit (podman) or docker-init, which the engine's own packages recommend.",
+    ),
+    _symptom(
+        "container.bind-refused",
+        r"(error while creating mount source path|mounts? denied|stat /[^\n]*|lstat /[^\n]*|"
+        r"invalid mount config[^\n]*)(permission denied|not permitted|not shared)",
+        "the engine may not look into a folder that the run needs",
+        "An NFS export with root squash, or an unshared folder: copy the data to a local disk, or --in venv.",
+    ),
+    _symptom(
+        "container.bind-missing",
+        r"bind source path does not exist|statfs [^\n]*no such file|bind mount source .* does not exist",
+        "the engine does not see a folder of this machine",
+        "Does it run here? A remote engine, or one outside of this container, has other folders: --in venv.",
+    ),
+    # The engine itself.
+    _symptom(
+        "container.socket-denied",
+        r"permission denied|PermissionError|Errno 13",
+        "this user may not use the container engine's socket",
+        "sudo usermod -aG docker $USER and log in again, or a rootless engine, or --in venv.",
+    ),
+    _symptom(
+        "container.context",
+        "context .* (does not exist|not found)|DOCKER_CONTEXT",
+        "the docker context that is chosen does not exist",
+        "docker context ls shows them; unset DOCKER_CONTEXT, or docker context use default.",
+    ),
+    _symptom(
+        "container.engine-gone",
+        r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"
+        r"no such file or directory|FileNotFoundError|read timed out|incompleteread|bad gateway|"
+        r"connection to the docker daemon|is the docker daemon running|unexpected eof",
+        "the container engine does not answer",
+        "Is it running? sudo systemctl start docker, or systemctl --user start podman.socket.",
+        may_pass=True,
+    ),
+)
+
+# What a command's own output says when it is the container that is too small for it.
+INSIDE = (
+    _symptom(
+        "container.shm",
+        r"DataLoader worker \(pid[^\n]*\) is killed by signal: Bus error|"
+        r"unable to (open|write to|allocate|mmap) (file|shared memory)[^\n]*(/torch_|shm)|"
+        r"unable to allocate shared memory",
+        "shared memory is too small for the loader's workers",
+        "More memory for the container (--memory SIZE: half of it is shared memory), or fewer WORKERS.",
+    ),
+    _symptom(
+        "container.threads",
+        "can't start new thread|pthread_create failed",
+        "the container could not start a thread: engines before 20.10.10 refuse what glibc 2.34 asks for",
+        "Update the engine (20.10.10 or newer, with libseccomp 2.5), or --in venv.",
+    ),
+)
+
+# What no text says: the kernel ended a process of a container that had reached its limit.
+OUT_OF_MEMORY = _symptom(
+    "container.out-of-memory",
+    r"OOMKilled|oom-kill|Out of memory: Killed process",
+    "the container was out of memory, and the kernel killed what used most of it (137)",
+    "More with --memory SIZE, or smaller batches (TRAIN.BATCH_SIZE_PER_GPU) and fewer WORKERS.",
+)
