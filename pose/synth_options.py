@@ -23,7 +23,9 @@ class SynthOptions:
 
 def read(argv: Sequence[str]) -> SynthOptions:
     """The parsed command line; argparse answers `--help`, and wrong options with exit code 2."""
-    parser = argparse.ArgumentParser("pose synth", description="draw people into COCO's own layout")
+    about = "draw people into COCO's own layout"
+    # Whole names only, as in every stage: `--check` then knows a call for help when it sees one.
+    parser = argparse.ArgumentParser("pose synth", description=about, allow_abbrev=False)
     parser.add_argument(
         "--out", "--output", type=Path, required=True, metavar="DIR", help="where the dataset goes"
     )
