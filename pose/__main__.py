@@ -1,11 +1,12 @@
-"""`python -m pose [--run-dir DIR | --check] STAGE ...`: picks the stage and turns errors into exit codes.
+"""`python -m pose [--run-dir DIR] [--check] STAGE ...`: picks the stage and turns errors into exit codes.
 
 Stages are imported when they are called, so that `--help` answers at once and without torch, and so does
-`--check`, which reads the command line and the config and does nothing.
+`--check`, which reads the command line and the config and tells what the stage would read and write.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
@@ -16,6 +17,7 @@ from pathlib import Path
 from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
 from pose.config_checks import without_effect
 from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Interrupted, PoseError, known_failure
+from pose.needs import Needs, needs_of
 from pose.report import Result, data, note
 
 
@@ -42,13 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
 
 
 def _dispatch(words: list[str]) -> int:
-    run_dir: Path | None = None
-    if words and words[0] == "--run-dir":
-        if len(words) < 2:
-            raise PoseError("--run-dir: a value is missing", "--run-dir DIR")
-        run_dir, words = Path(words[1]), words[2:]
-    if words[:1] == ["--check"]:
-        return _check(words[1:])
+    run_dir, is_check, words = _own_options(words)
+    if is_check:
+        data(json.dumps(_check(words, run_dir).document()))
+        return 0
     if not words or words[0] in {"--help", "-h"}:
         data(overview())
         return 0 if words else BAD_INPUT
@@ -68,15 +67,28 @@ def _dispatch(words: list[str]) -> int:
     return _run(stage, run_dir, lambda result: import_module(f"pose.{stage.name}").run(arguments, result))
 
 
-def _check(words: list[str]) -> int:
+def _own_options(words: list[str]) -> tuple[Path | None, bool, list[str]]:
+    """The run folder, whether this is a check, and the words from the stage's name on."""
+    run_dir, is_check = None, False
+    while words and words[0] in {"--run-dir", "--check"}:
+        if words[0] == "--check":
+            is_check, words = True, words[1:]
+        elif len(words) < 2:
+            raise PoseError("--run-dir: a value is missing", "--run-dir DIR")
+        else:
+            run_dir, words = Path(words[1]), words[2:]
+    return run_dir, is_check, words
+
+
+def _check(words: list[str], run_dir: Path | None) -> Needs:
+    """What the stage would read and write; showing its help is neither."""
     stage, rest = stage_named(words[0] if words else ""), words[1:]
     if _asks_for_help(rest):
-        return 0
+        return Needs()
     if stage.own_parser:
-        import_module(f"pose.{stage.name}_options").read(rest)
-    else:
-        _read(stage, rest, None)
-    return 0
+        options = import_module(f"pose.{stage.name}_options")
+        return options.needs_of(options.read(rest))
+    return needs_of(_read(stage, rest, run_dir))
 
 
 def _asks_for_help(words: Sequence[str]) -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.coco_files import annotation_file, image_folder
 from pose.crop import box_to_center_scale
 from pose.errors import PoseError
 
@@ -157,17 +158,6 @@ def load_detections(
             hint="is it the detection file of this set? TEST.IMAGE_THRE sets the score",
         )
     return tuple(records)
-
-
-def annotation_file(root: Path, image_set: str) -> Path:
-    """Where COCO keeps the set's annotations; test sets only list their pictures."""
-    kind = "image_info" if "test" in image_set else "person_keypoints"
-    return root / "annotations" / f"{kind}_{image_set}.json"
-
-
-def image_folder(root: Path, image_set: str) -> Path:
-    """Where COCO keeps the set's pictures; all test sets share test2017's."""
-    return root / "images" / ("test2017" if "test" in image_set else image_set)
 
 
 def check_pictures(records: Iterable[Record]) -> None:

@@ -11,20 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from pose import synth, test, train
+from pose import demo_options, synth, test, train
 from pose.arguments import Arguments
 from pose.config import Config
 from pose.dataset import read_picture
 from pose.draw import draw_people, sheet
 from pose.errors import Interrupted
-from pose.output import output_folder
+from pose.output import FINAL, output_folder
 from pose.report import Result, data
-from pose.resume import FINAL
 from pose.writing import write_picture
 
-SHORT, LONG = "experiments/drawn/res18_96x64.yaml", "experiments/drawn/res18_128x96_long.yaml"
-# People to learn and to test on, and the pictures' (height, width).
-PEOPLE = {SHORT: (3500, 300), LONG: (7000, 300)}
+SHORT_PEOPLE, LONG_PEOPLE = (3500, 300), (7000, 300)  # to learn and to test on
 SHOWN, COLUMNS, ZOOM = 12, 4, 1.5
 DRAWN_FROM = 0.2  # joints that the network is less sure of are not drawn
 
@@ -32,19 +29,12 @@ DRAWN_FROM = 0.2  # joints that the network is less sure of are not drawn
 def run(arguments: Arguments, result: Result) -> None:
     """The four steps, each under a heading."""
     begin = time.perf_counter()
-    named = arguments.one("--out") or arguments.one("--output")
-    out = Path(named) if named else (arguments.run_dir or Path()) / "pose-demo"
-    cfg = LONG if "--long" in arguments.values else SHORT
-    seed, people = arguments.seed(), out / "people"
-    to_learn, to_test = PEOPLE[cfg]
+    out, people = demo_options.folder(arguments), demo_options.people_folder(arguments)
+    to_learn, to_test = LONG_PEOPLE if "--long" in arguments.values else SHORT_PEOPLE
 
     with _step(1, f"draw {to_learn} people to learn from and {to_test} to test on"):
-        synth.write_dataset(people, seed=seed, train=to_learn, val=to_test)
-    stage = Arguments(
-        "demo",
-        {"--cfg": (cfg,), "--data": (str(people),), "--output": (str(out),), "--seed": (str(seed),)},
-        overrides=("TEST.COCO_BBOX_FILE", str(people / synth.DETECTION_FILE)),
-    )
+        synth.write_dataset(people, seed=arguments.seed(), train=to_learn, val=to_test)
+    stage = demo_options.stage_arguments(arguments)
     config, config_file = stage.configuration
     folder = output_folder(config, config_file)
     with _step(2, f"learn them: {config.TRAIN.END_EPOCH} epochs"):

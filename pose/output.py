@@ -12,10 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from pose.arguments import Arguments
 from pose.config import Config
 from pose.errors import FAILED, PoseError
 from pose.report import data
 
+CHECKPOINT, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
 MIB = 2**20
 
 
@@ -30,6 +32,16 @@ def output_folder(config: Config, config_file: Path) -> Path:
 def stem(config_file: Path) -> str:
     """The config's name up to its first dot: what the public implementation names folders after."""
     return config_file.name.split(".")[0]
+
+
+def results_folder(folder: Path) -> Path:
+    """Where COCO's results lie in the folder of a config's runs."""
+    return folder / "results"
+
+
+def picture_folder(arguments: Arguments) -> Path:
+    """Where `pred` puts the drawn picture."""
+    return Path(arguments.one("--out") or arguments.run_dir or ".")
 
 
 def prepare(folder: Path, *, needed_bytes: int = 0) -> None:

@@ -19,7 +19,7 @@ from pose.dataset import CropDataset, batches, read_picture
 from pose.draw import draw_people
 from pose.errors import PoseError
 from pose.evaluate import person_scores
-from pose.output import output_folder
+from pose.output import output_folder, picture_folder
 from pose.report import Result, data, note
 from pose.test import load_weights
 from pose.writing import write_json, write_picture
@@ -51,7 +51,7 @@ def run(arguments: Arguments, result: Result) -> None:
     keypoints = _find(used.place(model), records, config, used)
     scores = person_scores(keypoints[..., 2], np.ones(len(records)), config.TEST.IN_VIS_THRE)
 
-    out = Path(arguments.one("--out") or arguments.run_dir or ".")
+    out = picture_folder(arguments)
     drawn, document = out / f"{path.stem}-pose.jpg", out / f"{path.stem}-pose.json"
     people = [_person(*each) for each in zip(boxes, keypoints, scores, strict=True)]
     found = {"picture": str(path), "joint_names": list(JOINT_NAMES), "people": people}

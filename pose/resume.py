@@ -16,9 +16,9 @@ from torch import nn
 
 from pose import checkpoint
 from pose.errors import PoseError
+from pose.output import BEST, CHECKPOINT
 from pose.report import note
 
-CHECKPOINT, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
 NO_SCORE = -1.0
 # How an optimiser computes is this machine's and this torch's affair, not the checkpoint's.
 MACHINE_FLAGS = ("fused", "foreach", "capturable", "differentiable", "decoupled_weight_decay")

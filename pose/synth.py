@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pose.canvas import Canvas, Place
 from pose.coco import JOINT_NAMES, SKELETON
+from pose.coco_files import DRAWN_DETECTIONS
 from pose.errors import FAILED, WRITE_HINT, PoseError
 from pose.figure import Figure, pose_figure, sample_angles, sample_build, sample_pose, sample_view
 from pose.paint import paint_person, sample_look, visible_joints
@@ -29,7 +30,6 @@ from pose.scenery import Box, develop, paint_background, paint_obstacle
 from pose.synth_options import DEFAULT_SIZE, SynthOptions
 
 TRAIN_SET, VAL_SET = "train2017", "val2017"
-DETECTION_FILE = "person_detection_results/COCO_val2017_detections_drawn_person.json"
 FIRST_ID = {TRAIN_SET: 1, VAL_SET: 500_001}
 MOST_COVERED = 0.4  # of a person's box by the next one, so that somebody is left to find
 LEAST_INSIDE = 0.85  # of a person's box within the picture
@@ -132,13 +132,13 @@ def write_dataset(
     out: Path, *, seed: int = 0, train: int = 1500, val: int = 200, size: tuple[int, int] = DEFAULT_SIZE
 ) -> None:
     """Write `train` and `val` people; a dataset that is there is replaced when the new one is whole."""
-    partial = out.with_name(f"{out.name}.part")
+    partial = out / ".part"  # inside: beside it nothing may be writable, or another disk
     try:
         shutil.rmtree(partial, ignore_errors=True)
         for image_set, count in ((TRAIN_SET, train), (VAL_SET, val)):
             annotations = _write_set(partial, image_set, seed, count, size)
         boxes = detections(annotations, seed, size)
-        _write_json(partial / DETECTION_FILE, boxes)
+        _write_json(partial / DRAWN_DETECTIONS, boxes)
         for part in ("annotations", "images", "person_detection_results"):
             shutil.rmtree(out / part, ignore_errors=True)
             out.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pose.needs import Needs, absolute
+
 DEFAULT_SIZE = (240, 320)  # (height, width)
 
 
@@ -23,7 +25,9 @@ class SynthOptions:
 
 def read(argv: Sequence[str]) -> SynthOptions:
     """The parsed command line; argparse answers `--help`, and wrong options with exit code 2."""
-    parser = argparse.ArgumentParser("pose synth", description="draw people into COCO's own layout")
+    about = "draw people into COCO's own layout"
+    # Whole names only, as in every stage: `--check` then knows a call for help when it sees one.
+    parser = argparse.ArgumentParser("pose synth", description=about, allow_abbrev=False)
     parser.add_argument(
         "--out", "--output", type=Path, required=True, metavar="DIR", help="where the dataset goes"
     )
@@ -39,6 +43,11 @@ def read(argv: Sequence[str]) -> SynthOptions:
     if options.train < 1 or options.val < 1 or options.seed < 0:
         parser.error("--train and --val must be at least 1, --seed at least 0")
     return SynthOptions(**vars(options))
+
+
+def needs_of(options: SynthOptions) -> Needs:
+    """The dataset's folder, which is all that drawing writes into."""
+    return Needs(writes=(absolute(options.out),))
 
 
 def _size(text: str) -> tuple[int, int]:

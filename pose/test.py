@@ -23,7 +23,7 @@ from pose.errors import PoseError
 from pose.evaluate import coco_metrics, coco_table, results_of, write_results
 from pose.inference import Found
 from pose.interruption import Stop, stop_on_signals
-from pose.output import Log, output_folder, prepare
+from pose.output import FINAL, Log, output_folder, prepare, results_folder
 from pose.report import Result, bar, note
 
 
@@ -114,7 +114,7 @@ def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: b
     elif untrained:
         return "weights: none, as PyTorch initialises them"
     else:
-        path = folder / "final_state.pth"
+        path = folder / FINAL
         if not path.is_file():
             raise PoseError(
                 f"there are no weights: TEST.MODEL_FILE is empty and {path} does not exist",
@@ -164,7 +164,7 @@ def evaluate(
 
 def results_file(folder: Path, config: Config) -> Path:
     """Where COCO's results of this config go."""
-    return folder / "results" / f"keypoints_{config.DATASET.TEST_SET}_results_{config.RANK}.json"
+    return results_folder(folder) / f"keypoints_{config.DATASET.TEST_SET}_results_{config.RANK}.json"
 
 
 def figure(value: float | None, decimals: int) -> str:

@@ -23,7 +23,7 @@ from pose.errors import FAILED, Interrupted, PoseError
 from pose.inference import make_targets, normalise
 from pose.interruption import Stop, stop_on_signals
 from pose.loss import joints_mse, learning_rate
-from pose.output import Log, output_folder, prepare
+from pose.output import BEST, CHECKPOINT, FINAL, Log, output_folder, prepare
 from pose.report import Result, bar, note
 from pose.resume import Progress
 from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
@@ -88,8 +88,8 @@ def run(arguments: Arguments, result: Result) -> None:
             f"stopped: {done} are finished and kept in {folder}",
             "the same command with AUTO_RESUME True goes on from there" if progress.epoch else "",
         ) from None
-    checkpoint.write(folder / resume.FINAL, model.state_dict())
-    result.add_output(folder / resume.FINAL)
+    checkpoint.write(folder / FINAL, model.state_dict())
+    result.add_output(folder / FINAL)
 
 
 def _epochs(plan: Plan, progress: Progress, log: Log, result: Result) -> None:
@@ -113,7 +113,7 @@ def _epochs(plan: Plan, progress: Progress, log: Log, result: Result) -> None:
         log.say(_line(begun, learnt, rate, f"AP {progress.score:.3f}", "best so far" if is_best else ""))
         result.epochs_done, result.metrics = progress.epoch, metrics
         result.add_output(results_file(folder, plan.config))
-        for name in (resume.CHECKPOINT, resume.BEST) if is_best else (resume.CHECKPOINT,):
+        for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
             result.add_output(folder / name)
 
 
@@ -176,7 +176,7 @@ def _require_finite(loss: Tensor, epoch: int, batch: int) -> None:
     if not torch.isfinite(loss):
         raise PoseError(
             f"the loss became {float(loss)} in epoch {epoch + 1}, batch {batch + 1}: training stopped",
-            f"a smaller TRAIN.LR; {resume.CHECKPOINT}, if there is one, is the last finished epoch's",
+            f"a smaller TRAIN.LR; {CHECKPOINT}, if there is one, is the last finished epoch's",
             FAILED,
         )
 

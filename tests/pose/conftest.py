@@ -49,6 +49,12 @@ def people(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def small() -> str:
+    """The text of a config for a network that is small enough, its dataset left open."""
+    return SMALL
+
+
 @pytest.fixture
 def workplace(people, tmp_path, monkeypatch) -> Path:
     """An empty working directory with small.yaml, for those people."""

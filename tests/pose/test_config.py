@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from pose import config, config_file
-from pose.config import Config, Options, as_dict, known_keys, load
+from pose.config import Config, Options, as_dict, load
 from pose.errors import PoseError
 
 # behaviour.md section 2, as it stands there; sizes and steps are lists there, tuples here.
@@ -316,10 +315,3 @@ def test_a_configuration_cannot_be_changed():
         cfg.MODEL.SIGMA = 3
     with pytest.raises(TypeError):
         cfg.MODEL.EXTRA["NUM_LAYERS"] = 18
-
-
-def test_paths_json_names_keys_that_exist_and_are_texts(root):
-    paths = json.loads((root / "pose" / "paths.json").read_text(encoding="utf-8"))
-    keys = {*paths["reads"], *paths["writes"], *paths["below_data_dir"]}
-    assert keys <= known_keys()
-    assert all(PUBLIC_DEFAULTS[key] == "" for key in keys)

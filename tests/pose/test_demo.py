@@ -8,14 +8,14 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import demo
+from pose import demo, demo_options
 
 
 def test_the_demo_draws_learns_tests_and_shows(workplace, monkeypatch, pose):
     import cv2
 
-    monkeypatch.setattr(demo, "SHORT", "small.yaml")
-    monkeypatch.setattr(demo, "PEOPLE", {"small.yaml": (6, 20)})
+    monkeypatch.setattr(demo_options, "SHORT", "small.yaml")
+    monkeypatch.setattr(demo, "SHORT_PEOPLE", (6, 20))
     code, out, err = pose("demo", "--out", "shown", "--seed", "4")
     assert code == 0, err
     assert [line[:5] for line in out.splitlines() if line.startswith("[")] == [

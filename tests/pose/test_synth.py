@@ -21,6 +21,7 @@ from pose.paint import paint_person, sample_look, visible_joints  # noqa: E402
 from pose.report import Result  # noqa: E402
 
 NAMES = coco.JOINT_NAMES
+PARTS = ["annotations", "images", "person_detection_results"]
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +148,7 @@ def test_whoever_knows_only_the_mean_pose_scores_next_to_nothing(drawn):
 
 def test_the_detector_is_good_and_not_perfect(drawn):
     truth = annotations_of(drawn, "val2017")["annotations"]
-    found = json.loads((drawn / synth.DETECTION_FILE).read_text())
+    found = json.loads((drawn / synth.DRAWN_DETECTIONS).read_text())
 
     def best_overlap(box, others):
         overlaps = [synth.overlap(box, b) for b in others]
@@ -268,9 +269,22 @@ def test_the_stage_prints_where_the_dataset_is_and_replaces_an_older_one_whole(t
     assert len(list((out / "images" / "train2017").iterdir())) == len(document["images"])
     assert (document["images"][0]["width"], document["images"][0]["height"]) == (128, 96)
     assert [path.name for path in tmp_path.iterdir()] == ["drawn"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "annotations",
+        "images",
+        "person_detection_results",
+    ]
 
 
-@pytest.mark.parametrize("wrong", [["--size", "320"], ["--size", "2x2"], ["--train", "0"], ["--seed", "-1"]])
+def test_the_working_directory_itself_may_become_the_dataset(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    synth.run(synth_options.read(["--out", ".", "--train", "1", "--val", "1"]), Result("synth"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == PARTS
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--size", "320"], ["--size", "2x2"], ["--train", "0"], ["--seed", "-1"], ["--siz", "64x64"]]
+)
 def test_wrong_options_end_with_code_two(tmp_path, wrong, capsys):
     with pytest.raises(SystemExit) as stopped:
         synth_options.read(["--out", str(tmp_path / "drawn"), *wrong])

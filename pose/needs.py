@@ -1,0 +1,174 @@
+"""What a command line reads and writes: told beforehand, so that a container can be given just that.
+
+Paths are absolute and as they were written: whoever makes them visible resolves their symbolic links. A path
+that lies below one that is named is named itself only where a link takes it elsewhere. Each function below
+follows one stage's code and opens nothing; a path need not exist.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pose import demo_options
+from pose.arguments import Arguments
+from pose.coco_files import annotation_file, image_folder
+from pose.config import Config
+from pose.errors import PoseError
+from pose.output import CHECKPOINT, FINAL, output_folder, picture_folder, results_folder
+
+SCHEMA = "pose.paths/1"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Files and folders that are opened, folders that are written into, processes that load (WORKERS)."""
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    workers: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document."""
+        return {
+            "schema": SCHEMA,
+            "reads": list(dict.fromkeys(self.reads)),
+            "writes": list(dict.fromkeys(self.writes)),
+            "workers": self.workers,
+        }
+
+
+def needs_of(arguments: Arguments) -> Needs:
+    """What the stage opens; its run folder, which whoever made it knows, is left out."""
+    return STAGES[arguments.stage](arguments)
+
+
+def _train(arguments: Arguments) -> Needs:
+    config, config_file = arguments.configuration
+    writes = _outputs(config, config_file)
+    pretrained = [config.MODEL.PRETRAINED] if config.MODEL.INIT_WEIGHTS else []
+    resumed = [output_folder(config, config_file) / CHECKPOINT] if config.AUTO_RESUME else []
+    return Needs(
+        (
+            *_own_config(arguments),
+            *_dataset(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET),
+            *_boxes(config),
+            *_given(*pretrained),
+            *_outside(resumed, writes),
+        ),
+        writes,
+        config.WORKERS,
+    )
+
+
+def _test(arguments: Arguments) -> Needs:
+    config, config_file = arguments.configuration
+    writes = _outputs(config, config_file)
+    return Needs(
+        (
+            *_own_config(arguments),
+            *_dataset(config, config.DATASET.TEST_SET),
+            *_boxes(config),
+            *(_given(config.TEST.MODEL_FILE) or _outside(_trained(arguments), writes)),
+        ),
+        writes,
+        config.WORKERS,
+    )
+
+
+def _pred(arguments: Arguments) -> Needs:
+    """One process loads the picture, whatever WORKERS says."""
+    config, _ = arguments.configuration
+    weights = _given(config.TEST.MODEL_FILE) or map(absolute, _trained(arguments))
+    reads = (*_own_config(arguments), *map(absolute, arguments.pictures), *weights)
+    folder = picture_folder(arguments)
+    return Needs(reads, () if folder == arguments.run_dir else (absolute(folder),))
+
+
+def _demo(arguments: Arguments) -> Needs:
+    """Of its training and test what is not its own work: a config here goes before the bundled one."""
+    stage = demo_options.stage_arguments(arguments)
+    trained, tested = _train(stage), _test(stage)
+    folder = demo_options.folder(arguments)
+    in_run_folder = arguments.run_dir is not None and folder.parent == arguments.run_dir
+    own = tuple(_with_links(folder, (demo_options.people_folder(arguments),)))
+    reads = _outside((*trained.reads, *tested.reads), own)
+    return Needs(reads, () if in_run_folder else (*own, *trained.writes), trained.workers)
+
+
+def _env(_arguments: Arguments) -> Needs:
+    return Needs()
+
+
+STAGES = {"train": _train, "test": _test, "pred": _pred, "demo": _demo, "env": _env}
+
+
+def _own_config(arguments: Arguments) -> tuple[str, ...]:
+    """The `--cfg` file if it was found where the user said; the bundled ones travel with pose."""
+    _, config_file = arguments.configuration
+    typed = Path(arguments.one("--cfg") or "")
+    return (absolute(typed),) if config_file == typed else ()
+
+
+def _dataset(config: Config, *image_sets: str) -> tuple[str, ...]:
+    root = Path(config.DATASET.ROOT)
+    below = [place(root, name) for name in image_sets for place in (annotation_file, image_folder)]
+    return tuple(_with_links(root, below))
+
+
+def _boxes(config: Config) -> tuple[str, ...]:
+    return () if config.TEST.USE_GT_BBOX else _given(config.TEST.COCO_BBOX_FILE)
+
+
+def _trained(arguments: Arguments) -> tuple[Path, ...]:
+    """The weights that are taken where no TEST.MODEL_FILE is named."""
+    return () if arguments.untrained else (output_folder(*arguments.configuration) / FINAL,)
+
+
+def _outputs(config: Config, config_file: Path) -> tuple[str, ...]:
+    """OUTPUT_DIR; where it is empty not the whole working directory but the folder of this config's runs.
+
+    Nothing is written into LOG_DIR.
+    """
+    folder = output_folder(config, config_file)
+    return tuple(_with_links(Path(config.OUTPUT_DIR or folder), (results_folder(folder),)))
+
+
+def _given(*paths: str) -> tuple[str, ...]:
+    return tuple(absolute(path) for path in paths if path)
+
+
+def _with_links(folder: Path, below: Iterable[Path]) -> Iterator[str]:
+    """The folder, and each step of the ways below it at which a symbolic link leaves what is named so far."""
+    named = [absolute(folder)]
+    yield named[0]
+    for path in below:
+        between = [step for step in reversed(path.parents) if folder in step.parents]
+        for step in (*between, path):
+            for left in _outside((step,), named):
+                named.append(left)
+                yield left
+
+
+def _outside(paths: Iterable[str | Path], folders: Iterable[str]) -> tuple[str, ...]:
+    """Those of the paths that really lie in none of the folders."""
+    homes = [_real(folder) for folder in folders]
+    return tuple(
+        absolute(path) for path in paths if not any(_real(path).is_relative_to(home) for home in homes)
+    )
+
+
+def absolute(path: str | Path) -> str:
+    """The path from the root on, its links as they are; `..` stays where it goes up from a link's target."""
+    plain = Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps every `..`
+    return str(plain if _real(plain) == _real(path) else Path(path).absolute())
+
+
+def _real(path: str | Path) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # a null character, which YAML can hold
+        raise PoseError(f"{str(path)!r} is no path") from None
