@@ -110,7 +110,7 @@ def clear(client: APIClient, name: str) -> None:
 
 @contextlib.contextmanager
 def _packed(folder: Path) -> Iterator[IO[bytes]]:
-    """Give a folder as a tar stream that is made while it is read: nothing of its size is written anywhere."""
+    """Give a folder as a tar stream that is made while it is read: it is written nowhere."""
     source, sink = os.pipe()
 
     def pack() -> None:

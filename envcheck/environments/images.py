@@ -194,7 +194,7 @@ class Builder:
     def _build(self, context: Path, name: str, arguments: dict[str, str], title: str) -> Built:
         log = self.cache / "logs" / f"image-{_file_name(name)}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        # podman's interface understands its own number for "no network" only, and takes "none" for the host's.
+        # podman's interface knows "no network" by a number of its own; "none" gives it the host's.
         network = "1" if self.is_podman else "none"
         with self.watch.step(title) as update:
             identity = images.build(self.client, context, name, arguments, update, log, network)

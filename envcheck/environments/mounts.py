@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from envcheck.engine.containers import Mount
@@ -29,8 +30,8 @@ _SYSTEM = (
     "/usr/lib",
     "/usr/local",
 )
-# A dataset's folder has a few entries; the 118,000 pictures below one of them are files, not links elsewhere.
-_LINKS_DEPTH, _LINKS_ENTRIES = 2, 1000
+# Datasets are put together of links: to folders, or one for each picture, and those lead to few places.
+_LINKS_DEPTH, _LINKS_ENTRIES = 3, 200
 
 
 def mounts(
@@ -54,25 +55,29 @@ def mounts(
 
 
 def _needed(shown: dict[str, Mount]) -> Iterator[Mount]:
-    """Yield the mounts without those that stand in another one of the same kind already, at the same place."""
+    """Yield the mounts without those that another one shows already, at the same place and as writable."""
     for target, mount in shown.items():
-        above = [shown[str(parent)] for parent in Path(target).parents if str(parent) in shown]
-        nearest = above[0] if above else None  # the innermost: it is what the target lies in
-        inherited = nearest is not None and os.path.realpath(nearest.source + target[len(nearest.target) :])
-        if nearest is None or inherited != mount.source or nearest.writable != mount.writable:
+        above = next((shown[str(one)] for one in Path(target).parents if str(one) in shown), None)
+        # Weights below a writable folder are replaced by renaming, which a mount of their own would forbid.
+        if (
+            above is None
+            or (mount.writable and not above.writable)
+            or os.path.realpath(above.source + target.removeprefix(above.target)) != mount.source
+        ):
             yield mount
 
 
 def _links(folder: Path, depth: int = _LINKS_DEPTH) -> Iterator[Path]:
-    """Yield where symbolic links near the top of a folder lead: datasets are often put together of them."""
+    """Yield the folders to which links below a folder lead, or in which the files lie that they name."""
     try:
         with os.scandir(folder) as entries:
-            few = [entry for entry, _ in zip(entries, range(_LINKS_ENTRIES))]  # noqa: B905 - the shorter one
+            few = list(islice(entries, _LINKS_ENTRIES))
     except OSError:
         return
     for entry in few:
         if entry.is_symlink():
-            yield Path(os.path.realpath(entry.path))
+            real = Path(os.path.realpath(entry.path))
+            yield real if real.is_dir() else real.parent
         elif depth > 1 and entry.is_dir():
             yield from _links(Path(entry.path), depth - 1)
 

@@ -52,7 +52,8 @@ def run_stage(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
     """
     with opened(job, parent) as book:
         # pose reads its command line and config with any Python: nobody waits for a build to hear of a typo.
-        asked = capture([sys.executable, str(job.program), "--check", *job.arguments], seconds=_CHECK_SECONDS)
+        check = ["--check", "--run-dir", str(book.folder), *job.arguments]
+        asked = capture([sys.executable, str(job.program), *check], seconds=_CHECK_SECONDS)
         if asked.code != errors.OK:
             sys.stderr.write(asked.stderr)
             book.log.write_text(asked.stderr, encoding="utf-8")
