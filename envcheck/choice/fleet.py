@@ -181,6 +181,7 @@ def _told_apart_by(host: Host) -> Hashable:
         unlisted_cards(host) if host.pci else (),
         (host_pythons(host), tuple(host.python.incomplete)),
         host.engines == (),
+        frozenset(engine.gpu_request for engine in host.engines or ()),
         frozenset(host.unknown),
     )
 

@@ -25,13 +25,13 @@ _TIME_LIMIT_S = 5.0
 
 # Prints "cpython 3.12 1 /usr/bin/python3.12": the implementation, the version, whether venv and ensurepip are
 # there, and the interpreter itself rather than the shim or the virtual environment that led to it. (Before
-# 3.11, sys._base_executable is the virtual environment's own.) Asked without `site` and looked for by hand, as
+# 3.11, sys._base_executable is the virtual environment's own.) Without `site`, and looked for by hand, as
 # every command waits for the answer: 12 ms instead of 23 each.
 _QUESTION = """
 import os, sys
 version = "%d.%d" % sys.version_info[:2]
-here = [name for name in ("venv", "ensurepip") for folder in sys.path if os.path.isdir(os.path.join(folder, name))]
-has_venv = len(set(here)) == 2
+is_here = lambda name: any(os.path.isdir(os.path.join(folder, name)) for folder in sys.path)
+has_venv = is_here("venv") and is_here("ensurepip")
 itself = os.path.join(sys.base_prefix, "bin", "python" + version)
 if not os.path.exists(itself):
     itself = sys.executable
@@ -41,7 +41,7 @@ print(sys.implementation.name, version, int(has_venv), itself)
 
 def read_python(environ: Mapping[str, str] = os.environ) -> Python:
     """Return the running interpreter and those that it finds; the first one found of each version counts."""
-    # python, python3 and python3.12 of one folder, and of the virtual environments made from it, are one file.
+    # python, python3 and python3.12 of one folder, and of what was made from it by venv, are one file.
     paths: dict[str, str] = {}
     for path in _candidates(environ):
         paths.setdefault(os.path.realpath(path), path)

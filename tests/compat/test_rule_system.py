@@ -8,7 +8,7 @@ from packaging.version import Version
 from envcheck.compat import tables
 from envcheck.compat.rules.system import glibc, host_pythons, platform, python
 from envcheck.host.facts import Engine, Python
-from tests.compat.machines import machine
+from tests.compat.machines import H100, machine
 
 CU117 = tables.build_of(Version("1.13.1"), "cu117")
 CU128 = tables.build_of(Version("2.10.0"), "cu128")
@@ -115,3 +115,27 @@ def test_the_running_interpreter_counts_where_no_list_was_made():
 
 def test_pythons_are_in_the_order_of_numbers():
     assert host_pythons(machine(pythons=("3.10", "3.9"))) == ("3.9", "3.10")
+
+
+@pytest.mark.parametrize(
+    ("engines", "gpus", "build", "verdict"),
+    [
+        ((), True, CU128, "refused"),
+        ((Engine("docker", gpu_request="nvidia"),), True, CU128, "fits"),
+        ((Engine("podman", gpu_request="cdi"),), True, CU128, "fits"),
+        ((Engine("docker", gpu_request="none"),), True, CU128, "refused"),
+        ((Engine("docker"),), True, CU128, "refused"),  # what is not known is not counted on
+        ((Engine("docker", gpu_request="none"), Engine("podman", gpu_request="cdi")), True, CU128, "fits"),
+        ((Engine("docker", gpu_request="none"),), True, CPU, "fits"),  # nothing has to be handed over
+        ((Engine("docker", gpu_request="none"),), False, CU128, "fits"),
+    ],
+)
+def test_a_container_brings_a_python_and_a_c_library_where_an_engine_can_run_it(
+    engines, gpus, build, verdict
+):
+    cards = (H100,) if gpus else ()
+    host = replace(machine(*cards, driver="580.65.06", glibc="2.17", pythons=("3.6",)), engines=engines)
+    for rule in (python, glibc):
+        assert _only(rule(host, build)).verdict == verdict
+    said = _only(python(host, build)).because
+    assert ("brings its own" in said) == (verdict == "fits")

@@ -39,7 +39,10 @@ def glibc(host: Host, build: Build) -> tuple[Reason, ...]:
         because = f"The wheels ({tag}) need glibc {build.glibc}; {why or '`os.glibc` would settle it'}."
         return (Reason("glibc", "unknown", because, source=_tags_of(build)),)
     if found < build.glibc:
-        because = f"glibc {found} is older than {build.glibc}, which the wheels ({tag}) need."
+        lacking = f"glibc {found} is older than {build.glibc}, which the wheels ({tag}) need"
+        if brought := _from_container(host, build, "glibc", lacking):
+            return brought
+        because = f"{lacking}."
         remedy = f"Use a distribution with glibc {build.glibc} or newer."
         return (Reason("glibc", "refused", because, remedy, _tags_of(build)),)
     return (Reason("glibc", "fits", f"glibc {found} is new enough for {tag}.", source=_tags_of(build)),)
@@ -57,14 +60,26 @@ def python(host: Host, build: Build) -> tuple[Reason, ...]:
         return (
             Reason("python", "fits", f"Python {_listed(served)} is here and served.", source=_tags_of(build)),
         )
+    here = f"Python {_listed(found)}" if found else "no Python that can make a virtual environment"
+    lacking = f"This machine has {here}, and the build serves {wanted}"
+    if build.pythons and (brought := _from_container(host, build, "python", lacking)):
+        return brought
     broken = [version for version in host.python.incomplete if version in build.pythons]
     if broken:
         because = f"Python {_listed(broken)} is here without venv, and no other of {wanted} is."
         remedy = f"Install its venv (Debian and Ubuntu: apt install python{broken[0]}-venv)."
         return (Reason("python", "refused", because, remedy, _tags_of(build)),)
-    here = f"Python {_listed(found)}" if found else "no Python that can make a virtual environment"
-    because = f"This machine has {here}, and the build serves {wanted}."
-    return (Reason("python", "refused", because, _get_python(build.pythons), _tags_of(build)),)
+    return (Reason("python", "refused", f"{lacking}.", _get_python(build.pythons), _tags_of(build)),)
+
+
+def _from_container(host: Host, build: Build, rule: str, lacking: str) -> tuple[Reason, ...]:
+    """Return that a container makes up for what is lacking; () where no engine is known to run one here."""
+    needs_gpus = build.cuda is not None and bool(host.gpus)
+    for engine in host.engines or ():
+        if not needs_gpus or engine.gpu_request in {"nvidia", "cdi"}:
+            because = f"{lacking}; a container of {engine.name} brings its own."
+            return (Reason(rule, "fits", because, source=_tags_of(build)),)
+    return ()
 
 
 def host_pythons(host: Host) -> tuple[str, ...] | None:
