@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests of several rooms run side by side; torch itself is kept to one thread in each.
 JOBS ?= 2
 
-.PHONY: help demo demo-long test test-all coco-mini bench-fleet lint types format clean
+.PHONY: help demo demo-long test test-all test-engines coco-mini bench-fleet lint types format clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +24,9 @@ test: $(VENV)/.tests  ## the test suite
 
 test-all: $(VENV)/.tests  ## with the long tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m "not gpu and not docker"
+
+test-engines: $(VENV)/.tests  ## the container tests, on the engines that .ci/engine makes and names
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docker
 
 coco-mini: $(VENV)/.tests  ## learn 86 people of real COCO pictures (needs ../shared/data; 15 minutes)
 	$(BIN)/python tests/coco_mini.py
