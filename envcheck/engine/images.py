@@ -59,8 +59,8 @@ def build(
     update: Callable[[str], None],
     log: Path,
     network: str = "none",
-) -> str:
-    """Build the Dockerfile in a folder, without network, under a name, and return the image's id.
+) -> None:
+    """Build the Dockerfile in a folder, without network, under a name, with the classic builder.
 
     What the engine says goes to `log`; `network` is how it is told of no network. Raises `EnvcheckError`; a
     build that failed or was interrupted leaves nothing behind.
@@ -86,10 +86,6 @@ def build(
                     book.write(f"{text}\n")
                 if text.startswith("Step "):
                     update(text.partition(" : ")[0].lower())
-        found = find(client, name)
-        if found is None:
-            raise failure(failed, "the engine built no image")
-        return str(found["Id"])
     finally:
         client.close()  # an engine stops a build that nobody listens to; the next question opens it again
         clear(client, name)

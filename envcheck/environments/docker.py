@@ -101,7 +101,7 @@ class Docker:
         return Ended(ended.code, ended.out_of_memory)
 
     def _builder(self, watch: Watcher) -> Builder:
-        return Builder(self.client, self.engine.name == "podman", self._cache, watch)
+        return Builder(self.client, self._address, self.engine.name == "podman", self._cache, watch)
 
     def _settings(self, place: Place, work: Work) -> Settings:
         """Return what the container of a command is made of."""

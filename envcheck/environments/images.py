@@ -22,6 +22,7 @@ import filelock
 
 from envcheck import __version__
 from envcheck.engine import images
+from envcheck.engine.buildkit import offered
 from envcheck.engine.failures import spoken
 from envcheck.environments.failures import require_disk
 from envcheck.environments.place import Watcher
@@ -32,7 +33,7 @@ from envcheck.processes import capture
 from envcheck.recipes import Recipe, lock_hash
 
 if TYPE_CHECKING:
-    from envcheck.engine.addresses import Client
+    from envcheck.engine.addresses import Address, Client
 
 _FREE_ENGINE = (
     "docker system df shows what lies there; docker image prune and docker builder prune free some."
@@ -49,8 +50,8 @@ class Base:
 
     @property
     def reference(self) -> str:
-        """What a Dockerfile starts FROM."""
-        return f"{self.name}@{self.id}" if self.is_recipes else self.id
+        """What a Dockerfile starts FROM; BuildKit takes an image that is here by its name only."""
+        return f"{self.name}@{self.id}" if self.is_recipes else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Builder:
     """Builds with one engine, out of one cache."""
 
     client: Client
+    address: Address
     is_podman: bool
     cache: Path
     watch: Watcher
@@ -194,11 +196,17 @@ class Builder:
     def _build(self, context: Path, name: str, arguments: dict[str, str], title: str) -> Built:
         log = self.cache / "logs" / f"image-{_file_name(name)}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        # podman's interface knows "no network" by a number of its own; "none" gives it the host's.
-        network = "1" if self.is_podman else "none"
+        buildkit = None if self.is_podman else offered(self.address)
         with self.watch.step(title) as update:
-            identity = images.build(self.client, context, name, arguments, update, log, network)
-        return Built(name, identity, reused=False)
+            if buildkit is not None:
+                buildkit.build(self.address, context, name, arguments, log)
+            else:
+                # podman's interface knows "no network" by a number of its own; "none" gives it the host's.
+                network = "1" if self.is_podman else "none"
+                images.build(self.client, context, name, arguments, update, log, network)
+        found = images.find(self.client, name)
+        assert found is not None  # noqa: S101 - it was built
+        return Built(name, str(found["Id"]), reused=False)
 
     def _pull(self, name: str, digest: str) -> str:
         with self.watch.step(f"fetch the base image {name}") as update:
