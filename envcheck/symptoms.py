@@ -209,8 +209,16 @@ ENGINE = (
     ),
 )
 
-# What a command's own output says when it is the container that is too small for it.
+# What is said inside when the fault is the container's, not the command's.
 INSIDE = (
+    _symptom(
+        "container.gpu-not-given",
+        r"a GPU was promised, torch sees none|GPUs were promised, torch sees \d+|"
+        r"GPU-[0-9a-f-]+ was promised, torch does not see it",
+        "the engine started the container without the GPUs that it was asked for",
+        "podman needs 4.1 and a CDI spec (nvidia-ctk cdi generate), docker NVIDIA's toolkit. Until then:"
+        " --in venv.",
+    ),
     _symptom(
         "container.shm",
         r"DataLoader worker \(pid[^\n]*\) is killed by signal: Bus error|"

@@ -8,15 +8,19 @@ from collections.abc import Iterator
 from envcheck.errors import EnvcheckError
 from envcheck.symptoms import ENGINE, error_kind, find
 
+# An engine wraps its reason in a sentence for each of its layers; the reason comes last.
+_SHOWN = 300
+
 
 def failure(failed: str, said: str) -> EnvcheckError:
     """Return the error for what an engine said; `failed` is what did not come about because of it."""
     line = " ".join(said.split())
     symptom = find(ENGINE, line)
     if symptom is None:
-        return EnvcheckError(f"{failed}: {line[-300:]}", "The engine's own log may say more.")
+        return EnvcheckError(f"{failed}: {line[-_SHOWN:]}", "The engine's own log may say more.")
+    said = line if len(line) <= _SHOWN else f"... {line[-_SHOWN:]}"
     return error_kind(symptom)(
-        f"{failed}: {symptom.meaning}", f"{symptom.fix}\nThe engine said: {line[-300:]}", symptom.id
+        f"{failed}: {symptom.meaning}", f"{symptom.fix}\nThe engine said: {said}", symptom.id
     )
 
 

@@ -38,7 +38,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An environment and the place that it has prepared, and why it is that one."""
+    """An environment and the place that it has prepared, and why it is that one; "": it was asked for."""
 
     environment: Environment
     place: Place
@@ -55,8 +55,8 @@ def prepare(
     """
     if wish.kind == "current":
         current = Current(program_of_pose())
-        return Ready(current, current.prepare(recipe, "", watch=watch), "as asked")
-    why = "as asked"
+        return Ready(current, current.prepare(recipe, "", watch=watch), "")
+    why = ""
     if wish.kind != "venv":
         engine, why = _engine(host, gpus=gpus) if wish.kind == "auto" else (_asked_engine(host), why)
         if engine is not None:

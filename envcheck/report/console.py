@@ -89,9 +89,11 @@ def show_error(error: EnvcheckError, *, as_json: bool) -> None:
     """Show one expected failure: the sentence, then the hint; as a document where JSON was asked for."""
     if as_json:
         document = {"schema": "envcheck.error/1", "message": error.message, "hint": error.hint}
-        sys.stdout.write(to_json({**document, "exit": error.exit_code}))
+        known = {"finding": error.finding} if error.finding else {}
+        sys.stdout.write(to_json({**document, **known, "exit": error.exit_code}))
         return
     screen = PlainConsole(stderr=True)
-    screen.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
+    known = f"   {error.finding}" if error.finding else ""
+    screen.print(Text.assemble(("error: ", "bold red"), error.message, (known, "dim")), soft_wrap=True)
     for number, line in enumerate(error.hint.splitlines()):
         screen.print(Text.assemble(("hint:  " if number == 0 else "       ", "bold"), line), soft_wrap=True)

@@ -19,9 +19,10 @@ def header(job: Job, at: Ready) -> RenderableType:
     kind = place.image.engine if place.image else place.kind
     head = Text.assemble(
         (job.name, "bold"),
-        f" in {place.recipe} · {kind} ({at.why}) · Python {place.python_version} · on {device}",
+        f" in {place.recipe} · {kind} · Python {place.python_version} · on {device}",
     )
-    notes = [f"differs: {difference}" for difference in place.differences]
+    notes = [f"{place.kind}: {at.why}"] if at.why else []
+    notes += [f"differs: {difference}" for difference in place.differences]
     if place.image is not None and not place.image.is_recipes_base:
         notes.append(f"starts from {place.image.base}, and not from the recipe's own base image")
     if place.image is not None and judged:
