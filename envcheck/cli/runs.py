@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -153,8 +154,9 @@ def _finish(runner: Runner, name: str, words: tuple[str, ...], options: _Options
     from envcheck.environments.prepare import Wish, prepare
     from envcheck.report.console import Steps, show
     from envcheck.report.run import footer, header
+    from envcheck.runs.run import run_stage
 
-    job = _job(name, words, options)
+    job = _job(name, words, options, is_stage=runner is run_stage)
     seen = job.situation
     wish = Wish(options.place.value, options.base_image, tuple(options.env or ()))
 
@@ -168,26 +170,34 @@ def _finish(runner: Runner, name: str, words: tuple[str, ...], options: _Options
     raise typer.Exit(finished.record.exit_code or errors.OK)
 
 
-def _job(name: str, words: tuple[str, ...], options: _Options) -> Job:
-    from envcheck.engine.containers import bytes_of
-    from envcheck.engine.terminal import is_interactive
+def _job(name: str, words: tuple[str, ...], options: _Options, *, is_stage: bool) -> Job:
     from envcheck.environments.place import Limits
     from envcheck.environments.prepare import program_of_pose
     from envcheck.runs.book import Job
+    from envcheck.runs.run import ask_pose
     from envcheck.situation import Request, look
 
-    memory = bytes_of(options.memory) if options.memory is not None else None
-    return Job(
-        typed=tuple(sys.argv[2:]),
-        name=name,
-        arguments=words,
-        program=program_of_pose(),
-        situation=look(request=Request(options.recipe, options.gpus)),
-        limits=Limits(options.network, memory, options.cpus),
-        reads=(options.data,) if options.data else (),
-        writes=(options.output,) if options.output else (),
-        terminal=name in {"exec", "shell"} and is_interactive(),
-    )
+    # Both wait for other programs, so they wait at the same time; so do the rooms that are needed next.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        looked = pool.submit(look, None, Request(options.recipe, options.gpus))
+        from envcheck.engine.containers import bytes_of
+        from envcheck.engine.terminal import is_interactive
+
+        program = program_of_pose()
+        asked = ask_pose(program, words, options.output or Path.cwd()) if is_stage else None
+        memory = bytes_of(options.memory) if options.memory is not None else None
+        return Job(
+            typed=tuple(sys.argv[2:]),
+            name=name,
+            arguments=words,
+            program=program,
+            situation=looked.result(),
+            asked=asked,
+            limits=Limits(options.network, memory, options.cpus),
+            reads=(options.data,) if options.data else (),
+            writes=(options.output,) if options.output else (),
+            terminal=asked is None and is_interactive(),
+        )
 
 
 def _stage_help(stage: Stage) -> int:

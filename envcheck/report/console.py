@@ -93,7 +93,7 @@ def show_error(error: EnvcheckError, *, as_json: bool) -> None:
         sys.stdout.write(to_json({**document, **known, "exit": error.exit_code}))
         return
     screen = PlainConsole(stderr=True)
-    known = f"   {error.finding}" if error.finding else ""
-    screen.print(Text.assemble(("error: ", "bold red"), error.message, (known, "dim")), soft_wrap=True)
+    name = f"   {error.finding}" if error.finding else ""
+    screen.print(Text.assemble(("error: ", "bold red"), error.message, (name, "dim")), soft_wrap=True)
     for number, line in enumerate(error.hint.splitlines()):
         screen.print(Text.assemble(("hint:  " if number == 0 else "       ", "bold"), line), soft_wrap=True)

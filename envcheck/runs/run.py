@@ -16,7 +16,7 @@ from envcheck.documents import parse_json
 from envcheck.environments.place import Ended, Place, Work
 from envcheck.environments.prepare import Ready
 from envcheck.paths import cache_dir
-from envcheck.processes import capture, terminal_hints
+from envcheck.processes import Answer, capture, terminal_hints
 from envcheck.runs.book import Book, Job, opened
 from envcheck.runs.promise import Promise, promise
 from envcheck.runs.proofs import prove
@@ -44,6 +44,17 @@ class Finished:
     finding: Symptom | None = None  # why, where what was said of it is known
 
 
+def ask_pose(program: Path, words: Sequence[str], parent: Path) -> Answer:
+    """Return what pose says of a stage's arguments: what they read and write, as `Needs`, or what is wrong.
+
+    pose reads its command line and config with any Python: nobody waits for a build to hear of a typo.
+    """
+    # In a folder of its own a run writes what else would land in the working directory.
+    return capture(
+        [sys.executable, str(program), "--check", "--run-dir", str(parent), *words], seconds=_CHECK_SECONDS
+    )
+
+
 def run_stage(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
     """Run a stage to its end in a folder of its own under `parent`/runs, in the place that `ready` prepares.
 
@@ -51,9 +62,7 @@ def run_stage(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
     and what `ready` raises, once that is in the record; whatever the stage itself does is its exit code.
     """
     with opened(job, parent) as book:
-        # pose reads its command line and config with any Python: nobody waits for a build to hear of a typo.
-        check = ["--check", "--run-dir", str(book.folder), *job.arguments]
-        asked = capture([sys.executable, str(job.program), *check], seconds=_CHECK_SECONDS)
+        asked = job.asked or ask_pose(job.program, job.arguments, parent)
         if asked.code != errors.OK:
             sys.stderr.write(asked.stderr)
             book.log.write_text(asked.stderr, encoding="utf-8")
