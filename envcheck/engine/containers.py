@@ -186,7 +186,7 @@ def _host_config(client: APIClient, settings: Settings) -> dict[str, Any]:
 
 def _gpu_config(gpus: GpuWish) -> dict[str, Any]:
     if gpus.request == "nvidia":
-        wanted = {"Driver": "nvidia", "DeviceIDs": list(gpus.uuids)}
+        wanted = {"Driver": "", "DeviceIDs": list(gpus.uuids)}
         return {"DeviceRequests": [{**wanted, "Capabilities": [["gpu", "compute", "utility"]]}]}
     names = [f"nvidia.com/gpu={uuid}" for uuid in gpus.uuids]
     if gpus.request == "cdi":
