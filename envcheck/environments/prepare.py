@@ -103,8 +103,7 @@ def _engine(host: Host, *, gpus: bool) -> tuple[Engine | None, str]:
     if able is None:
         names = " and ".join(one.name for one in host.engines)
         return None, f"{names} cannot hand over a GPU: NVIDIA's container toolkit is not there"
-    what = " and can hand over a GPU" if gpus else ""
-    return able, f"{able.name} {able.version or ''} answers{what}".replace("  ", " ")
+    return able, f"{able.name} answers{' and can hand over a GPU' if gpus else ''}"
 
 
 def _asked_engine(host: Host) -> Engine:

@@ -21,7 +21,7 @@ def header(job: Job, at: Ready) -> RenderableType:
         (job.name, "bold"),
         f" in {place.recipe} · {kind} · Python {place.python_version} · on {device}",
     )
-    notes = [f"{place.kind}: {at.why}"] if at.why else []
+    notes = [f"{'a' if place.image else 'no'} container: {at.why}"] if at.why else []
     notes += [f"differs: {difference}" for difference in place.differences]
     if place.image is not None and not place.image.is_recipes_base:
         notes.append(f"starts from {place.image.base}, and not from the recipe's own base image")
