@@ -26,6 +26,7 @@ class StandIn:
 
     def __init__(self, socket: Path, answers: Mapping[str, Any]) -> None:
         self.asked: list[str] = []
+        self.told: dict[str, Any] = {}  # the last document of each question
         socket.parent.mkdir(parents=True, exist_ok=True)
         self._server = ThreadingUnixStreamServer(str(socket), self._handler(answers))
         self._server.daemon_threads = True
@@ -36,13 +37,15 @@ class StandIn:
         self._server.server_close()
 
     def _handler(self, answers: Mapping[str, Any]):
-        asked = self.asked
+        asked, told = self.asked, self.told
 
         class Handler(BaseHTTPRequestHandler):
             def _answer(self):
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                document = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 path = re.sub(r"^/v\d\.\d+/", "/", self.path.partition("?")[0])
                 asked.append(f"{self.command} {path}")
+                if document and self.headers.get("Content-Type") == "application/json":
+                    told[asked[-1]] = json.loads(document)
                 said = answers.get(asked[-1], ABSENT)
                 status, document = said if isinstance(said, tuple) else (200, said)
                 body = json.dumps(document).encode()
