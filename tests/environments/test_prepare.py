@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envcheck.environments.place import Place
+from envcheck.environments.place import Limits, Place
 from envcheck.environments.prepare import Wish, base_image, prepare
 from envcheck.errors import EnvcheckError, RetryError, UsageError
 from envcheck.host.facts import Engine, Host, OperatingSystem, Python
@@ -94,14 +94,10 @@ def engine(sockets, stand_in):
     """`engine(said)`: docker that has no image, and whose registry is answered for with `said`."""
 
     def listen(said, **facts) -> Engine:
-        recipe = load_recipe("cpu")
-        repository = recipe.base.image.rpartition(":")[0]
         answers = {
             "GET /version": DOCKER,
             "GET /containers/json": [],
             "POST /images/create": {"error": said, "errorDetail": {"message": said}},
-            f"GET /images/{repository}@{recipe.base.digest}/json": NO_IMAGE,
-            "GET /images/mirror/python:3.11/json": NO_IMAGE,
         }
         server = stand_in(sockets / "e.sock", _Images(answers))
         asked.append(server.asked)
@@ -180,3 +176,14 @@ def test_an_installer_that_nobody_knows_is_refused(listener, monkeypatch):
     monkeypatch.setenv("ENVCHECK_INSTALLER", "conda")
     with pytest.raises(UsageError, match="conda"):
         ready(listener, host())
+
+
+@pytest.mark.parametrize("kind", ["auto", "venv", "current"])
+@pytest.mark.parametrize("limits", [Limits(memory=1 << 30), Limits(cpus=2.0)])
+def test_limits_that_only_a_container_keeps_are_refused_before_anything_is_built(
+    listener, built, kind, limits
+):
+    with pytest.raises(UsageError, match="limit a container") as caught:
+        ready(listener, host(), Wish(kind, limits=limits))
+    assert "--in docker" in caught.value.hint
+    assert built == []
