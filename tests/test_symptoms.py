@@ -25,25 +25,33 @@ SAID_BY_PIP = [
     ),
     (
         "network.certificate",
-        "WARNING: Retrying (Retry(total=0)) after connection broken by 'SSLError(SSLCertVerificationError(1, "
-        "'[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate'))'",
+        (
+            "WARNING: Retrying (Retry(total=0)) after connection broken by 'SSLError(SSLCertVerificationError(1, "
+            "'[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate'))'"
+        ),
     ),
     ("disk.permission", "ERROR: [Errno 13] Permission denied: '/var/cache/envcheck/wheels/x.whl'"),
     (
         "wheel.absent",
-        "ERROR: Could not find a version that satisfies the requirement torch==2.13.0+cpu (from versions: none)"
-        "\nERROR: No matching distribution found for torch==2.13.0+cpu",
+        (
+            "ERROR: Could not find a version that satisfies the requirement torch==2.13.0+cpu (from versions: none)"
+            "\nERROR: No matching distribution found for torch==2.13.0+cpu"
+        ),
     ),
     (
         "network.timeout",
-        "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='mirror', port=443): "
-        "Read timed out.",
+        (
+            "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='mirror', port=443): "
+            "Read timed out."
+        ),
     ),
     (
         "network.unreachable",
-        "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError('<pip._vendor.urllib3."
-        "connection.HTTPSConnection object at 0x7f>: Failed to establish a new connection: [Errno -2] Name or "
-        "service not known')': /simple/alpha/",
+        (
+            "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError('<pip._vendor.urllib3."
+            "connection.HTTPSConnection object at 0x7f>: Failed to establish a new connection: [Errno -2] Name or "
+            "service not known')': /simple/alpha/"
+        ),
     ),
     ("network.unreachable", "ConnectionResetError: [Errno 104] Connection reset by peer"),
 ]
@@ -51,15 +59,20 @@ SAID_BY_PIP = [
 SAID_BY_ENGINES = [
     (
         "container.require-cuda",
-        HOOK + "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.8, please update your "
+        HOOK
+        + "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.8, please update your "
         "driver to a newer version, or use an earlier cuda container: unknown",
     ),
     (
         "container.driver-library",
-        HOOK + "nvidia-container-cli: initialization error: load library failed: libnvidia-ml.so.1: cannot open "
+        HOOK
+        + "nvidia-container-cli: initialization error: load library failed: libnvidia-ml.so.1: cannot open "
         "shared object file: no such file or directory: unknown",
     ),
-    ("container.cdi-unresolvable", "CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=all"),
+    (
+        "container.cdi-unresolvable",
+        "CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=all",
+    ),
     (
         "container.cdi-unresolvable",
         "container create: stat nvidia.com/gpu=GPU-7c: no such file or directory",
@@ -67,8 +80,10 @@ SAID_BY_ENGINES = [
     ("container.cdi-unresolvable", 'could not select device driver "cdi" with capabilities: []'),
     (
         "container.cdi-unresolvable",
-        'error gathering device information while adding custom device "nvidia.com/gpu=X": no such file or '
-        "directory",
+        (
+            'error gathering device information while adding custom device "nvidia.com/gpu=X": no such file or '
+            "directory"
+        ),
     ),
     ("container.toolkit-missing", 'could not select device driver "" with capabilities: [[gpu]]'),
     ("container.toolkit-missing", 'could not select device driver "nvidia" with capabilities: [[gpu]]'),
@@ -84,8 +99,10 @@ SAID_BY_ENGINES = [
     ("container.digest-mismatch", "Digest did not match, expected sha256:00ab, got sha256:00cd"),
     (
         "container.registry-denied",
-        "pull access denied for python, repository does not exist or may require 'docker login': denied: "
-        "requested access to the resource is denied",
+        (
+            "pull access denied for python, repository does not exist or may require 'docker login': denied: "
+            "requested access to the resource is denied"
+        ),
     ),
     ("container.registry-denied", "unauthorized: authentication required"),
     ("container.registry-denied", "toomanyrequests: You have reached your pull rate limit."),
@@ -95,13 +112,17 @@ SAID_BY_ENGINES = [
     ),
     (
         "container.registry-unreachable",
-        "creating build container: initializing source docker://x:latest: pinging container registry "
-        'registry.example: Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host',
+        (
+            "creating build container: initializing source docker://x:latest: pinging container registry "
+            'registry.example: Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host'
+        ),
     ),
     (
         "container.registry-unreachable",
-        'Get "https://registry.example/v2/": net/http: request canceled while waiting for connection '
-        "(Client.Timeout exceeded while awaiting headers)",
+        (
+            'Get "https://registry.example/v2/": net/http: request canceled while waiting for connection '
+            "(Client.Timeout exceeded while awaiting headers)"
+        ),
     ),
     (
         "container.registry-unreachable",
@@ -109,25 +130,33 @@ SAID_BY_ENGINES = [
     ),
     (
         "container.registry-unreachable",
-        'Get "https://registry.example/v2/": proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection '
-        "refused",
+        (
+            'Get "https://registry.example/v2/": proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection '
+            "refused"
+        ),
     ),
     (
         "disk.full",
-        "failed to register layer: Error processing tar file(exit status 1): write /opt/x: no space left on "
-        "device",
+        (
+            "failed to register layer: Error processing tar file(exit status 1): write /opt/x: no space left on "
+            "device"
+        ),
     ),
     ("container.threads", "RuntimeError: can't start new thread"),
     (
         "container.rlimit",
-        "preparing container 00ab for attach: runc: runc create failed: unable to start container process: error "
-        "during container init: error setting rlimits for ready process: error setting rlimit type 7: operation "
-        "not permitted: OCI permission denied",
+        (
+            "preparing container 00ab for attach: runc: runc create failed: unable to start container process: error "
+            "during container init: error setting rlimits for ready process: error setting rlimit type 7: operation "
+            "not permitted: OCI permission denied"
+        ),
     ),
     (
         "container.init-missing",
-        "container create: container-init binary not found on the host: stat /usr/libexec/podman/catatonit: no "
-        "such file or directory",
+        (
+            "container create: container-init binary not found on the host: stat /usr/libexec/podman/catatonit: no "
+            "such file or directory"
+        ),
     ),
     ("container.command-missing", RUNC + 'exec: "nosuch": executable file not found in $PATH: unknown'),
     (
@@ -137,14 +166,18 @@ SAID_BY_ENGINES = [
     ("container.command-missing", RUNC + 'exec: "/x/a.sh": no such file or directory: unknown'),
     (
         "container.command-missing",
-        'preparing container 00ab for attach: runc: exec: "nosuch": executable file not found in $PATH: OCI '
-        "runtime attempted to invoke a command that was not found",
+        (
+            'preparing container 00ab for attach: runc: exec: "nosuch": executable file not found in $PATH: OCI '
+            "runtime attempted to invoke a command that was not found"
+        ),
     ),
     ("container.command-denied", RUNC + 'exec: "/etc/passwd": permission denied: unknown'),
     (
         "container.command-denied",
-        'preparing container 00ab for attach: runc: exec: "/etc/passwd": permission denied: OCI permission '
-        "denied",
+        (
+            'preparing container 00ab for attach: runc: exec: "/etc/passwd": permission denied: OCI permission '
+            "denied"
+        ),
     ),
     (
         "container.bind-refused",
@@ -157,7 +190,8 @@ SAID_BY_ENGINES = [
     ("container.bind-refused", "container create: statfs /nfs/data: permission denied"),
     (
         "container.bind-refused",
-        RUNC + 'error during container init: error mounting "/nfs/data" to rootfs at "/nfs/data": change mount '
+        RUNC
+        + 'error during container init: error mounting "/nfs/data" to rootfs at "/nfs/data": change mount '
         "propagation through procfd: operation not permitted: unknown",
     ),
     (
@@ -172,21 +206,27 @@ SAID_BY_ENGINES = [
     ("container.socket-denied", "Permission denied"),
     (
         "container.socket-denied",
-        "Got permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock:"
-        ' Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.24/info": dial unix /var/run/docker.sock: connect: permission '
-        "denied",
+        (
+            "Got permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock:"
+            ' Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.24/info": dial unix /var/run/docker.sock: connect: permission '
+            "denied"
+        ),
     ),
     (
         "container.socket-denied",
-        "Error while fetching server API version: ('Connection aborted.', PermissionError(13, 'Permission "
-        "denied'))",
+        (
+            "Error while fetching server API version: ('Connection aborted.', PermissionError(13, 'Permission "
+            "denied'))"
+        ),
     ),
     ("container.socket-denied", "unix:///run/podman/podman.sock: Permission denied"),
     ("container.context", "The docker context work does not exist"),
     (
         "container.context",
-        'unable to resolve docker endpoint: context "work": context not found: open /home/me/.docker/contexts/'
-        "meta/00ab/meta.json: no such file or directory",
+        (
+            'unable to resolve docker endpoint: context "work": context not found: open /home/me/.docker/contexts/'
+            "meta/00ab/meta.json: no such file or directory"
+        ),
     ),
     ("container.engine-gone", "Connection refused"),
     ("container.engine-gone", "No such file or directory"),
@@ -203,19 +243,28 @@ SAID_BY_ENGINES = [
 SAID_INSIDE = [
     (
         "container.shm",
-        "RuntimeError: DataLoader worker (pid 4711) is killed by signal: Bus error. It is possible that "
-        "dataloader's workers are out of shared memory.",
+        (
+            "RuntimeError: DataLoader worker (pid 4711) is killed by signal: Bus error. It is possible that "
+            "dataloader's workers are out of shared memory."
+        ),
     ),
     (
         "container.shm",
-        "ERROR: Unexpected bus error encountered in worker. This might be caused by insufficient shared memory "
-        "(shm).",
+        (
+            "ERROR: Unexpected bus error encountered in worker. This might be caused by insufficient shared memory "
+            "(shm)."
+        ),
     ),
-    ("container.shm", "RuntimeError: unable to write to file </torch_99_123_0>: No space left on device (28)"),
     (
         "container.shm",
-        "RuntimeError: unable to allocate shared memory(shm) for file </torch_99_1_0>: Resource temporarily "
-        "unavailable (11)",
+        "RuntimeError: unable to write to file </torch_99_123_0>: No space left on device (28)",
+    ),
+    (
+        "container.shm",
+        (
+            "RuntimeError: unable to allocate shared memory(shm) for file </torch_99_1_0>: Resource temporarily "
+            "unavailable (11)"
+        ),
     ),
     (
         "container.shm",

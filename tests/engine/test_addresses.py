@@ -14,7 +14,7 @@ from envcheck.errors import EnvcheckError
 from tests.engine.stand_in import DOCKER
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:
     """A home with a folder of docker's settings."""
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -109,7 +109,9 @@ def test_a_context_that_does_not_exist_is_an_error_that_names_it(home, tmp_path)
     assert caught.value.finding == "container.context"
 
 
-@pytest.mark.parametrize("broken", ["{", "{}", "[]", '"x"', '{"Name": "work", "Endpoints": {"docker": 3}}', ""])
+@pytest.mark.parametrize(
+    "broken", ["{", "{}", "[]", '"x"', '{"Name": "work", "Endpoints": {"docker": 3}}', ""]
+)
 def test_a_context_that_is_broken_is_an_error_that_names_it(home, broken):
     context(home, "work", "unix:///work.sock").write_text(broken, encoding="utf-8")
     with pytest.raises(EnvcheckError, match="The docker context work cannot be read: ") as caught:
@@ -127,7 +129,7 @@ def test_the_certificates_of_a_context_belong_to_its_address(home, skip):
     ]
 
 
-def test_the_usual_sockets_are_dockers_before_podmans_and_the_systems_before_ones_own(home, tmp_path):
+def test_the_usual_sockets_are_dockers_before_podmans_and_the_systems_before_ones_own(tmp_path):
     names = (
         "var/run/docker.sock",
         "run/user/7/docker.sock",
@@ -139,17 +141,17 @@ def test_the_usual_sockets_are_dockers_before_podmans_and_the_systems_before_one
     assert asked == [Address(f"unix://{tmp_path}/{name}") for name in names]
 
 
-def test_without_a_session_the_users_own_sockets_are_at_their_usual_place(home, tmp_path):
+def test_without_a_session_the_users_own_sockets_are_at_their_usual_place(tmp_path):
     name = f"run/user/{os.getuid()}/podman/podman.sock"
     sockets_at(tmp_path, name)
     assert found(tmp_path) == [Address(f"unix://{tmp_path}/{name}")]
 
 
-def test_without_a_socket_there_is_no_address(home, tmp_path):
+def test_without_a_socket_there_is_no_address(tmp_path):
     assert found(tmp_path) == []
 
 
-def test_an_engine_that_has_answered_can_be_asked(home, sockets, stand_in):
+def test_an_engine_that_has_answered_can_be_asked(sockets, stand_in):
     stand_in(sockets / "e.sock", {"GET /version": DOCKER, "GET /info": {"ID": "it"}})
     client = connect(Address(f"unix://{sockets / 'e.sock'}"))
     assert client.info() == {"ID": "it"}

@@ -21,7 +21,9 @@ def test_a_size_is_counted_as_docker_counts_it(size, number):
     assert bytes_of(size) == number
 
 
-@pytest.mark.parametrize("size", ["x", "8x", "", "0", "0g", "-1", "-8g", "nan", "inf", "infg", "g", "8 apples"])
+@pytest.mark.parametrize(
+    "size", ["x", "8x", "", "0", "0g", "-1", "-8g", "nan", "inf", "infg", "g", "8 apples"]
+)
 def test_what_is_no_size_is_refused_with_an_example(size):
     with pytest.raises(UsageError, match="is no size") as caught:
         bytes_of(size)

@@ -103,8 +103,10 @@ def test_a_podman_of_root_changes_no_uid(created, rootless):
 
 
 def test_podman_is_told_limits_of_processes_that_this_machine_allows(created):
-    found = {one["Name"]: (one["Soft"], one["Hard"]) for one in created(Work(argv=("true",)), name="podman")[
-        "HostConfig"]["Ulimits"]}
+    found = {
+        one["Name"]: (one["Soft"], one["Hard"])
+        for one in created(Work(argv=("true",)), name="podman")["HostConfig"]["Ulimits"]
+    }
     for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
         hard = resource.getrlimit(number)[1]
         if hard != resource.RLIM_INFINITY:
@@ -180,8 +182,7 @@ def test_paths_are_bound_at_their_own_place_and_what_is_written_is_made(created,
     made = created(Work(argv=("true",), reads=(data,), writes=(out,)))
     assert out.is_dir()
     assert [
-        (one["Type"], one["Source"], one["Target"], one["ReadOnly"])
-        for one in made["HostConfig"]["Mounts"]
+        (one["Type"], one["Source"], one["Target"], one["ReadOnly"]) for one in made["HostConfig"]["Mounts"]
     ] == [
         ("bind", str(data), str(data), True),
         ("bind", str(out), str(out), False),

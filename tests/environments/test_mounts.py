@@ -53,7 +53,9 @@ def test_what_is_read_inside_of_what_is_written_is_none(place):
 
 
 def test_what_is_written_below_a_path_that_is_read_below_one_that_is_written_is_shown_once(place):
-    found = shown(place / "work", reads=[place / "out/inner"], writes=[place / "out", place / "out/inner/deep"])
+    found = shown(
+        place / "work", reads=[place / "out/inner"], writes=[place / "out", place / "out/inner/deep"]
+    )
     assert found == [f"rw:{place}/out", f"ro:{place}/work"]
 
 
@@ -165,5 +167,5 @@ def test_a_place_inside_of_the_images_environment_is_refused(place, monkeypatch)
 
 def test_a_link_to_a_taken_place_is_refused_by_the_name_of_what_is_taken(place):
     (place / "all").symlink_to("/usr")
-    with pytest.raises(UsageError, match="^/usr cannot"):
+    with pytest.raises(UsageError, match=r"^/usr cannot"):
         shown(place / "work", reads=[place / "all"])

@@ -115,7 +115,8 @@ class _Images(dict):
 
 
 @pytest.mark.parametrize(
-    "said", [UNREACHABLE, "pull access denied for python, repository does not exist", "toomanyrequests: limit"]
+    "said",
+    [UNREACHABLE, "pull access denied for python, repository does not exist", "toomanyrequests: limit"],
 )
 def test_without_a_base_image_auto_is_a_virtual_environment_and_says_why(listener, engine, built, said):
     at = ready(listener, host(engine(said)))
@@ -168,7 +169,7 @@ def test_a_base_image_is_the_command_lines_else_the_environments(monkeypatch):
 
 
 def test_a_base_image_that_is_named_is_the_one_that_is_fetched(listener, engine):
-    with pytest.raises(EnvcheckError, match="The base image mirror/python:3.11 was not fetched"):
+    with pytest.raises(EnvcheckError, match=r"The base image mirror/python:3\.11 was not fetched"):
         ready(listener, host(engine(UNREACHABLE)), Wish("docker", "mirror/python:3.11"))
 
 

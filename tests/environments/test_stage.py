@@ -7,7 +7,6 @@ from pathlib import Path
 from envcheck.environments.stage import stage_copy
 from envcheck.processes import capture
 
-
 LAUNCHER = Path(__file__).resolve().parents[2] / "pose" / "launch.py"
 
 

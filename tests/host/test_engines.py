@@ -38,9 +38,7 @@ def docker(socket: Path, version="27.3.1", **facts) -> Engine:
 
 def podman(socket: Path, *, gpu_request="none") -> Engine:
     rootless = os.getuid() != 0  # the socket is the test's own
-    return Engine(
-        "podman", "4.3.1", address=f"unix://{socket}", rootless=rootless, gpu_request=gpu_request
-    )
+    return Engine("podman", "4.3.1", address=f"unix://{socket}", rootless=rootless, gpu_request=gpu_request)
 
 
 def test_without_a_socket_there_is_no_engine_and_nothing_is_imported(root, monkeypatch):

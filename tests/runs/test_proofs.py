@@ -97,7 +97,7 @@ def test_another_environment_promise_or_driver_is_proved_by_itself(proved, first
     assert proved(**first) == {"number": 1}
 
 
-def test_the_interpreter_at_hand_is_proved_every_time(proved, prover):
+def test_the_interpreter_at_hand_is_proved_every_time(proved):
     place = replace(PLACE, kind="current", image=None)
     assert [proved(place=place)["number"] for _ in range(2)] == [1, 2]
 
@@ -116,7 +116,10 @@ def test_a_proof_sees_what_the_command_will_see_and_nothing_of_its_data(proved, 
 @pytest.mark.parametrize(
     ("says", "reason"),
     [
-        ("torch 2.10.0\nerror: CUDA sees 0 of 1 promised GPUs\nhint: look\n", "CUDA sees 0 of 1 promised GPUs"),
+        (
+            "torch 2.10.0\nerror: CUDA sees 0 of 1 promised GPUs\nhint: look\n",
+            "CUDA sees 0 of 1 promised GPUs",
+        ),
         ("Traceback\nImportError: libx.so\n", "ImportError: libx.so"),
         ("", ""),
     ],
@@ -143,7 +146,7 @@ def test_that_a_gpu_was_not_given_is_a_finding_of_containers_alone(proved, prove
     assert caught.value.finding == ""
 
 
-def test_half_a_proof_is_lent_to_nobody(proved, prover, monkeypatch):
+def test_half_a_proof_is_lent_to_nobody(proved, monkeypatch):
     def full(_source, target):
         Path(target).write_text('{"num', encoding="utf-8")
         raise OSError(28, "No space left on device")
