@@ -80,7 +80,7 @@ PIP = (
     _symptom(
         "network.unreachable",
         r"Connection (refused|reset|aborted|broken|timed out)|Failed to establish a new connection|"
-        r"ConnectionError|HTTPS?ConnectionPool|NewConnectionError|"
+        r"ConnectionError|HTTPS?ConnectionPool|"
         r"Temporary failure in name resolution|Network is unreachable",
         "the package index could not be reached",
         "Check network and proxy, then run again.",
@@ -220,7 +220,7 @@ ENGINE = (
         r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"
         r"^no such file or directory$|(unix://|dial unix|\.sock)[^\n]*no such file or directory|"
         r"FileNotFoundError\(2|read timed out|incompleteread|bad gateway|"
-        r"connection to the docker daemon|is the docker daemon running|unexpected eof",
+        r"connect(ion)? to the docker daemon|is the docker daemon running|unexpected eof",
         "the container engine does not answer",
         "Is it running? sudo systemctl start docker, or systemctl --user start podman.socket.",
         may_pass=True,

@@ -54,6 +54,14 @@ SAID_BY_PIP = [
         ),
     ),
     ("network.unreachable", "ConnectionResetError: [Errno 104] Connection reset by peer"),
+    ("network.unreachable", "Failed to establish a new connection: [Errno 113] No route to host"),
+    ("network.unreachable", "pip._vendor.requests.exceptions.ConnectionError: None: None"),
+    (
+        "network.unreachable",
+        "HTTPSConnectionPool(host='mirror', port=443): Max retries exceeded with url: /x",
+    ),
+    ("network.unreachable", "<urlopen error [Errno -3] Temporary failure in name resolution>"),
+    ("network.unreachable", "OSError: [Errno 101] Network is unreachable"),
 ]
 
 SAID_BY_ENGINES = [
@@ -78,6 +86,7 @@ SAID_BY_ENGINES = [
         "container create: stat nvidia.com/gpu=GPU-7c: no such file or directory",
     ),
     ("container.cdi-unresolvable", 'could not select device driver "cdi" with capabilities: []'),
+    ("container.cdi-unresolvable", "no such device: nvidia.com/gpu=all"),
     (
         "container.cdi-unresolvable",
         (
@@ -105,6 +114,16 @@ SAID_BY_ENGINES = [
         ),
     ),
     ("container.registry-denied", "unauthorized: authentication required"),
+    ("container.registry-denied", "pull access denied for python, repository does not exist"),
+    ("container.registry-denied", "errors: denied: requested access to the resource is denied"),
+    (
+        "container.registry-unreachable",
+        "pinging container registry registry.example: invalid status code 503",
+    ),
+    (
+        "container.registry-unreachable",
+        "error pinging docker registry registry.example: unexpected status 503",
+    ),
     ("container.registry-denied", "toomanyrequests: You have reached your pull rate limit."),
     (
         "container.registry-unreachable",
@@ -142,7 +161,11 @@ SAID_BY_ENGINES = [
             "device"
         ),
     ),
+    ("disk.full", "committing container: ENOSPC"),
+    ("disk.full", "not enough space in the storage pool"),
     ("container.threads", "RuntimeError: can't start new thread"),
+    ("container.threads", "runtime/cgo: pthread_create failed: Operation not permitted"),
+    ("container.threads", "libgomp: Resource temporarily unavailable: cannot make a thread"),
     (
         "container.rlimit",
         (
@@ -172,6 +195,11 @@ SAID_BY_ENGINES = [
         ),
     ),
     ("container.command-denied", RUNC + 'exec: "/etc/passwd": permission denied: unknown'),
+    ("container.init-missing", "container-init binary not found on the host"),
+    ("container.init-missing", 'exec: "docker-init": executable file not found in $PATH'),
+    ("container.init-missing", "lookup init binary: no helper"),
+    ("container.init-missing", "stat /usr/libexec/podman/catatonit: permission denied"),
+    ("container.command-missing", "OCI runtime attempted to invoke a command that was not found"),
     (
         "container.command-denied",
         (
@@ -203,6 +231,7 @@ SAID_BY_ENGINES = [
         'invalid mount config for type "bind": bind source path does not exist: /data/coco',
     ),
     ("container.bind-missing", "container create: statfs /data/coco: no such file or directory"),
+    ("container.bind-missing", "bind mount source /data/coco does not exist"),
     ("container.socket-denied", "Permission denied"),
     (
         "container.socket-denied",
@@ -235,7 +264,17 @@ SAID_BY_ENGINES = [
         "container.engine-gone",
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
     ),
+    ("container.engine-gone", "Cannot connect to the Docker daemon at tcp://10.0.0.1:2375."),
+    ("container.engine-gone", "Lost connection to the Docker daemon"),
+    ("container.engine-gone", "error during connect: this error may indicate: is the docker daemon running?"),
     ("container.engine-gone", "Remote end closed connection without response"),
+    ("container.engine-gone", "('Connection aborted.', FileNotFoundError(2, 'No such file or directory'))"),
+    ("container.engine-gone", "FileNotFoundError(2, 'No such file or directory')"),
+    ("container.engine-gone", "Broken pipe"),
+    ("container.engine-gone", "Connection broken: InvalidChunkLength(got length b'', 0 bytes read)"),
+    ("container.engine-gone", "IncompleteRead(12 bytes read)"),
+    ("container.engine-gone", "502 Server Error: Bad Gateway"),
+    ("container.engine-gone", "rpc error: unexpected EOF"),
     ("container.engine-gone", "Connection broken: IncompleteRead(0 bytes read)"),
     ("container.engine-gone", "UnixHTTPConnectionPool(host='localhost', port=None): Read timed out."),
 ]

@@ -52,7 +52,7 @@ def mounts(
     readable = [working_directory, *(link for path in named for link in (path, *_links(path)))]
     for path, is_writable in (*((one, True) for one in writable), *((one, False) for one in readable)):
         source = os.path.realpath(working_directory / path)
-        for target in dict.fromkeys((source, os.path.abspath(working_directory / path))):  # noqa: PTH100 - links stay
+        for target in dict.fromkeys((source, _without_parents(working_directory / path))):
             if os.path.lexists(source):
                 _refuse_taken(target)
                 shown.setdefault(target, Mount(source, target, writable=is_writable))
@@ -65,13 +65,17 @@ def _needed(shown: dict[str, Mount]) -> Iterable[Mount]:
     for target, mount in sorted(shown.items()):
         above = next((kept[str(one)] for one in Path(target).parents if str(one) in kept), None)
         # Weights below a writable folder are replaced by renaming, which a mount of their own would forbid.
-        if (
-            above is None
-            or (mount.writable and not above.writable)
-            or os.path.realpath(above.source + target.removeprefix(above.target)) != mount.source
-        ):
+        if above is None or (mount.writable and not above.writable):
             kept[target] = mount
     return kept.values()
+
+
+def _without_parents(path: Path) -> str:
+    """Return a path without its "..", which behind a link lead elsewhere than the name says."""
+    if ".." not in path.parts:
+        return str(path)
+    end = len(path.parts) - path.parts[::-1].index("..")
+    return str(Path(os.path.realpath(Path(*path.parts[:end])), *path.parts[end:]))
 
 
 def _links(folder: Path, depth: int = _LINKS_DEPTH) -> Iterator[Path]:

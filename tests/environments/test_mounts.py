@@ -65,9 +65,19 @@ def test_what_is_read_and_written_is_written(place):
 
 
 def test_a_relative_path_is_one_of_the_working_directory(place, monkeypatch):
+    (place / "big").mkdir()
+    (place / "data/big").symlink_to(place / "big")
     monkeypatch.chdir("/")
     found = shown(place / "work", reads=["../data"], writes=["../out"])
-    assert found == [f"ro:{place}/data", f"rw:{place}/out", f"ro:{place}/work"]
+    assert found == [f"ro:{place}/big", f"ro:{place}/data", f"rw:{place}/out", f"ro:{place}/work"]
+
+
+def test_the_parent_of_a_link_is_that_of_its_target_and_hides_nothing_of_the_same_name(place):
+    (place / "out/link").symlink_to(place / "data/images")
+    for name in ("out/weights", "data/weights"):
+        (place / name).touch()
+    found = shown(place / "work", reads=["../out/link/../weights"])
+    assert found == [f"ro:{place}/data/weights", f"ro:{place}/work"]
 
 
 def test_a_folder_whose_name_only_begins_alike_is_another(place):
@@ -136,7 +146,9 @@ def test_a_link_within_the_dataset_or_to_nothing_adds_nothing(place):
     assert shown(place / "work", reads=[place / "data"]) == [f"ro:{place}/data", f"ro:{place}/work"]
 
 
-@pytest.mark.parametrize("target", ["/usr/bin/env", "/usr/bin", "/usr/lib", "/etc/passwd", "/", "/proc/self"])
+@pytest.mark.parametrize(
+    "target", ["/usr/bin/env", "/usr/local/bin", "/usr/bin", "/usr/lib", "/etc/passwd", "/", "/proc/self"]
+)
 def test_a_link_into_the_system_is_followed_to_the_images_own(place, target):
     """A virtual environment in the folder: its python is a link to the system's."""
     (place / "work/venv/bin").mkdir(parents=True)
