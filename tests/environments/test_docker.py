@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 from pathlib import Path
 
@@ -74,25 +73,34 @@ def test_a_container_is_shut_off_but_for_what_it_needs(created, work_folder):
     assert "dev.envcheck.owner" in made["Labels"]
 
 
-def test_the_command_runs_as_the_caller_with_the_callers_groups(created, monkeypatch):
+@pytest.fixture
+def _somebody(monkeypatch) -> None:
+    """The caller is not root, whoever runs the tests."""
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+    monkeypatch.setattr("os.getgid", lambda: 1235)
     monkeypatch.setattr("os.getgroups", lambda: [27, 44])
+
+
+@pytest.mark.usefixtures("_somebody")
+def test_the_command_runs_as_the_caller_with_the_callers_groups(created):
     made = created(Work(argv=("true",)), rootless=False)
-    assert made["User"] == f"{os.getuid()}:{os.getgid()}"
+    assert made["User"] == "1234:1235"
     assert made["HostConfig"]["GroupAdd"] == ["27", "44"]
     assert "UsernsMode" not in made["HostConfig"]
 
 
-def test_a_rootless_dockers_root_is_the_caller(created, monkeypatch):
-    monkeypatch.setattr("os.getgroups", lambda: [27, 44])
+@pytest.mark.usefixtures("_somebody")
+def test_a_rootless_dockers_root_is_the_caller(created):
     made = created(Work(argv=("true",)), rootless=True)
     assert made["User"] == "0:0"
     assert not made["HostConfig"].get("GroupAdd")
     assert "UsernsMode" not in made["HostConfig"]
 
 
+@pytest.mark.usefixtures("_somebody")
 def test_a_rootless_podman_keeps_the_callers_uid(created):
     made = created(Work(argv=("true",)), name="podman", rootless=True)
-    assert made["User"] == f"{os.getuid()}:{os.getgid()}"
+    assert made["User"] == "1234:1235"
     assert made["HostConfig"]["UsernsMode"] == "keep-id"
     assert not made["HostConfig"].get("GroupAdd")
 
