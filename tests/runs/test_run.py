@@ -221,7 +221,16 @@ def test_a_command_has_the_working_directory_our_input_and_what_its_words_name(c
     for name in ("data", "model.pth"):
         (tmp_path / name).touch()
     stub = Stub()
-    words = ("python", "absent.py", "data", "--model=model.pth", "--x=absent", "a\0b", "")
+    words = (
+        "python",
+        "absent.py",
+        "data",
+        "--model=model.pth",
+        "--x=absent",
+        "a\0b",
+        "",
+        "import torch; " * 500,
+    )
     finished = contained(run_command, stub, *words, reads=(Path("/in"),), writes=(Path("out"),))
     work = stub.asked[-1]
     assert work.argv == words
