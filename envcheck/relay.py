@@ -51,7 +51,8 @@ class Relay:
             except (OSError, ValueError):
                 self._sinks.pop(source, None)
         if self._book is not None:
-            with self._lock, contextlib.suppress(OSError):
+            # ValueError: the log is finished, and a grandchild that has outlived the command still speaks.
+            with self._lock, contextlib.suppress(OSError, ValueError):
                 self._keep(source, data)
 
     def close(self) -> None:
@@ -66,7 +67,9 @@ class Relay:
 
     def _keep(self, source: Source, data: bytes) -> None:
         *lines, rest = (self._unfinished.get(source, b"") + data).split(b"\n")
-        self._unfinished[source] = rest.rpartition(b"\r")[2][-_LINE_BYTES:] if rest[-1:] != b"\r" else rest
+        # The return that ends a state of a bar may belong to the end of a line that has yet to come.
+        state = rest.rstrip(b"\r")
+        self._unfinished[source] = (state.rpartition(b"\r")[2] + rest[len(state) :])[-_LINE_BYTES:]
         for line in lines:
             self._write(line)
 

@@ -71,17 +71,19 @@ PIP = (
         "Give pip a mirror or a find-links folder that has it (pip config), or check the network.",
     ),
     _symptom(
-        "network.unreachable",
-        "Connection",
-        "the package index could not be reached",
-        "Check network and proxy, then run again.",
-        may_pass=True,
-    ),
-    _symptom(
         "network.timeout",
         "Read timed out",
         "the package index stopped answering",
         "Run again; what was fetched is kept.",
+        may_pass=True,
+    ),
+    _symptom(
+        "network.unreachable",
+        r"Connection (refused|reset|aborted|broken|timed out)|Failed to establish a new connection|"
+        r"ConnectionError|HTTPS?ConnectionPool|"
+        r"Temporary failure in name resolution|Network is unreachable",
+        "the package index could not be reached",
+        "Check network and proxy, then run again.",
         may_pass=True,
     ),
 )
@@ -112,7 +114,7 @@ ENGINE = (
     _symptom(
         "container.cdi-unresolvable",
         "unresolvable CDI devices|stat nvidia.com/gpu=|could not select device driver .cdi|"
-        "no such device.*nvidia.com/gpu",
+        "custom device .nvidia.com/gpu=|no such device.*nvidia.com/gpu",
         "the engine knows no CDI device of that name",
         _GET_SPEC,
     ),
@@ -172,10 +174,25 @@ ENGINE = (
         "the engine has no init program for its containers",
         "Install catatonit (podman) or docker-init, which the engine's own packages recommend.",
     ),
+    # The command that it was to start.
+    _symptom(
+        "container.command-missing",
+        r"exec: \"[^\"]*\": (stat [^\n]*: no such|no such|executable file not found)|"
+        "attempted to invoke a command that was not found",
+        "the container has no such command",
+        "Does it lie in a folder that is shown inside, and the program of its first line (#!) in the image?",
+    ),
+    _symptom(
+        "container.command-denied",
+        r"exec: \"[^\"]*\":[^\n]*permission denied",
+        "the command may not be executed",
+        "chmod +x FILE, or name its interpreter: python FILE.",
+    ),
+    # What it was to be shown.
     _symptom(
         "container.bind-refused",
-        r"(error while creating mount source path|mounts? denied|stat /[^\n]*|lstat /[^\n]*|"
-        r"invalid mount config[^\n]*)(permission denied|not permitted|not shared)",
+        r"mounts? denied|(error while creating mount source path|error mounting|l?stat(fs)? /|"
+        r"invalid mount config)[^\n]*(permission denied|not permitted|not shared)",
         "the engine may not look into a folder that the run needs",
         "An NFS export with root squash, or an unshared folder: copy the data to a local disk, or --in venv.",
     ),
@@ -188,21 +205,22 @@ ENGINE = (
     # The engine itself.
     _symptom(
         "container.socket-denied",
-        r"permission denied|PermissionError|Errno 13",
+        r"^permission denied$|(unix://|dial unix|\.sock)[^\n]*permission denied|PermissionError\(13",
         "this user may not use the container engine's socket",
         "sudo usermod -aG docker $USER and log in again, or a rootless engine, or --in venv.",
     ),
     _symptom(
         "container.context",
-        "context .* (does not exist|not found)|DOCKER_CONTEXT",
+        r"(docker context|context \"[^\"]*\")[^\n]*(does not exist|not found)",
         "the docker context that is chosen does not exist",
         "docker context ls shows them; unset DOCKER_CONTEXT, or docker context use default.",
     ),
     _symptom(
         "container.engine-gone",
         r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"
-        r"no such file or directory|FileNotFoundError|read timed out|incompleteread|bad gateway|"
-        r"connection to the docker daemon|is the docker daemon running|unexpected eof",
+        r"^no such file or directory$|(unix://|dial unix|\.sock)[^\n]*no such file or directory|"
+        r"FileNotFoundError\(2|read timed out|incompleteread|bad gateway|"
+        r"connect(ion)? to the docker daemon|is the docker daemon running|unexpected eof",
         "the container engine does not answer",
         "Is it running? sudo systemctl start docker, or systemctl --user start podman.socket.",
         may_pass=True,
@@ -222,8 +240,9 @@ INSIDE = (
     _symptom(
         "container.shm",
         r"DataLoader worker \(pid[^\n]*\) is killed by signal: Bus error|"
-        r"unable to (open|write to|allocate|mmap) (file|shared memory)[^\n]*(/torch_|shm)|"
-        r"unable to allocate shared memory",
+        r"insufficient shared memory|"
+        r"unable to (open|write to|allocate|mmap)(?![^\n]*too many open files)[^\n]*(/torch_|\(shm\))|"
+        r"(failed to extend|creating shared memory segment) /dev/shm/nccl-",
         "shared memory is too small for the loader's workers",
         "More memory for the container (--memory SIZE: half of it is shared memory), or fewer WORKERS.",
     ),

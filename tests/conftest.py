@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.engine.stand_in import StandIn
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,6 +20,20 @@ ROOT = Path(__file__).resolve().parent.parent
 def _ctrl_c_is_heard() -> None:
     """Give the programs under test an interrupt key: a shell's background jobs are started without one."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def engineless() -> dict[str, str]:
+    """Variables with which envcheck finds no container engine, whatever runs on this machine."""
+    return {"DOCKER_HOST": "unix:///nonexistent/engine.sock", "ENVCHECK_BASE_IMAGE": ""}
+
+
+@pytest.fixture(autouse=True)
+def _engine_only_where_it_is_meant(request, engineless, monkeypatch) -> None:
+    """Hide this machine's engine from every test that is not about one, and from the programs it starts."""
+    if request.node.get_closest_marker("docker") is None:
+        for name, value in engineless.items():
+            monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +63,27 @@ def index(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     return folder
+
+
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """A folder for sockets: a path of one may have 107 bytes, which a folder of pytest's own can exceed."""
+    with tempfile.TemporaryDirectory(prefix="engine") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def stand_in() -> Iterator[Callable[[Path, Mapping[str, Any]], StandIn]]:
+    """Let a stand-in for an engine listen on a socket."""
+    started: list[StandIn] = []
+
+    def listen(socket: Path, answers: Mapping[str, Any]) -> StandIn:
+        started.append(StandIn(socket, answers))
+        return started[-1]
+
+    yield listen
+    for one in started:
+        one.close()
 
 
 class Listener:

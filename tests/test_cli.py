@@ -235,3 +235,34 @@ def test_a_build_that_no_table_knows_is_measured_first(envcheck, tmp_path):
     assert done.returncode == 2
     assert "envcheck tables measure torch==2.0.1+cu999" in done.stderr
     assert not (tmp_path / "recipes").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("exec",), "There is no command"),
+        (("exec", "--"), "There is no command"),
+        (("exec", "--in", "docker", "--gpus", "none"), "There is no command"),
+        (("exec", "--memory", "x", "--", "true"), "--memory 'x' is no size"),
+        (("run", "env", "--memory", "8q"), "--memory '8q' is no size"),
+        (("shell", "--memory", ""), "--memory '' is no size"),
+        (("exec", "--in", "venv", "--memory", "1g", "--", "true"), "--memory and --cpus limit a container"),
+        (("exec", "--cpus", "1", "--", "true"), "--memory and --cpus limit a container"),
+        (("run", "env", "--in", "current", "--cpus", "2"), "--memory and --cpus limit a container"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_is_built(envcheck, tmp_path, words, sentence):
+    done = envcheck(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {sentence}")
+    assert not (tmp_path / "cache" / "envs").exists()
+
+
+def test_a_container_without_an_engine_says_how_to_get_one(envcheck, tmp_path):
+    (tmp_path / "home").mkdir()
+    done = envcheck("exec", "--in", "docker", "--gpus", "none", "--", "true")
+    assert done.returncode == 75
+    assert done.stderr.startswith("error: The container engine does not answer")
+    (record,) = tmp_path.glob("runs/*-exec-*/record.json")
+    found = json.loads(record.read_text(encoding="utf-8"))
+    assert (found["exit_code"], found["exit_code_of"], found["environment"]) == (75, "envcheck", None)

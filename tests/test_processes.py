@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from envcheck.processes import capture, stream
+from envcheck.errors import EnvcheckError
+from envcheck.processes import attended, capture, hand_over, stream
 
 
 def program(folder: Path, text: str) -> list[str]:
@@ -109,3 +110,104 @@ def test_a_full_disk_under_the_log_or_the_screen_does_not_hold_the_program(tmp_p
         )
     assert b"Traceback" not in done.stderr.replace(b"Exception ignored", b"")
     assert done.returncode in (0, 120)  # 120: Python's own, when it could not flush its stdout
+
+
+def test_a_program_that_cannot_be_started_is_an_error_that_names_it():
+    for start in (stream, lambda argv: hand_over(argv, env={})):
+        with pytest.raises(EnvcheckError, match="/nonexistent/program could not be started: No such file"):
+            start(["/nonexistent/program"])
+
+
+def test_a_program_that_is_handed_the_terminal_has_our_streams_and_the_environment_alone(tmp_path, capfd):
+    argv = program(tmp_path, "import os, sys; print(sorted(os.environ)); sys.exit(7)")
+    assert hand_over(argv, env={"A": "b", "LC_CTYPE": "C.UTF-8"}) == 7
+    assert capfd.readouterr().out == "['A', 'LC_CTYPE']\n"
+
+
+def test_the_code_of_a_handed_over_program_ended_by_a_signal_is_the_shells(tmp_path):
+    argv = program(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    assert hand_over(argv, env=os.environ) == 128 + signal.SIGTERM
+
+
+HEARS = """
+    import signal, sys, time
+    from pathlib import Path
+    heard = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: heard.append(number))
+    Path(sys.argv[1], "ready").touch()
+    while signal.SIGTERM not in heard:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    Path(sys.argv[1], "heard").write_text(" ".join(signal.Signals(one).name for one in heard))
+"""
+
+
+def test_a_handed_over_program_hears_what_reached_us_alone_and_no_typed_key_twice(tmp_path):
+    """The terminal gives Ctrl-C to the whole foreground: what we get of it, the program has got already."""
+    argv = [*program(tmp_path, HEARS), str(tmp_path)]
+    outer = "import os, sys; from envcheck.processes import hand_over; "
+    outer += f"sys.exit(hand_over({argv!r}, env=os.environ))"
+    root = Path(__file__).resolve().parent.parent
+    process = subprocess.Popen([sys.executable, "-c", outer], env={**os.environ, "PYTHONPATH": str(root)})
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        process.send_signal(number)
+        time.sleep(0.1)
+    assert process.wait(timeout=30) == 0
+    assert (tmp_path / "heard").read_text() == "SIGHUP SIGTERM"
+
+
+ATTENDS = """
+    import sys
+    from pathlib import Path
+    Path(sys.argv[1], "ready").touch()
+    Path(sys.argv[1], "told").write_text(sys.stdin.read() or "nothing")
+"""
+
+
+def told(folder: Path) -> str:
+    deadline = time.monotonic() + 30
+    while not (folder / "told").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)  # between made and written
+    return (folder / "told").read_text()
+
+
+def test_whoever_attends_us_is_told_that_we_are_done(tmp_path):
+    with attended([*program(tmp_path, ATTENDS), str(tmp_path)]):
+        pass
+    assert (tmp_path / "told").read_text() == "done"  # and has ended
+
+
+def test_whoever_attends_us_is_told_also_when_we_failed(tmp_path):
+    with pytest.raises(KeyboardInterrupt), attended([*program(tmp_path, ATTENDS), str(tmp_path)]):
+        raise KeyboardInterrupt
+    assert (tmp_path / "told").read_text() == "done"
+
+
+def test_an_attendant_that_has_gone_is_no_error(tmp_path):
+    with attended(program(tmp_path, "")):
+        time.sleep(0.5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_whoever_attends_us_is_told_nothing_when_we_are_killed(tmp_path, number):
+    argv = [*program(tmp_path, ATTENDS), str(tmp_path)]
+    outer = "import time; from envcheck.processes import attended\n"
+    outer += f"with attended({argv!r}): time.sleep(60)"
+    root = Path(__file__).resolve().parent.parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", outer],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, number)  # the attendant is in none of our groups
+    process.wait(timeout=30)
+    assert told(tmp_path) == ("nothing" if number == signal.SIGKILL else "done")

@@ -34,8 +34,8 @@ def command(*words) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def run(root, folder):
-    environ = {**os.environ, "PYTHONPATH": str(root)}
+def run(root, folder, engineless):
+    environ = {**os.environ, **engineless, "PYTHONPATH": str(root)}
 
     def call(*words) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -158,7 +158,7 @@ def _finish(runner: Runner, name: str, words: tuple[str, ...], options: _Options
 
     job = _job(name, words, options, is_stage=runner is run_stage)
     seen = job.situation
-    wish = Wish(options.place.value, options.base_image, tuple(options.env or ()))
+    wish = Wish(options.place.value, options.base_image, tuple(options.env or ()), job.limits)
 
     def ready() -> Ready:
         at = prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))

@@ -119,9 +119,12 @@ def bytes_of(size: str) -> int:
     from docker.utils import parse_bytes  # noqa: PLC0415
 
     try:
-        return int(parse_bytes(size))
-    except (DockerException, ValueError):
-        raise UsageError(f"--memory {size!r:.40} is no size", "For example 8g or 512m") from None
+        found = int(parse_bytes(size))
+    except (DockerException, ValueError, OverflowError):
+        found = 0
+    if found <= 0:  # which an engine takes for no limit at all
+        raise UsageError(f"--memory {size!r:.40} is no size", "For example 8g or 512m")
+    return found
 
 
 def remove_orphans(client: APIClient) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from envcheck.engine import containers
 from envcheck.engine import images as engine_images
-from envcheck.engine.addresses import Address, connect
+from envcheck.engine.addresses import Address, addresses, connect
 from envcheck.engine.containers import GpuWish, Settings
 from envcheck.engine.failures import spoken
 from envcheck.environments.images import Builder
@@ -64,7 +64,8 @@ class Docker:
 
     @property
     def _address(self) -> Address:
-        return Address(self.engine.address or "unix:///var/run/docker.sock")
+        url = self.engine.address or "unix:///var/run/docker.sock"
+        return next((one for one in addresses() if one.url == url), Address(url))  # with its certificates
 
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
         """Return the images of `recipe` on `python`; see `Environment.prepare`."""

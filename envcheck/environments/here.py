@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from envcheck.environments.place import Ended, Place, Work
+from envcheck.environments.place import Ended, Limits, Place, Work
 from envcheck.errors import UsageError
 from envcheck.processes import hand_over, stream
 
@@ -17,13 +17,18 @@ def run_here(place: Place, work: Work, variables: Mapping[str, str] | None = Non
 
     Raises `UsageError` where a limit is asked for: nothing here could keep it.
     """
-    if work.limits.memory is not None or work.limits.cpus is not None:
-        raise UsageError("--memory and --cpus limit a container", "--in docker has one.")
+    refuse_limits(work.limits)
     path = os.pathsep.join((str(place.python.parent), os.environ.get("PATH", os.defpath)))
     env = {**os.environ, "PATH": path, **(variables or {}), **work.environment}
     if work.terminal:
         return Ended(hand_over(work.argv, env=env))
     return Ended(stream(work.argv, env=env, log=work.log, show=work.show, heard=work.heard))
+
+
+def refuse_limits(limits: Limits) -> None:
+    """Raise `UsageError` where something is asked for that only a container could keep."""
+    if limits.memory is not None or limits.cpus is not None:
+        raise UsageError("--memory and --cpus limit a container", "--in docker has one.")
 
 
 def shell_here(place: Place, folder: Path) -> tuple[str, ...]:

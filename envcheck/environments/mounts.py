@@ -6,6 +6,7 @@ looking at the file system; the container is somebody else's affair.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -25,11 +26,14 @@ _SYSTEM = (
     "/lib64",
     "/opt",
     "/sbin",
+    "/tmp",  # noqa: S108 - the container's own
     "/usr",
     "/usr/bin",
     "/usr/lib",
     "/usr/local",
 )
+# The image's own programs and libraries: a virtual environment's links lead there, a dataset's do not.
+_PROGRAMS = ("/bin", "/lib", "/lib64", "/sbin", "/usr/bin", "/usr/lib", "/usr/local/bin", "/usr/local/lib")
 # Datasets are put together of links: to folders, or one for each picture, and those lead to few places.
 _LINKS_DEPTH, _LINKS_ENTRIES = 3, 200
 
@@ -44,27 +48,34 @@ def mounts(
     """
     shown: dict[str, Mount] = {}
     writable = [*(working_directory,) * own, *writes]
-    readable = [working_directory, *(link for path in reads for link in (path, *_links(path)))]
+    named = [working_directory / path for path in reads]
+    readable = [working_directory, *(link for path in named for link in (path, *_links(path)))]
     for path, is_writable in (*((one, True) for one in writable), *((one, False) for one in readable)):
-        source = os.path.realpath(path)
-        for target in dict.fromkeys((source, os.path.abspath(working_directory / path))):  # noqa: PTH100 - links stay
+        source = os.path.realpath(working_directory / path)
+        for target in dict.fromkeys((source, _without_parents(working_directory / path))):
             if os.path.lexists(source):
                 _refuse_taken(target)
                 shown.setdefault(target, Mount(source, target, writable=is_writable))
-    return tuple(sorted(_needed(shown), key=lambda one: one.target))
+    return tuple(_needed(shown))
 
 
-def _needed(shown: dict[str, Mount]) -> Iterator[Mount]:
-    """Yield the mounts without those that another one shows already, at the same place and as writable."""
-    for target, mount in shown.items():
-        above = next((shown[str(one)] for one in Path(target).parents if str(one) in shown), None)
+def _needed(shown: dict[str, Mount]) -> Iterable[Mount]:
+    """Return the mounts without those that another one shows already, at the same place and as writable."""
+    kept: dict[str, Mount] = {}
+    for target, mount in sorted(shown.items()):
+        above = next((kept[str(one)] for one in Path(target).parents if str(one) in kept), None)
         # Weights below a writable folder are replaced by renaming, which a mount of their own would forbid.
-        if (
-            above is None
-            or (mount.writable and not above.writable)
-            or os.path.realpath(above.source + target.removeprefix(above.target)) != mount.source
-        ):
-            yield mount
+        if above is None or (mount.writable and not above.writable):
+            kept[target] = mount
+    return kept.values()
+
+
+def _without_parents(path: Path) -> str:
+    """Return a path without its "..", which behind a link lead elsewhere than the name says."""
+    if ".." not in path.parts:
+        return str(path)
+    end = len(path.parts) - path.parts[::-1].index("..")
+    return str(Path(os.path.realpath(Path(*path.parts[:end])), *path.parts[end:]))
 
 
 def _links(folder: Path, depth: int = _LINKS_DEPTH) -> Iterator[Path]:
@@ -75,16 +86,22 @@ def _links(folder: Path, depth: int = _LINKS_DEPTH) -> Iterator[Path]:
     except OSError:
         return
     for entry in few:
-        if entry.is_symlink():
-            real = Path(os.path.realpath(entry.path))
-            yield real if real.is_dir() else real.parent
-        elif depth > 1 and entry.is_dir():
-            yield from _links(Path(entry.path), depth - 1)
+        with contextlib.suppress(OSError):  # the command cannot follow it either
+            if entry.is_symlink():
+                real = Path(os.path.realpath(entry.path))
+                place = real if real.is_dir() else real.parent
+                if not _is_taken(str(place)) and not any(place.is_relative_to(one) for one in _PROGRAMS):
+                    yield place
+            elif depth > 1 and entry.is_dir():
+                yield from _links(Path(entry.path), depth - 1)
+
+
+def _is_taken(target: str) -> bool:
+    return target == "/" or target in _SYSTEM or any(target.startswith(f"{ours}/") for ours in _OURS)
 
 
 def _refuse_taken(target: str) -> None:
-    taken = target == "/" or target in _SYSTEM or any(target.startswith(f"{ours}/") for ours in _OURS)
-    if taken:
+    if _is_taken(target):
         raise UsageError(
             f"{target} cannot be shown inside a container, which has a {target} of its own",
             "Work in another folder, or in a virtual environment: --in venv.",

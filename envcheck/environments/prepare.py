@@ -12,7 +12,8 @@ from typing import Literal
 from envcheck.engine.failures import failure
 from envcheck.environments.current import Current
 from envcheck.environments.docker import Docker
-from envcheck.environments.place import Environment, Place, Watcher
+from envcheck.environments.here import refuse_limits
+from envcheck.environments.place import NO_LIMITS, Environment, Limits, Place, Watcher
 from envcheck.environments.stage import stage_copy
 from envcheck.environments.venv import Installer, Venv
 from envcheck.environments.wheelhouse import Wheelhouse, read_lock
@@ -34,6 +35,7 @@ class Wish:
     kind: Wanted = "auto"
     base_image: str | None = None  # in place of the recipe's own
     variables: tuple[str, ...] = ()  # of the caller's, for a container
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def prepare(
     Raises `EnvcheckError`.
     """
     if wish.kind == "current":
+        refuse_limits(wish.limits)
         current = Current(program_of_pose())
         return Ready(current, current.prepare(recipe, "", watch=watch), "")
     why = ""
@@ -67,6 +70,7 @@ def prepare(
                 if wish.kind == "docker" or error.finding not in _NO_BASE:
                     raise
                 why = error.message
+    refuse_limits(wish.limits)  # before anybody waits for a build
     venv = Venv(cache_dir(), host.python.interpreters, program_of_pose(), _installer(os.environ))
     return Ready(venv, venv.prepare(recipe, python(), watch=watch), why)
 

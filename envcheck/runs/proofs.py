@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
             "container.gpu-not-given" if ready.place.kind == "docker" and work.device == "cuda" else "",
         )
     kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(folder / "proof.json", kept)
+    part = kept.with_suffix(f".{os.getpid()}")  # another run must not be lent half of it
+    shutil.copyfile(folder / "proof.json", part)
+    part.replace(kept)
 
 
 def _identity(place: Place, promised: Promise, host: Host) -> str:

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
 from envcheck.environments.stage import stage_copy
 from envcheck.processes import capture
 
+LAUNCHER = Path(__file__).resolve().parents[2] / "pose" / "launch.py"
+
 
 def pose(folder, text):
+    """A package that stands for pose, with pose's own launcher."""
     package = folder / "pose"
     package.mkdir(parents=True, exist_ok=True)
     (package / "__init__.py").write_text("", encoding="utf-8")
     (package / "__main__.py").write_text(
         f"def main():\n    print({text!r})\n    return 0\n", encoding="utf-8"
     )
+    shutil.copyfile(LAUNCHER, package / "launch.py")
     return package
 
 

@@ -6,14 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from envcheck.environments.place import Limits, Work
 from envcheck.environments.venv import Venv
-from envcheck.errors import EnvcheckError
+from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import capture
 from tests.wheels import make_wheel, pin_of
 
@@ -35,7 +36,7 @@ class SmallRecipe:
 
 @pytest.fixture
 def venvs(tmp_path) -> Venv:
-    return Venv(tmp_path / "cache", {MINE: sys.executable})
+    return Venv(tmp_path / "cache", {MINE: sys.executable}, tmp_path / "program.py")
 
 
 @pytest.fixture
@@ -108,14 +109,13 @@ def test_the_users_constraints_have_no_say_beside_a_lock(venvs, recipe, listener
 def test_the_callers_pythonpath_does_not_leak_into_an_environment(
     venvs, recipe, listener, tmp_path, monkeypatch
 ):
-    (tmp_path / "alpha.py").write_text("raise SystemExit('shadowed')\n", encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "alpha.py").write_text("raise SystemExit('shadowed')\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "theirs"))
     place = venvs.prepare(recipe, MINE, watch=listener)
-    program = tmp_path / "elsewhere" / "program.py"
-    program.parent.mkdir()
-    program.write_text("import alpha; alpha.main()\n", encoding="utf-8")
-    answer = capture(place.command(program, []), seconds=30)
-    assert answer.stdout == "alpha 1.0\n"
+    venvs.program.write_text("import sys, alpha; alpha.main(); print(sys.argv[1:])\n", encoding="utf-8")
+    answer = capture(venvs.stage(place, ["env"]), seconds=30)
+    assert answer.stdout == "alpha 1.0\n['env']\n"
 
 
 BUILDER = """
@@ -134,7 +134,7 @@ class Watch:
 cache, lock, python = sys.argv[1:]
 recipe = SimpleNamespace(name="small", tag="cpu", lock_for=lambda *_: Path(lock),
                          size=SimpleNamespace(download_mib=1, installed_mib=1))
-print(Venv(Path(cache), {python: sys.executable}).prepare(recipe, python, watch=Watch()).reused)
+print(Venv(Path(cache), {python: sys.executable}, Path("pose")).prepare(recipe, python, watch=Watch()).reused)
 """
 
 
@@ -176,3 +176,35 @@ def test_the_marker_says_what_an_environment_was_built_from(venvs, recipe, liste
     marker = json.loads((place.python.parent.parent / "envcheck.json").read_text(encoding="utf-8"))
     assert marker["schema"] == "envcheck.environment/1"
     assert marker["lock_hash"] == place.lock_hash
+
+
+def test_a_place_is_healthy_until_its_interpreter_or_its_content_has_gone(venvs, recipe, listener):
+    place = venvs.prepare(recipe, MINE, watch=listener)
+    assert venvs.health(place) == ""
+    assert "another lock" in venvs.health(replace(place, lock_hash="f" * 64))
+    place.python.unlink()
+    assert "is gone" in venvs.health(place)
+    (place.python.parent.parent / "envcheck.json").unlink()
+    assert "envcheck.json" in venvs.health(place)
+
+
+def test_a_command_finds_the_environment_first_and_is_told_of_it(
+    venvs, recipe, listener, tmp_path, monkeypatch, capfd
+):
+    place = venvs.prepare(recipe, MINE, watch=listener)
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "python").write_text("#!/bin/sh\necho theirs\n", encoding="utf-8")
+    (tmp_path / "theirs" / "python").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'theirs'}{os.pathsep}{os.environ['PATH']}")
+    code = "import alpha, os; alpha.main(); print(os.environ['VIRTUAL_ENV'], os.environ['A'])"
+    ended = venvs.run(place, Work(argv=("python", "-c", code), environment={"A": "b"}))
+    assert (ended.code, ended.out_of_memory) == (0, False)
+    assert capfd.readouterr().out == f"alpha 1.0\n{place.python.parents[1]} b\n"
+
+
+@pytest.mark.parametrize("limits", [Limits(memory=1 << 30), Limits(cpus=0.5)])
+def test_limits_are_for_containers(venvs, recipe, listener, limits):
+    place = venvs.prepare(recipe, MINE, watch=listener)
+    with pytest.raises(UsageError, match=r"--memory and --cpus limit a container") as caught:
+        venvs.run(place, Work(argv=("true",), limits=limits))
+    assert "--in docker" in caught.value.hint

@@ -1,69 +1,44 @@
-"""Engines behind Unix sockets: a thread of the test speaks as much HTTP as the Docker SDK asks for."""
+"""What an engine says of itself, and what it takes to be handed a GPU by it."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import tempfile
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import ThreadingUnixStreamServer
-from threading import Thread
 
 import pytest
 
 from envcheck.host import engines as engines_module
 from envcheck.host.engines import read_engines
 from envcheck.host.facts import Engine
-
-INFO = {"Runtimes": {"runc": {}}, "SecurityOptions": ["name=seccomp"]}
-DOCKER = {"Version": "27.3.1", "ApiVersion": "1.47", "Components": [{"Name": "Engine", "Version": "27.3.1"}]}
-PODMAN = {
-    "Version": "4.3.1",
-    "ApiVersion": "1.41",
-    "Components": [{"Name": "Podman Engine", "Version": "4.3.1"}],
-}
+from tests.engine.stand_in import DOCKER, INFO, PODMAN
 
 
 @pytest.fixture
-def root():
-    # A socket's path may have 107 bytes, which a folder of pytest's own can exceed.
-    with tempfile.TemporaryDirectory(prefix="engine") as folder:
-        yield Path(folder)
+def root(sockets) -> Path:
+    return sockets
 
 
 @pytest.fixture
-def listen():
-    servers = []
+def listen(stand_in):
+    def listen(socket: Path, version: dict | None, **info):
+        failed = (500, {"message": "no"})
+        return stand_in(
+            socket, {"GET /version": version or failed, "GET /info": {**INFO, **info} if version else failed}
+        )
 
-    def listen(socket: Path, version: dict | None):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                says = INFO if self.path.endswith("/info") else version
-                body = json.dumps(says if version else {"message": "no"}).encode()
-                self.send_response(200 if version else 500)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+    return listen
 
-            def address_string(self):
-                return "unix"
 
-            def log_message(self, *_words):
-                pass
+def docker(socket: Path, version="27.3.1", **facts) -> Engine:
+    known = {"rootless": False, "gpu_request": "none", **facts}
+    return Engine("docker", version, address=f"unix://{socket}", **known)
 
-        socket.parent.mkdir(parents=True, exist_ok=True)
-        server = ThreadingUnixStreamServer(str(socket), Handler)
-        server.daemon_threads = True
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        servers.append(server)
 
-    yield listen
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+def podman(socket: Path, *, gpu_request="none") -> Engine:
+    rootless = os.getuid() != 0  # the socket is the test's own
+    return Engine("podman", "4.3.1", address=f"unix://{socket}", rootless=rootless, gpu_request=gpu_request)
 
 
 def test_without_a_socket_there_is_no_engine_and_nothing_is_imported(root, monkeypatch):
@@ -73,20 +48,20 @@ def test_without_a_socket_there_is_no_engine_and_nothing_is_imported(root, monke
 
 def test_docker_says_its_version(root, listen):
     listen(root / "var/run/docker.sock", DOCKER)
-    assert read_engines(root, environ={}) == ((Engine("docker", "27.3.1"),), {})
+    assert read_engines(root, environ={}) == ((docker(root / "var/run/docker.sock"),), {})
 
 
 def test_podman_behind_the_same_interface_is_called_podman(root, listen):
     listen(root / "run/user/7/podman/podman.sock", PODMAN)
     environ = {"XDG_RUNTIME_DIR": "/run/user/7"}
-    assert read_engines(root, environ=environ) == ((Engine("podman", "4.3.1"),), {})
+    assert read_engines(root, environ=environ) == ((podman(root / "run/user/7/podman/podman.sock"),), {})
 
 
 def test_docker_host_stands_for_dockers_own_sockets(root, listen):
     listen(root / "var/run/docker.sock", DOCKER)
     listen(root / "other.sock", {**DOCKER, "Version": "28.0.0"})
     environ = {"DOCKER_HOST": f"unix://{root / 'other.sock'}"}
-    assert read_engines(root, environ=environ) == ((Engine("docker", "28.0.0"),), {})
+    assert read_engines(root, environ=environ) == ((docker(root / "other.sock", "28.0.0"),), {})
 
 
 def test_a_socket_behind_which_nobody_answers_is_unknown_with_its_reason(root):
@@ -102,14 +77,14 @@ def test_an_engine_that_answers_stands_beside_one_that_does_not(root, listen):
     listen(root / "var/run/docker.sock", None)
     listen(root / "run/podman/podman.sock", PODMAN)
     engines, unknown = read_engines(root, environ={})
-    assert engines == (Engine("podman", "4.3.1"),)
+    assert engines == (podman(root / "run/podman/podman.sock"),)
     assert "500" in unknown["engines"]
 
 
 def test_nonsense_in_docker_host_is_a_reason(root):
     engines, unknown = read_engines(root, environ={"DOCKER_HOST": "telnet://nowhere"})
     assert engines is None
-    assert unknown["engines"].startswith("telnet://nowhere: ")
+    assert unknown["engines"].startswith("telnet://nowhere (DOCKER_HOST): ")
 
 
 def test_a_silent_engine_is_given_up(root, monkeypatch):
@@ -133,3 +108,108 @@ def test_a_socket_that_refuses_this_user_says_so(root, listen):
     engines, unknown = read_engines(root, environ={})
     assert engines is None
     assert unknown["engines"].endswith("Permission denied")
+
+
+def test_a_context_that_was_chosen_and_does_not_exist_is_a_reason(root, tmp_path):
+    environ = {"DOCKER_CONTEXT": "work", "DOCKER_CONFIG": str(tmp_path)}
+    assert read_engines(root, environ=environ) == (
+        None,
+        {"engines": "The docker context work does not exist"},
+    )
+
+
+def test_a_rootless_docker_says_that_it_is_one(root, listen):
+    listen(root / "var/run/docker.sock", DOCKER, SecurityOptions=["name=seccomp", "name=rootless"])
+    engine = docker(root / "var/run/docker.sock", rootless=True)
+    assert read_engines(root, environ={}) == ((engine,), {})
+
+
+def gpu_request(root, listen, **info):
+    listen(root / "var/run/docker.sock", DOCKER, **info)
+    engines, _ = read_engines(root, environ={})
+    assert engines is not None
+    return engines[0].gpu_request
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+YAML_SPEC = """---
+cdiVersion: 0.5.0
+containerEdits:
+  deviceNodes:
+    - path: /dev/nvidiactl
+devices:
+  - containerEdits: {deviceNodes: [{path: /dev/nvidia0}]}
+    name: GPU-1
+kind: nvidia.com/gpu
+"""
+JSON_SPEC = json.dumps({"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": [{"name": "0"}]})
+
+
+def test_docker_without_any_of_nvidias_parts_hands_over_no_gpu(root, listen):
+    assert gpu_request(root, listen, CDISpecDirs=["/etc/cdi", "/var/run/cdi"]) == "none"
+
+
+def test_docker_with_nvidias_runtime_is_asked_through_its_hook(root, listen):
+    assert gpu_request(root, listen, Runtimes={"runc": {}, "nvidia": {"path": "x"}}) == "nvidia"
+
+
+@pytest.mark.parametrize("hook", ["nvidia-container-runtime-hook", "nvidia-container-toolkit"])
+def test_docker_beside_nvidias_hook_is_asked_through_it_though_it_names_no_runtime(root, listen, hook):
+    write(root / "usr/bin" / hook, "")
+    assert gpu_request(root, listen) == "nvidia"
+
+
+@pytest.mark.parametrize(("file", "text"), [("nvidia.yaml", YAML_SPEC), ("nvidia.json", JSON_SPEC)])
+@pytest.mark.parametrize("folder", ["/etc/cdi", "/var/run/cdi"])
+def test_docker_that_looks_for_cdi_specs_and_finds_nvidias_is_asked_by_cdi(root, listen, folder, file, text):
+    write(root / folder.lstrip("/") / file, text)
+    assert gpu_request(root, listen, CDISpecDirs=["/etc/cdi", "/var/run/cdi"]) == "cdi"
+
+
+def test_docker_that_does_not_know_cdi_is_not_asked_by_it(root, listen):
+    write(root / "etc/cdi/nvidia.yaml", YAML_SPEC)
+    assert gpu_request(root, listen) == "none"
+
+
+def test_a_docker_that_has_discovered_the_devices_needs_no_spec_of_ours(root, listen):
+    found = [{"Source": "cdi", "ID": "nvidia.com/gpu=GPU-1"}]
+    assert gpu_request(root, listen, DiscoveredDevices=found) == "cdi"
+
+
+def test_the_device_of_another_vendor_is_no_gpu(root, listen):
+    write(root / "etc/cdi/nic.yaml", YAML_SPEC.replace("nvidia.com/gpu", "vendor.com/net"))
+    found = [{"Source": "cdi", "ID": "vendor.com/net=0"}]
+    assert gpu_request(root, listen, CDISpecDirs=["/etc/cdi"], DiscoveredDevices=found) == "none"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("a.yaml", "kind: [unclosed\n"),
+        ("a.yaml", "kind: a: b\n"),
+        ("a.yaml", "- kind\n"),
+        ("a.json", "{"),
+        ("a.json", "[]"),
+        ("a.json", '"kind"'),
+        ("a.json", ""),
+        ("a", "\0\0"),
+    ],
+)
+def test_an_odd_spec_describes_nothing_and_hides_no_other(root, listen, file, text):
+    write(root / "etc/cdi" / file, text)
+    (root / "etc/cdi/b.json").write_bytes(b"\xff")
+    (root / "etc/cdi/c.yaml").mkdir()
+    write(root / "etc/cdi/nvidia.yaml", YAML_SPEC)
+    assert gpu_request(root, listen, CDISpecDirs=["/etc/cdi"]) == "cdi"
+
+
+def test_podman_hands_over_gpus_by_the_specs_of_this_machine_alone(root, listen):
+    listen(root / "run/podman/podman.sock", PODMAN, Runtimes={"nvidia": {}})
+    assert read_engines(root, environ={})[0] == (podman(root / "run/podman/podman.sock"),)
+    write(root / "etc/cdi/nvidia.yaml", YAML_SPEC)
+    found = (podman(root / "run/podman/podman.sock", gpu_request="cdi"),)
+    assert read_engines(root, environ={})[0] == found

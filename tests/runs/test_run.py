@@ -10,19 +10,27 @@ from pathlib import Path
 import pytest
 
 from envcheck.choice.choose import Choice
-from envcheck.environments.place import Place
+from envcheck.environments.current import Current
+from envcheck.environments.place import Ended, Limits, Place, Work
+from envcheck.environments.prepare import Ready
 from envcheck.errors import EnvcheckError
 from envcheck.host.facts import Gpu, Host, OperatingSystem
 from envcheck.recipes import load_recipe
-from envcheck.runs.run import Job, run_stage
+from envcheck.runs.book import Job
+from envcheck.runs.run import run_command, run_stage
 from envcheck.situation import Situation
 
 PROGRAM = """
 import json, os, sys
 from pathlib import Path
-if sys.argv[1] == "--check":
-    sys.exit(f"error: {sys.argv[3]}" if "absent" in sys.argv else 0)
-_, run_dir, stage, *rest = sys.argv[1:]
+_, check, *rest = sys.argv if "--check" in sys.argv else (None, None, *sys.argv[1:])
+_, run_dir, stage, *rest = rest
+if check:
+    needs = {"schema": "pose.paths/1", "reads": ["/data"], "writes": [run_dir, "/made"]}
+    print(json.dumps(needs))
+    sys.exit("error: absent" if "absent" in rest else 0)
+if stage == "env":
+    sys.exit("error: no device")
 folder = Path(run_dir)
 Path("result.txt").write_text("made")
 promise = json.loads((folder / "promise.json").read_text())
@@ -43,19 +51,22 @@ def run(tmp_path, monkeypatch):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
     place = Place(
-        "current", "cpu", "0" * 64, Path(sys.executable), "3.11.0", (), reused=True, differences=("one",)
+        "current", "cpu", "0" * 64, Path(sys.executable), "3.11.0", reused=True, differences=("one",)
     )
+    prepared = Ready(Current(program), place, "as asked")
     host = Host(os=OperatingSystem(system="Linux"), driver=None, gpus=())
     choice = Choice(recipe="cpu", torch=None, cuda=None, python="3.11", gpus=(), advice="", verdicts=())
 
-    def start(code=0, gpus=(), parent=tmp_path, ready=lambda: place) -> Path:
+    def start(code=0, gpus=(), parent=tmp_path, ready=lambda: prepared) -> Path:
         job = Job(
             typed=("train", "x"),
+            name="train",
             arguments=("train", str(code)),
             program=program,
             situation=Situation(host, choice, gpus, load_recipe("cpu")),
         )
-        return run_stage(job, parent, ready).folder
+        start.finished = run_stage(job, parent, ready)
+        return start.finished.folder
 
     return start
 
@@ -148,3 +159,129 @@ def test_what_the_stage_cannot_read_is_refused_before_anything_is_built(run, tmp
     record = only_record(tmp_path)
     assert (record["exit_code"], record["exit_code_of"]) == (1, "stage")
     assert capfd.readouterr().err == "error: absent\n"
+
+
+class Stub:
+    """An environment that runs nothing: it keeps what it was asked, and ends as it is told."""
+
+    def __init__(self, code=0, said="", *, out_of_memory=False) -> None:
+        self.asked: list[Work] = []
+        self._ended = Ended(code, out_of_memory)
+        self._said = said.encode()
+
+    def stage(self, _place, arguments):
+        return ("pose", *arguments)
+
+    def shell(self, _place, folder):
+        return ("shell", str(folder))
+
+    def run(self, _place, work):
+        self.asked.append(work)
+        if work.heard is not None:
+            work.heard.extend(self._said)
+        if "env" in work.argv:
+            Path(work.writes[0], "proof.json").write_text('{"kept": true}', encoding="utf-8")
+            return Ended(0)
+        return self._ended
+
+
+@pytest.fixture
+def contained(tmp_path, monkeypatch):
+    """`contained(runner, stub, *arguments)` runs something in a container that is none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENVCHECK_CACHE", str(tmp_path / "cache"))
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    place = Place("docker", "cpu", "0" * 64, Path("/opt/python"), "3.11", reused=True)
+    host = Host(os=OperatingSystem(system="Linux"), driver=None, gpus=())
+    choice = Choice(recipe="cpu", torch=None, cuda=None, python="3.11", gpus=(), advice="", verdicts=())
+
+    def start(runner, stub, *arguments, gpus=(), **more):
+        situation = Situation(host, choice, gpus, load_recipe("cpu"))
+        job = Job(
+            typed=("x",), name="exec", arguments=arguments, program=program, situation=situation, **more
+        )
+        return runner(job, tmp_path, lambda: Ready(stub, place, ""))
+
+    return start
+
+
+def test_what_pose_says_of_a_command_line_is_what_the_stage_is_shown(contained):
+    stub = Stub()
+    folder = contained(run_stage, stub, "train", "0").folder
+    (work,) = stub.asked
+    assert work.argv == ("pose", "--run-dir", str(folder), "train", "0")
+    assert work.reads == (Path("/data"),)
+    assert work.writes == (folder, Path("/made"), folder)
+    assert (work.owns_directory, work.stdin, work.terminal) == (False, False, False)
+    assert work.log == folder / "log.txt"
+
+
+def test_a_command_has_the_working_directory_our_input_and_what_its_words_name(contained, tmp_path):
+    for name in ("data", "model.pth"):
+        (tmp_path / name).touch()
+    stub = Stub()
+    words = (
+        "python",
+        "absent.py",
+        "data",
+        "--model=model.pth",
+        "--x=absent",
+        "a\0b",
+        "",
+        "import torch; " * 500,
+    )
+    finished = contained(run_command, stub, *words, reads=(Path("/in"),), writes=(Path("out"),))
+    work = stub.asked[-1]
+    assert work.argv == words
+    assert work.reads == (Path("/in"), Path("data"), Path("model.pth"))
+    assert work.writes == (Path("out"), finished.folder)
+    assert (work.owns_directory, work.stdin) == (True, True)
+
+
+def test_a_command_is_proved_once_before_it_begins(contained):
+    stub = Stub()
+    finished = contained(run_command, stub, "true")
+    contained(run_command, stub, "true")
+    assert ["env" in work.argv for work in stub.asked] == [True, False, False]
+    assert read(finished.folder)["proof"] == {"kept": True}
+
+
+def test_no_command_is_a_shell_and_it_has_the_terminal(contained):
+    stub = Stub()
+    folder = contained(run_command, stub, terminal=True).folder
+    assert stub.asked[-1].argv == ("shell", str(folder))
+    assert stub.asked[-1].terminal
+    assert not stub.asked[0].terminal  # the proof's
+
+
+def test_limits_reach_the_command_and_its_proof_and_stand_in_the_record(contained):
+    stub = Stub()
+    limits = Limits(network=True, memory=1 << 30, cpus=1.5)
+    folder = contained(run_command, stub, "true", limits=limits).folder
+    assert [work.limits for work in stub.asked] == [limits, limits]
+    assert read(folder)["environment"]["limits"] == {"network": True, "memory": 1 << 30, "cpus": 1.5}
+
+
+BUS_ERROR = "RuntimeError: DataLoader worker (pid 30) is killed by signal: Bus error. It is possible that"
+
+
+@pytest.mark.parametrize(
+    ("stub", "finding"),
+    [
+        (Stub(0, BUS_ERROR), None),
+        (Stub(1, "Traceback"), None),
+        (Stub(1, BUS_ERROR), "container.shm"),
+        (Stub(137), None),
+        (Stub(137, BUS_ERROR, out_of_memory=True), "container.out-of-memory"),
+    ],
+)
+def test_how_a_container_failed_is_named_where_it_is_known(contained, stub, finding):
+    finished = contained(run_stage, stub, "train", "0")
+    assert (finished.finding.id if finished.finding else None) == finding
+
+
+def test_what_a_stage_says_on_this_machine_itself_is_its_own_affair(run, tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM.replace('print("data"', f'print("{BUS_ERROR}"'))
+    assert "Bus error" in (run(code=1) / "log.txt").read_text(encoding="utf-8")
+    assert run.finished.finding is None

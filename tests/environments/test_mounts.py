@@ -1,0 +1,183 @@
+"""What a container is shown, on folders that are really there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from envcheck.engine.containers import Mount
+from envcheck.environments.mounts import mounts
+from envcheck.errors import UsageError
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A folder with `work`, the working directory, and `data` and `out` beside it."""
+    base = tmp_path.resolve()
+    for name in ("work/inner", "data/images/train", "out/inner/deep"):
+        (base / name).mkdir(parents=True)
+    monkeypatch.chdir(base / "work")
+    return base
+
+
+def shown(working_directory, *, reads=(), writes=(), own=False):
+    """What is shown at its own place: `rw:PATH`; elsewhere `rw:SOURCE -> PATH`."""
+    found = mounts(working_directory, reads=map(Path, reads), writes=map(Path, writes), own=own)
+    return [
+        f"{'rw' if one.writable else 'ro'}:{one.source}"
+        + (f" -> {one.target}" if one.target != one.source else "")
+        for one in found
+    ]
+
+
+def test_the_working_directory_is_there_to_be_read(place):
+    found = mounts(place / "work", reads=(), writes=())
+    assert found == (Mount(str(place / "work"), str(place / "work"), writable=False),)
+
+
+def test_a_command_of_its_own_may_write_the_working_directory(place):
+    assert shown(place / "work", own=True) == [f"rw:{place}/work"]
+
+
+def test_what_is_written_inside_of_what_is_read_is_a_mount_of_its_own(place):
+    found = shown(place / "work", writes=[place / "work/inner"])
+    assert found == [f"ro:{place}/work", f"rw:{place}/work/inner"]
+
+
+def test_what_is_read_inside_of_what_is_written_is_none(place):
+    """A checkpoint there is replaced by renaming, which a mount would forbid."""
+    (place / "out/model.pth").touch()
+    found = shown(place / "work", reads=[place / "out/model.pth"], writes=[place / "out"])
+    assert found == [f"rw:{place}/out", f"ro:{place}/work"]
+
+
+def test_what_is_written_below_a_path_that_is_read_below_one_that_is_written_is_shown_once(place):
+    found = shown(
+        place / "work", reads=[place / "out/inner"], writes=[place / "out", place / "out/inner/deep"]
+    )
+    assert found == [f"rw:{place}/out", f"ro:{place}/work"]
+
+
+def test_what_is_read_and_written_is_written(place):
+    found = shown(place / "work", reads=[place / "out"], writes=[place / "out"])
+    assert found == [f"rw:{place}/out", f"ro:{place}/work"]
+
+
+def test_a_relative_path_is_one_of_the_working_directory(place, monkeypatch):
+    (place / "big").mkdir()
+    (place / "data/big").symlink_to(place / "big")
+    monkeypatch.chdir("/")
+    found = shown(place / "work", reads=["../data"], writes=["../out"])
+    assert found == [f"ro:{place}/big", f"ro:{place}/data", f"rw:{place}/out", f"ro:{place}/work"]
+
+
+def test_the_parent_of_a_link_is_that_of_its_target_and_hides_nothing_of_the_same_name(place):
+    (place / "out/link").symlink_to(place / "data/images")
+    for name in ("out/weights", "data/weights"):
+        (place / name).touch()
+    found = shown(place / "work", reads=["../out/link/../weights"])
+    assert found == [f"ro:{place}/data/weights", f"ro:{place}/work"]
+
+
+def test_a_folder_whose_name_only_begins_alike_is_another(place):
+    (place / "work-2").mkdir()
+    found = shown(place / "work", reads=[place / "work-2"])
+    assert found == [f"ro:{place}/work", f"ro:{place}/work-2"]
+
+
+def test_a_single_file_is_shown_alone(place):
+    (place / "data/weights.pth").touch()
+    (place / "data/secret.txt").touch()
+    found = shown(place / "work", reads=[place / "data/weights.pth"])
+    assert found == [f"ro:{place}/data/weights.pth", f"ro:{place}/work"]
+
+
+def test_what_is_not_there_is_left_for_the_command_to_miss(place):
+    (place / "work/dangling").symlink_to(place / "nowhere")
+    found = shown(place / "work", reads=[place / "absent", "absent", place / "work/dangling"])
+    assert found == [f"ro:{place}/work"]
+
+
+def test_a_linked_working_directory_is_where_it_was_named_and_where_it_lies(place):
+    (place / "link").symlink_to(place / "work")
+    assert shown(place / "link") == [f"ro:{place}/work -> {place}/link", f"ro:{place}/work"]
+
+
+def test_linked_data_is_where_it_was_named_and_where_it_lies(place):
+    (place / "named").symlink_to(place / "data")
+    found = shown(place / "work", reads=[place / "named"])
+    assert found == [f"ro:{place}/data", f"ro:{place}/data -> {place}/named", f"ro:{place}/work"]
+
+
+def test_a_link_inside_of_the_working_directory_needs_its_target_alone(place):
+    (place / "work/data").symlink_to(place / "data")
+    assert shown(place / "work", reads=["data"]) == [f"ro:{place}/data", f"ro:{place}/work"]
+
+
+def test_a_linked_output_can_be_written_under_both_names(place):
+    (place / "work/out").symlink_to(place / "out")
+    assert shown(place / "work", writes=["out"]) == [
+        f"rw:{place}/out",
+        f"ro:{place}/work",
+        f"rw:{place}/out -> {place}/work/out",
+    ]
+
+
+def test_folders_that_a_dataset_links_to_are_shown(place):
+    (place / "big/val").mkdir(parents=True)
+    (place / "data/images/val").symlink_to(place / "big/val")
+    found = shown(place / "work", reads=[place / "data"])
+    assert found == [f"ro:{place}/big/val", f"ro:{place}/data", f"ro:{place}/work"]
+
+
+def test_pictures_that_a_dataset_links_to_are_shown_by_their_folder(place):
+    (place / "big").mkdir()
+    for name in "abc":
+        (place / f"big/{name}.jpg").touch()
+        (place / f"data/images/train/{name}.jpg").symlink_to(place / f"big/{name}.jpg")
+    found = shown(place / "work", reads=[place / "data"])
+    assert found == [f"ro:{place}/big", f"ro:{place}/data", f"ro:{place}/work"]
+
+
+def test_a_link_within_the_dataset_or_to_nothing_adds_nothing(place):
+    (place / "data/images/alias").symlink_to(place / "data/images/train")
+    (place / "data/images/none").symlink_to(place / "absent/none")
+    assert shown(place / "work", reads=[place / "data"]) == [f"ro:{place}/data", f"ro:{place}/work"]
+
+
+@pytest.mark.parametrize(
+    "target", ["/usr/bin/env", "/usr/local/bin", "/usr/bin", "/usr/lib", "/etc/passwd", "/", "/proc/self"]
+)
+def test_a_link_into_the_system_is_followed_to_the_images_own(place, target):
+    """A virtual environment in the folder: its python is a link to the system's."""
+    (place / "work/venv/bin").mkdir(parents=True)
+    (place / "work/venv/bin/python").symlink_to(target)
+    assert shown(place / "work", reads=["."]) == [f"ro:{place}/work"]
+
+
+@pytest.mark.parametrize(
+    "taken",
+    ["/", "/usr", "/usr/bin", "/etc", "/opt", "/proc", "/dev/shm", "/sys", "/proc/self", "/tmp"],  # noqa: S108
+)
+def test_a_place_that_the_container_has_taken_is_refused(place, taken):
+    for words in ({"reads": [taken]}, {"writes": [taken]}):
+        with pytest.raises(UsageError, match="cannot be shown inside a container") as caught:
+            shown(place / "work", **words)
+        assert "--in venv" in caught.value.hint
+    with pytest.raises(UsageError):
+        shown(Path(taken))
+
+
+def test_a_place_inside_of_the_images_environment_is_refused(place, monkeypatch):
+    monkeypatch.setattr("os.path.lexists", lambda _: True)
+    for taken in ("/opt/envcheck/x", "/opt/pose/data"):
+        with pytest.raises(UsageError, match=taken):
+            shown(place / "work", reads=[taken])
+    assert "ro:/opt/envcheckers" in shown(place / "work", reads=["/opt/envcheckers"])
+
+
+def test_a_link_to_a_taken_place_is_refused_by_the_name_of_what_is_taken(place):
+    (place / "all").symlink_to("/usr")
+    with pytest.raises(UsageError, match=r"^/usr cannot"):
+        shown(place / "work", reads=[place / "all"])
