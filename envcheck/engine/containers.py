@@ -143,8 +143,9 @@ def _config(client: APIClient, settings: Settings) -> dict[str, Any]:
     """Return what the engine is asked to make: a document of its interface."""
     config: dict[str, Any] = client.create_container_config(
         settings.image,
-        list(settings.argv),
-        entrypoint=[],
+        [],
+        # Not as its command: podman takes an empty entry for none said, and the image's would stay before it.
+        entrypoint=list(settings.argv),
         user=settings.user,
         working_dir=settings.working_directory,
         environment=dict(settings.environment),
