@@ -19,6 +19,8 @@ def run_here(place: Place, work: Work, variables: Mapping[str, str] | None = Non
     """
     if work.limits.memory is not None or work.limits.cpus is not None:
         raise UsageError("--memory and --cpus limit a container", "--in docker has one.")
+    for folder in work.writes:
+        folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join((str(place.python.parent), os.environ.get("PATH", os.defpath)))
     env = {**os.environ, "PATH": path, **(variables or {}), **work.environment}
     if work.terminal:
