@@ -95,7 +95,7 @@ def run(client: APIClient, address: Address, settings: Settings, relay: Relay) -
         stack.callback(_remove, client, container)
         stack.enter_context(_guarded(address, container))
         with spoken(_NOT_RUN):
-            connection = _attached(client, container, settings)
+            connection = stack.enter_context(contextlib.closing(_attached(client, container, settings)))
             if not events.empty():
                 raise KeyboardInterrupt
             client.start(container)
