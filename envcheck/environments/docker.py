@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _PYTHON = Path("/opt/envcheck/bin/python")
 _POSE = "/opt/pose"
+# A command that is not there: each engine's init says it in its own way, a shell with 127 and a sentence.
+_EXEC = ("/bin/sh", "-c", 'exec "$0" "$@"')
 
 
 class Docker:
@@ -111,7 +113,7 @@ class Docker:
         memory = work.limits.memory
         return Settings(
             image=place.image.id,
-            argv=work.argv,
+            argv=(*_EXEC, *work.argv),
             user=user,
             groups=() if self.engine.rootless else tuple(os.getgroups()),
             keep_id=self.engine.name == "podman" and self.engine.rootless is True,
