@@ -202,7 +202,7 @@ ENGINE = (
         "container.engine-gone",
         r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"
         r"no such file or directory|FileNotFoundError|read timed out|incompleteread|bad gateway|"
-        r"connection to the docker daemon|is the docker daemon running|unexpected eof",
+        r"connection to the docker daemon|is the docker daemon running|unexpected eof|ended prematurely",
         "the container engine does not answer",
         "Is it running? sudo systemctl start docker, or systemctl --user start podman.socket.",
         may_pass=True,
