@@ -68,7 +68,13 @@ class Dockerd:
         self.folder.mkdir(parents=True, exist_ok=True)
         argv = ["dockerd", f"--host={self.address}", f"--data-root={self.data}"]
         argv += [f"--exec-root={self.folder}/exec", f"--pidfile={self.folder}/docker.pid"]
-        argv += ["--bridge=none", "--iptables=false", "--ip-masq=false", "--config-file=/dev/null"]
+        argv += [
+            "--bridge=none",
+            "--iptables=false",
+            "--ip-masq=false",
+            f"--config-file={self.folder}/settings",
+        ]
+        (self.folder / "settings").write_text("{}", encoding="utf-8")  # not the machine's own
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
 
@@ -81,16 +87,24 @@ class Dockerd:
 
         until(answers, 60)
 
+    @property
+    def lives(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
-        """Let it die as if the machine's memory had run out: without a word."""
+        """Let it die as if the machine's memory had run out: without a word, its containerd with it."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(timeout=30)
-        (self.folder / "docker.pid").unlink(missing_ok=True)
+        own = self.folder / "exec" / "containerd" / "containerd.pid"
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            os.kill(int(own.read_text(encoding="ascii")), signal.SIGKILL)
+        for stale in (own, self.folder / "docker.pid"):  # the number may be another process's by now
+            stale.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End it, its containers before it, and whatever it has mounted."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.lives:
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(timeout=30)

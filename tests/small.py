@@ -1,7 +1,7 @@
 """A recipe that weighs nothing, a stand-in for pose, and the environments in which both run.
 
-As a program it is envcheck with that stand-in, `python tests/small.py WORLD exec --in docker -- COMMAND`, or runs
-one piece of work in one environment: `python tests/small.py WORLD docker '{"argv": [...]}'`.
+As a program, `python tests/small.py WORLD ...`, it is envcheck with that stand-in, or runs one piece of work
+in one environment: `... docker '{"argv": [...]}'`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _RECIPE = """
 name: {name}
 summary: one small wheel
 why: tests
-base: {{image: "envcheck-test/nowhere:1", digest: "sha256:{zeros}"}}
+base: {{image: "127.0.0.1:1/nowhere:1", digest: "sha256:{zeros}"}}
 torch: "2.13.0"
 tag: cpu
 requirement: torch==2.13.0+cpu

@@ -8,22 +8,25 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker
+import filelock
 import pytest
 
 from envcheck.engine.images import IMAGE_LABEL
 from envcheck.environments.docker import Docker
 from envcheck.environments.place import Ended, Environment, Place, Work
 from tests import small
-from tests.engines import address_of, base_image
-from tests.small import Quiet, World, environ_of, make_world
+from tests.engines import address_of, base_image, for_everybody
+from tests.small import MINE, Quiet, World, environ_of, make_world
 
 CONTAINERS = ("docker", "podman")
+SOMEBODY = 1234  # a uid without a name, here and in the image
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,19 @@ class Home:
         assert self.place.image is not None
         found = self.client.containers(all=True)
         return [one["Id"] for one in found if one["ImageID"].endswith(self.place.image.id.partition(":")[2])]
+
+
+def envcheck(
+    world: World, *words: str, engine: str = "", python: str = sys.executable, **options
+) -> subprocess.Popen[bytes]:
+    """Start envcheck's command line with a world's recipe; `engine` is where one listens."""
+    verb, *rest = words
+    (recipe,) = (world.folder / "recipes").glob("*.yaml")
+    engine = engine or next(iter(world.addresses.values()), "")
+    environ = {**environ_of(world), **({"DOCKER_HOST": engine} if engine else {})}
+    argv = [python, small.__file__, world.dump(), verb, f"--recipe={recipe}", "--gpus=none", *rest]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(argv, **{"env": environ, "cwd": world.folder, **pipes, **options})
 
 
 @contextlib.contextmanager
@@ -137,6 +153,76 @@ def built(kind: str, **options) -> Iterator[Home]:
         finally:
             if kind in CONTAINERS:
                 remove_images(home.client, world)
+
+
+def said_by(process: subprocess.Popen[bytes], given: bytes | None = None) -> tuple[int, bytes, bytes]:
+    out, err = process.communicate(given, timeout=60)
+    return process.returncode, out, err
+
+
+def first_line(process: subprocess.Popen[bytes]) -> bytes:
+    line = process.stdout.readline()
+    assert line, process.communicate(timeout=60)[1].decode()
+    return line
+
+
+def leftovers(home: Home) -> list[str]:
+    """Return what a command in an environment has left, by kind; nothing is what there should be."""
+    left = [str(path) for path in home.world.cache.rglob(".*.context-*")]
+    left += [str(path) for path in home.world.cache.rglob(".*.new-*")]
+    left += [str(lock) for lock in home.world.cache.rglob(".*.lock") if is_held(lock)]
+    if home.is_container:
+        left += home.containers()
+        dangling = home.client.images(filters={"dangling": True})
+        left += [one["Id"] for one in dangling if is_of(one, home.world.recipe.name, home.world.program.name)]
+    return left
+
+
+def is_held(lock: Path) -> bool:
+    try:
+        filelock.FileLock(lock).acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def somebodys(home: Home, folder: Path):
+    """Give what starts work as another user, who works in `folder` and may use the engine."""
+    if os.getuid() != 0:
+        pytest.skip("not verified: only root can be somebody else")
+    options = {"user": SOMEBODY, "group": SOMEBODY, "extra_groups": [], "cwd": folder}
+    python, where = anybodys_python(options)
+    os.chown(folder, SOMEBODY, SOMEBODY)
+    for path in (home.world.cache, *home.world.cache.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | 0o006 | (0o001 if path.is_dir() else 0))
+    options["env"] = {**environ_of(home.world), "PYTHONPATH": where}
+    with for_everybody(home.world.addresses[home.kind], folder / "engine.sock") as address:
+        world = replace(home.world, addresses={home.kind: address})
+        yield lambda *argv, **work: home.start(*argv, world=world, python=python, options=options, **work)
+
+
+def anybodys_python(options) -> tuple[str, str]:
+    """Return a Python that another user can run, and where it finds us: our own may lie in root's home."""
+    path = str(Path(__file__).resolve().parents[2])
+    reason = ""
+    for python, where in (
+        (sys.executable, path),
+        (f"/usr/bin/python{MINE}", os.pathsep.join((path, sysconfig.get_path("purelib")))),
+    ):
+        argv = [python, "-c", "import docker, envcheck.cli.verbs, envcheck.environments.prepare"]
+        try:
+            able = subprocess.run(
+                argv, env={"PYTHONPATH": where}, stderr=subprocess.PIPE, check=False, **options
+            )
+        except OSError as error:
+            reason = f"{python}: {error}"
+            continue
+        if able.returncode == 0:
+            return python, where
+        reason = able.stderr.decode()[-300:]
+    pytest.skip(f"not verified: another user cannot run this checkout: {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
-import sysconfig
-from dataclasses import replace
 from pathlib import Path
 
-import filelock
 import pytest
 
 from envcheck.engine.containers import OWNER_LABEL
 from envcheck.environments.place import Limits
-from envcheck.errors import UsageError
+from envcheck.errors import EnvcheckError, UsageError
 from envcheck.runs.promise import Promise
-from tests.engines import for_everybody, until
-from tests.environments.conftest import CONTAINERS, Home, is_of, own_folder
-from tests.small import MINE, Quiet, environ_of
+from tests.engines import until
+from tests.environments.conftest import (
+    CONTAINERS,
+    SOMEBODY,
+    Home,
+    first_line,
+    leftovers,
+    own_folder,
+    said_by,
+    somebodys,
+)
+from tests.small import Quiet
 
 pytestmark = pytest.mark.docker
-
-SOMEBODY = 1234  # a uid without a name, here and in the image
 
 
 @pytest.fixture(params=[*CONTAINERS, "venv", "current"])
@@ -41,11 +42,6 @@ def built_home(request, homes_here) -> Home:
 @pytest.fixture(params=CONTAINERS)
 def container(request, homes_here) -> Home:
     return homes_here(request.param)
-
-
-def said_by(process: subprocess.Popen[bytes], given: bytes | None = None) -> tuple[int, bytes, bytes]:
-    out, err = process.communicate(given, timeout=60)
-    return process.returncode, out, err
 
 
 # Preparing.
@@ -104,6 +100,18 @@ def test_the_commands_own_code_comes_back(home, code, expected):
     assert (ended.code, ended.out_of_memory) == (expected, False)
 
 
+@pytest.mark.parametrize(("command", "expected"), [("no-such-command", 127), ("/etc/passwd", 126)])
+def test_a_command_that_cannot_be_started_is_named_and_has_a_shells_code(home, command, expected, capfd):
+    try:
+        code, said = home.run(command, "word").code, ""
+    except EnvcheckError as error:
+        code, said = error.exit_code, error.message
+    said += capfd.readouterr().err
+    assert code == expected
+    assert len(said.splitlines()) == 1
+    assert command in said
+
+
 def test_both_outputs_come_apart_byte_for_byte_and_into_the_log(home, tmp_path, capfdbinary):
     code = "import os; os.write(1, bytes(range(256)) * 300); os.write(2, b'\\xff\\x00news\\n')"
     heard = bytearray()
@@ -132,7 +140,7 @@ while not os.path.exists("go"):
 print("last")
 """
     process = home.start(*home.python(code))
-    assert process.stdout.readline() == b"first\n"
+    assert first_line(process) == b"first\n"
     assert process.stderr.readline() == b"alarm\n"
     (tmp_path / "go").touch()
     assert said_by(process)[:2] == (0, b"last\n")
@@ -174,14 +182,14 @@ sys.exit(40 + heard[0])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
 def test_a_signal_reaches_the_command_once_and_its_handler_decides(home, number):
     process = home.start(*home.python(HEARER))
-    assert process.stdout.readline() == b"ready\n"
+    assert first_line(process) == b"ready\n"
     process.send_signal(number)
     assert said_by(process)[:2] == (40 + number, f"{int(number)}\n".encode())
 
 
 def test_a_command_that_takes_no_care_of_a_signal_is_ended_by_it(home):
     process = home.start(*home.python("import time; print(1, flush=True); time.sleep(60)"))
-    process.stdout.readline()
+    first_line(process)
     process.send_signal(signal.SIGTERM)
     assert said_by(process)[0] == 128 + signal.SIGTERM
 
@@ -345,45 +353,6 @@ def inside(request, homes):
     return uid, json.loads(out)
 
 
-@contextlib.contextmanager
-def somebodys(home: Home, folder: Path):
-    """Give what starts work as another user, who works in `folder` and may use the engine."""
-    if os.getuid() != 0:
-        pytest.skip("not verified: only root can be somebody else")
-    options = {"user": SOMEBODY, "group": SOMEBODY, "extra_groups": [], "cwd": folder}
-    python, where = anybodys_python(options)
-    os.chown(folder, SOMEBODY, SOMEBODY)
-    for path in (home.world.cache, *home.world.cache.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(path.stat().st_mode | 0o006 | (0o001 if path.is_dir() else 0))
-    options["env"] = {**environ_of(home.world), "PYTHONPATH": where}
-    with for_everybody(home.world.addresses[home.kind], folder / "engine.sock") as address:
-        world = replace(home.world, addresses={home.kind: address})
-        yield lambda *argv, **work: home.start(*argv, world=world, python=python, options=options, **work)
-
-
-def anybodys_python(options) -> tuple[str, str]:
-    """Return a Python that another user can run, and where it finds us: our own may lie in root's home."""
-    path = str(Path(__file__).resolve().parents[2])
-    reason = ""
-    for python, where in (
-        (sys.executable, path),
-        (f"/usr/bin/python{MINE}", os.pathsep.join((path, sysconfig.get_path("purelib")))),
-    ):
-        argv = [python, "-c", "import docker, envcheck.cli.verbs, envcheck.environments.prepare"]
-        try:
-            able = subprocess.run(
-                argv, env={"PYTHONPATH": where}, stderr=subprocess.PIPE, check=False, **options
-            )
-        except OSError as error:
-            reason = f"{python}: {error}"
-            continue
-        if able.returncode == 0:
-            return python, where
-        reason = able.stderr.decode()[-300:]
-    pytest.skip(f"not verified: another user cannot run this checkout: {reason}")
-
-
 def test_a_command_is_its_caller_with_a_name_or_without(inside):
     uid, seen = inside
     assert (seen["uid"], seen["gid"]) == (uid, uid)
@@ -490,26 +459,6 @@ def test_a_shell_finds_the_environments_python_and_passes_its_code_on(home, tmp_
 WAITS = "import time; print('ready', flush=True); time.sleep(60)"
 
 
-def leftovers(home: Home) -> list[str]:
-    """Return what a command in an environment has left, by kind; nothing is what there should be."""
-    left = [str(path) for path in home.world.cache.rglob(".*.context-*")]
-    left += [str(path) for path in home.world.cache.rglob(".*.new-*")]
-    left += [str(lock) for lock in home.world.cache.rglob(".*.lock") if is_held(lock)]
-    if home.is_container:
-        left += home.containers()
-        dangling = home.client.images(filters={"dangling": True})
-        left += [one["Id"] for one in dangling if is_of(one, home.world.recipe.name, home.world.program.name)]
-    return left
-
-
-def is_held(lock: Path) -> bool:
-    try:
-        filelock.FileLock(lock).acquire(timeout=0)
-    except filelock.Timeout:
-        return True
-    return False
-
-
 @pytest.mark.parametrize("code", ["", "raise SystemExit(3)", "import os; os.abort()"])
 def test_nothing_is_left_of_a_command(home, code):
     home.run(*home.python(code))
@@ -518,7 +467,7 @@ def test_nothing_is_left_of_a_command(home, code):
 
 def test_nothing_is_left_of_a_command_that_was_interrupted(home):
     process = home.start(*home.python(WAITS))
-    process.stdout.readline()
+    first_line(process)
     process.send_signal(signal.SIGINT)
     said_by(process)
     assert leftovers(home) == []
@@ -526,7 +475,7 @@ def test_nothing_is_left_of_a_command_that_was_interrupted(home):
 
 def test_a_container_does_not_outlive_an_envcheck_that_was_killed(container):
     process = container.start(*container.python(WAITS))
-    process.stdout.readline()
+    first_line(process)
     assert len(container.containers()) == 1
     process.kill()
     said_by(process)
@@ -536,7 +485,7 @@ def test_a_container_does_not_outlive_an_envcheck_that_was_killed(container):
 
 def test_a_container_that_outlives_even_its_guard_is_removed_by_the_next_run(container):
     process = container.start(*container.python(WAITS))
-    process.stdout.readline()
+    first_line(process)
     (guard,) = children(process.pid)
     os.kill(guard, signal.SIGKILL)
     process.kill()
@@ -549,7 +498,7 @@ def test_a_container_that_outlives_even_its_guard_is_removed_by_the_next_run(con
 
 def test_a_container_of_an_envcheck_that_lives_is_left_alone(container):
     process = container.start(*container.python(WAITS))
-    process.stdout.readline()
+    first_line(process)
     container.environment.prepare(container.world.recipe, "3.11", watch=Quiet())
     assert len(container.containers()) == 1
     process.send_signal(signal.SIGTERM)
