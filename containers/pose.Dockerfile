@@ -2,12 +2,14 @@
 #
 #   ENVIRONMENT   the image that Dockerfile builds       VERSION    of envcheck
 #   POSE          the digest of pose's source            REVISION   the commit that it is from
-#   IMAGE         as in Dockerfile
+#   IMAGE, OWNER  as in Dockerfile
 
 ARG ENVIRONMENT
 FROM ${ENVIRONMENT} AS build
 ARG IMAGE=
-LABEL dev.envcheck.image="${IMAGE}"
+ARG OWNER=
+LABEL dev.envcheck.image="${IMAGE}" \
+      dev.envcheck.owner="${OWNER}"
 COPY pose/ /stage/opt/pose/pose/
 RUN set -eu; \
     cp /stage/opt/pose/pose/launch.py /stage/opt/pose/__main__.py; \

@@ -11,6 +11,8 @@ FAILED = 1
 USAGE = 2
 BUG = 70
 RETRY = 75
+CANNOT_RUN = 126
+NOT_FOUND = 127
 INTERRUPTED = 130
 
 
@@ -40,6 +42,15 @@ class RetryError(EnvcheckError):
     """Every error at hand may pass by itself: another try can succeed."""
 
     exit_code = RETRY
+
+
+class CommandError(EnvcheckError):
+    """A command that could not be started, and the exit code that shells have for that."""
+
+    def __init__(self, message: str, *, is_there: bool) -> None:
+        """`is_there` tells a command that cannot be run from one that does not exist."""
+        super().__init__(message)
+        self.exit_code = CANNOT_RUN if is_there else NOT_FOUND
 
 
 class StoppedError(EnvcheckError):

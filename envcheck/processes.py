@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from envcheck.errors import EnvcheckError
+from envcheck.errors import CommandError
 from envcheck.relay import Relay, Source
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -136,7 +136,10 @@ def _started(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:  #
     try:
         return subprocess.Popen(list(argv), **options)  # noqa: S603 - an argv list of ours
     except OSError as error:
-        raise EnvcheckError(f"{argv[0]} could not be started: {error.strerror or error}") from None
+        raise CommandError(
+            f"{argv[0]} could not be started: {error.strerror or error}",
+            is_there=not isinstance(error, FileNotFoundError),
+        ) from None
 
 
 @contextlib.contextmanager

@@ -220,7 +220,7 @@ ENGINE = (
         r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"
         r"^no such file or directory$|(unix://|dial unix|\.sock)[^\n]*no such file or directory|"
         r"FileNotFoundError\(2|read timed out|incompleteread|bad gateway|"
-        r"connect(ion)? to the docker daemon|is the docker daemon running|unexpected eof",
+        r"connect(ion)? to the docker daemon|is the docker daemon running|unexpected eof|ended prematurely",
         "the container engine does not answer",
         "Is it running? sudo systemctl start docker, or systemctl --user start podman.socket.",
         may_pass=True,

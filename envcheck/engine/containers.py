@@ -95,7 +95,7 @@ def run(client: APIClient, address: Address, settings: Settings, relay: Relay) -
         stack.callback(_remove, client, container)
         stack.enter_context(_guarded(address, container))
         with spoken(_NOT_RUN):
-            connection = _attached(client, container, settings)
+            connection = stack.enter_context(contextlib.closing(_attached(client, container, settings)))
             if not events.empty():
                 raise KeyboardInterrupt
             client.start(container)
@@ -128,13 +128,24 @@ def bytes_of(size: str) -> int:
 
 
 def remove_orphans(client: APIClient) -> None:
-    """Remove the containers of those envchecks on this machine that have gone without doing so."""
+    """Remove the containers of those envchecks on this machine that have gone without doing so.
+
+    Those of a build too: its engine removes them, if it does not go first.
+    """
     from docker.errors import DockerException  # noqa: PLC0415 - see the room's docstring
 
     with contextlib.suppress(DockerException, OSError):
         for found in client.containers(all=True, filters={"label": OWNER_LABEL}):
             if _is_gone(str(found["Labels"].get(OWNER_LABEL))):
                 _remove(client, str(found["Id"]))
+
+
+def me() -> str:
+    """Return who runs a container or builds an image.
+
+    The machine since it started, its namespace of processes, and the process.
+    """
+    return _owner(os.getpid()) or "unknown"
 
 
 def _made(client: APIClient, settings: Settings) -> str:
@@ -146,15 +157,16 @@ def _config(client: APIClient, settings: Settings) -> dict[str, Any]:
     """Return what the engine is asked to make: a document of its interface."""
     config: dict[str, Any] = client.create_container_config(
         settings.image,
-        list(settings.argv),
-        entrypoint=[],
+        [],
+        # Not as its command: podman takes an empty entry for none said, and the image's would stay before it.
+        entrypoint=list(settings.argv),
         user=settings.user,
         working_dir=settings.working_directory,
         environment=dict(settings.environment),
         hostname="localhost",  # what a rendezvous without network can resolve
         stdin_open=settings.stdin,
         tty=settings.terminal,
-        labels={OWNER_LABEL: _me()},
+        labels={OWNER_LABEL: me()},
         host_config=_host_config(client, settings),  # type: ignore[arg-type]
     )
     return config
@@ -262,11 +274,6 @@ def _guarded(address: Address, container: str) -> Iterator[None]:
         yield
 
 
-def _me() -> str:
-    """Return who runs a container: the machine since it started, its namespace of processes, the process."""
-    return _owner(os.getpid()) or "unknown"
-
-
 def _owner(pid: int) -> str | None:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -281,5 +288,5 @@ def _is_gone(owner: str) -> bool:
     boot, _, rest = owner.partition(" ")
     space, _, rest = rest.partition(" ")
     pid = rest.partition(" ")[0]
-    mine = _me().split(" ")
+    mine = me().split(" ")
     return mine[:2] == [boot, space] and pid.isdecimal() and _owner(int(pid)) != owner

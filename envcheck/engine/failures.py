@@ -42,5 +42,7 @@ def innermost(error: BaseException) -> str:
     if explanation:
         return str(explanation)
     while (inner := error.__cause__ or error.__context__) is not None:
+        if isinstance(inner, ValueError):  # how a reader noticed, which says nothing to a person
+            break
         error = inner
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

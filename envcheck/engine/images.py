@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tarfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from envcheck.engine.containers import me
 from envcheck.engine.failures import failure, spoken
+from envcheck.errors import EnvcheckError
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 # Every image of one build carries it, the nameless ones of its steps too.
 IMAGE_LABEL = "dev.envcheck.image"
+
+# How docker and podman say that a command ended badly: with all of the command, and nothing of its output.
+_STEP_FAILED = re.compile(r"returned a non-zero code|while running runtime: exit status")
+_ENGINES_LINE = re.compile(r"(Step \d|STEP \d|--->|Removing intermediate |Error: building at |ERRO\[)")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_FULL = "No space left on device"
+_LAST_LINES = 50
+_STOPPED_S = 0.5  # the step at which a build is stopped may still come to its end, and to an image
 
 
 def find(client: APIClient, name: str) -> dict[str, Any] | None:
@@ -72,22 +85,27 @@ def build(
                 fileobj=stream,
                 custom_context=True,
                 tag=name,
-                buildargs={**arguments, "IMAGE": name},
+                buildargs={**arguments, "IMAGE": name, "OWNER": me()},
                 network_mode=network,
                 rm=True,
                 forcerm=True,
                 decode=True,
             )
+            heard: deque[str] = deque(maxlen=_LAST_LINES)
             for line in said:
                 if "error" in line:
-                    raise failure(f"{failed} (see {log})", str(line["error"]))
-                text = str(line.get("stream", "")).strip()
+                    raise _failure(f"{failed} (see {log})", str(line["error"]), heard)
+                text = _COLOUR.sub("", str(line.get("stream", ""))).strip()
                 if text:
                     book.write(f"{text}\n")
+                    heard.extend(text.splitlines())
                 if text.startswith("Step "):
                     update(text.partition(" : ")[0].lower())
-    finally:
+    except KeyboardInterrupt:
         client.close()  # an engine stops a build that nobody listens to; the next question opens it again
+        time.sleep(_STOPPED_S)
+        raise
+    finally:
         clear(client, name)
 
 
@@ -95,13 +113,22 @@ def clear(client: APIClient, name: str) -> None:
     """Remove what builds of an image have left beside it: their steps, and what it was before."""
     from docker.errors import DockerException  # noqa: PLC0415
 
+    label = f"{IMAGE_LABEL}={name}"
     # An engine that has just died keeps its leftovers; whoever builds next removes them.
     with contextlib.suppress(DockerException, OSError):
-        filters = {"dangling": True, "label": f"{IMAGE_LABEL}={name}"}
         # A step is gone with the last image that stands on it, so one round may not be enough.
-        while found := client.images(filters=filters, quiet=True):
+        while found := client.images(filters={"dangling": True, "label": label}, quiet=True):
             for image in set(found):
                 client.remove_image(image, force=True)
+
+
+def _failure(failed: str, error: str, heard: Sequence[str]) -> EnvcheckError:
+    """Return the error for what an engine said, or for a step that failed, what that said itself."""
+    own = [line for line in heard if not _ENGINES_LINE.match(line)]
+    if not _STEP_FAILED.search(error) or not own:
+        return failure(failed, error)
+    full = next((line for line in own if _FULL in line), None)
+    return failure(failed, full) if full else EnvcheckError(f"{failed}: {own[-1][:300]}")
 
 
 @contextlib.contextmanager

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _PYTHON = Path("/opt/envcheck/bin/python")
 _POSE = "/opt/pose"
+# A command that is not there: each engine's init says it in its own way, a shell with 127 and a sentence.
+_EXEC = ("/bin/sh", "-c", 'exec "$0" "$@"')
 
 
 class Docker:
@@ -112,7 +114,7 @@ class Docker:
         memory = work.limits.memory
         return Settings(
             image=place.image.id,
-            argv=work.argv,
+            argv=(*_EXEC, *work.argv),
             user=user,
             groups=() if self.engine.rootless else tuple(os.getgroups()),
             keep_id=self.engine.name == "podman" and self.engine.rootless is True,
@@ -178,9 +180,16 @@ def _memory() -> int:
 
 
 def _process_limits() -> dict[str, int]:
-    """Return podman's limits for a process: its own may be above what this machine allows."""
-    found = {
-        "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
-        "nproc": resource.getrlimit(resource.RLIMIT_NPROC)[1],
+    """Return podman's limits for a process: its own may be above what this machine allows.
+
+    Its service lowers its own to these bounds when it starts, and what is above that it cannot give.
+    """
+    bounds = {
+        "nofile": (resource.RLIMIT_NOFILE, 1 << 20),
+        "nproc": (resource.RLIMIT_NPROC, int(Path("/proc/sys/kernel/pid_max").read_text(encoding="ascii"))),
     }
-    return {name: limit for name, limit in found.items() if limit != resource.RLIM_INFINITY}
+    hard = {name: (resource.getrlimit(kind)[1], bound) for name, (kind, bound) in bounds.items()}
+    return {
+        name: bound if limit == resource.RLIM_INFINITY else min(limit, bound)
+        for name, (limit, bound) in hard.items()
+    }

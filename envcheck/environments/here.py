@@ -18,6 +18,8 @@ def run_here(place: Place, work: Work, variables: Mapping[str, str] | None = Non
     Raises `UsageError` where a limit is asked for: nothing here could keep it.
     """
     refuse_limits(work.limits)
+    for folder in work.writes:
+        folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join((str(place.python.parent), os.environ.get("PATH", os.defpath)))
     env = {**os.environ, "PATH": path, **(variables or {}), **work.environment}
     if work.terminal:
