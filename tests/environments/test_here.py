@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from envcheck.environments.here import run_here, shell_here
-from envcheck.environments.place import Place, Work
+from envcheck.environments.place import Limits, Place, Work
+from envcheck.errors import UsageError
 
 
 @pytest.fixture
@@ -80,3 +81,12 @@ def test_a_path_that_is_not_set_is_the_systems(place, monkeypatch, capfd):
     monkeypatch.delenv("PATH")
     assert run_here(place, Work(argv=("/bin/sh", "-c", "echo $PATH"))).code == 0
     assert capfd.readouterr().out == f"{Path(place.python).parent}{os.pathsep}{os.defpath}\n"
+
+
+@pytest.mark.parametrize("limits", [Limits(memory=1 << 30), Limits(cpus=0.5)])
+def test_limits_are_for_containers(place, limits, capfd):
+    with pytest.raises(UsageError, match=r"--memory and --cpus limit a container") as caught:
+        run_here(place, Work(argv=("echo", "a"), limits=limits))
+    assert "--in docker" in caught.value.hint
+    assert capfd.readouterr().out == ""
+    assert run_here(place, Work(argv=("true",), limits=Limits(network=True))).code == 0

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from envcheck.environments.place import Limits, Work
+from envcheck.environments.place import Work
 from envcheck.environments.venv import Venv
-from envcheck.errors import EnvcheckError, UsageError
+from envcheck.errors import EnvcheckError
 from envcheck.processes import capture
 from tests.wheels import make_wheel, pin_of
 
@@ -200,11 +200,3 @@ def test_a_command_finds_the_environment_first_and_is_told_of_it(
     ended = venvs.run(place, Work(argv=("python", "-c", code), environment={"A": "b"}))
     assert (ended.code, ended.out_of_memory) == (0, False)
     assert capfd.readouterr().out == f"alpha 1.0\n{place.python.parents[1]} b\n"
-
-
-@pytest.mark.parametrize("limits", [Limits(memory=1 << 30), Limits(cpus=0.5)])
-def test_limits_are_for_containers(venvs, recipe, listener, limits):
-    place = venvs.prepare(recipe, MINE, watch=listener)
-    with pytest.raises(UsageError, match=r"--memory and --cpus limit a container") as caught:
-        venvs.run(place, Work(argv=("true",), limits=limits))
-    assert "--in docker" in caught.value.hint
