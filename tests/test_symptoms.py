@@ -281,6 +281,12 @@ SAID_BY_ENGINES = [
 
 SAID_INSIDE = [
     (
+        "container.gpu-not-given",
+        "error: this environment is not what was promised: a GPU was promised, torch sees none",
+    ),
+    ("container.gpu-not-given", "not what was promised: 2 GPUs were promised, torch sees 1 (and 1 more)"),
+    ("container.gpu-not-given", "GPU-2d8d1a6c-6b0e-4d3c was promised, torch does not see it"),
+    (
         "container.shm",
         (
             "RuntimeError: DataLoader worker (pid 4711) is killed by signal: Bus error. It is possible that "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from envcheck.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from envcheck.environments.place import Limits
     from envcheck.environments.prepare import Ready
     from envcheck.runs.book import Job
     from envcheck.runs.run import Finished
@@ -171,21 +173,18 @@ def _finish(runner: Runner, name: str, words: tuple[str, ...], options: _Options
 
 
 def _job(name: str, words: tuple[str, ...], options: _Options, *, is_stage: bool) -> Job:
-    from envcheck.environments.place import Limits
+    from envcheck.engine.terminal import is_interactive
     from envcheck.environments.prepare import program_of_pose
     from envcheck.runs.book import Job
     from envcheck.runs.run import ask_pose
     from envcheck.situation import Request, look
 
-    # Both wait for other programs, so they wait at the same time; so do the rooms that are needed next.
+    limits = _limits(options)
+    # Both wait for other programs, so they wait at the same time.
     with ThreadPoolExecutor(max_workers=1) as pool:
         looked = pool.submit(look, None, Request(options.recipe, options.gpus))
-        from envcheck.engine.containers import bytes_of
-        from envcheck.engine.terminal import is_interactive
-
         program = program_of_pose()
         asked = ask_pose(program, words, options.output or Path.cwd()) if is_stage else None
-        memory = bytes_of(options.memory) if options.memory is not None else None
         return Job(
             typed=tuple(sys.argv[2:]),
             name=name,
@@ -193,11 +192,21 @@ def _job(name: str, words: tuple[str, ...], options: _Options, *, is_stage: bool
             program=program,
             situation=looked.result(),
             asked=asked,
-            limits=Limits(options.network, memory, options.cpus),
+            limits=limits,
             reads=(options.data,) if options.data else (),
             writes=(options.output,) if options.output else (),
             terminal=asked is None and is_interactive(),
         )
+
+
+def _limits(options: _Options) -> Limits:
+    from envcheck.engine.containers import bytes_of
+    from envcheck.environments.place import Limits
+
+    if options.cpus is not None and not math.isfinite(options.cpus):
+        raise UsageError(f"--cpus {options.cpus} is no number of cores", "For example 2 or 0.5")
+    memory = bytes_of(options.memory) if options.memory is not None else None
+    return Limits(options.network, memory, options.cpus)
 
 
 def _stage_help(stage: Stage) -> int:

@@ -58,7 +58,7 @@ def env(document) -> dict[str, str]:
 def test_a_container_is_shut_off_but_for_what_it_needs(created, work_folder):
     made = created(Work(argv=("python", "-c", "1")))
     host = made["HostConfig"]
-    assert (made["Image"], made["Cmd"], made["Entrypoint"]) == ("sha256:00ab", ["python", "-c", "1"], [])
+    assert (made["Image"], made["Entrypoint"][-3:], made["Cmd"]) == ("sha256:00ab", ["python", "-c", "1"], [])
     assert made["WorkingDir"] == str(work_folder)
     assert made["Hostname"] == "localhost"
     assert host["NetworkMode"] == "none"
@@ -117,8 +117,9 @@ def test_podman_is_told_limits_of_processes_that_this_machine_allows(created):
     }
     for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
         hard = resource.getrlimit(number)[1]
-        if hard != resource.RLIM_INFINITY:
-            assert found.pop(name) == (hard, hard)
+        bound = {"nofile": 1 << 20, "nproc": int(Path("/proc/sys/kernel/pid_max").read_text())}[name]
+        given = bound if hard == resource.RLIM_INFINITY else min(hard, bound)
+        assert found.pop(name) == (given, given)
     assert found == {}
     assert not created(Work(argv=("true",)))["HostConfig"].get("Ulimits")
 
@@ -216,7 +217,7 @@ def test_gpus_are_asked_of_nvidias_hook_by_uuid_and_the_root_can_be_written(crea
     host = created(CUDA, gpu_request="nvidia")["HostConfig"]
     assert host["DeviceRequests"] == [
         {
-            "Driver": "nvidia",
+            "Driver": "",  # whichever has the capabilities, as `docker run --gpus` asks
             "DeviceIDs": ["GPU-1", "MIG-2"],
             "Capabilities": [["gpu", "compute", "utility"]],
         }
@@ -244,7 +245,7 @@ def test_gpus_are_asked_of_podman_as_devices_for_it_ignores_every_request(create
 
 def test_a_docker_that_can_give_no_gpu_is_asked_for_its_own_word_on_it(created):
     (request,) = created(CUDA, gpu_request="none")["HostConfig"]["DeviceRequests"]
-    assert request["Driver"] == "nvidia"
+    assert request["Capabilities"] == [["gpu", "compute", "utility"]]
 
 
 def test_a_gpu_without_a_uuid_cannot_be_handed_over(created):

@@ -44,19 +44,25 @@ def drawn(screen) -> list[str]:
     return [line.rstrip() for line in sink.getvalue().splitlines()]
 
 
-def head(place, *gpus, why="docker 27.3.1 answers") -> list[str]:
+def head(place, *gpus, why="docker answers") -> list[str]:
     situation = Situation(HOST, CHOICE, gpus, load_recipe("cpu"))
     job = Job(typed=(), name="train", arguments=(), program=Path("program"), situation=situation)
     return drawn(header(job, Ready(Current(Path("program")), place, why)))
 
 
 def test_a_container_is_called_by_its_engine_and_said_why():
-    assert head(PLACE) == ["train in cpu · docker 27.3.1 (docker 27.3.1 answers) · Python 3.11 · on the CPU"]
+    assert head(PLACE) == [
+        "train in cpu · docker 27.3.1 · Python 3.11 · on the CPU",
+        "  a container: docker answers",
+    ]
+    assert head(PLACE, why="") == ["train in cpu · docker 27.3.1 · Python 3.11 · on the CPU"]
 
 
 def test_another_environment_is_called_by_its_kind():
-    (line,) = head(replace(PLACE, kind="venv", image=None), why="there is no container engine")
-    assert line == "train in cpu · venv (there is no container engine) · Python 3.11 · on the CPU"
+    assert head(replace(PLACE, kind="venv", image=None), why="there is no container engine") == [
+        "train in cpu · venv · Python 3.11 · on the CPU",
+        "  no container: there is no container engine",
+    ]
 
 
 def test_what_differs_is_said_below():

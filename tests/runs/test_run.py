@@ -206,13 +206,13 @@ def contained(tmp_path, monkeypatch):
     return start
 
 
-def test_what_pose_says_of_a_command_line_is_what_the_stage_is_shown(contained):
+def test_what_pose_says_of_a_command_line_is_what_the_stage_is_shown(contained, tmp_path):
     stub = Stub()
     folder = contained(run_stage, stub, "train", "0").folder
     (work,) = stub.asked
     assert work.argv == ("pose", "--run-dir", str(folder), "train", "0")
     assert work.reads == (Path("/data"),)
-    assert work.writes == (folder, Path("/made"), folder)
+    assert work.writes == (tmp_path, Path("/made"), folder)
     assert (work.owns_directory, work.stdin, work.terminal) == (False, False, False)
     assert work.log == folder / "log.txt"
 
