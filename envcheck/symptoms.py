@@ -134,8 +134,15 @@ ENGINE = (
         "A mirror may serve something else under that name: --base-image IMAGE names one that you trust.",
     ),
     _symptom(
+        "container.registry-limit",
+        "toomanyrequests",
+        "the registry gives no more images to this address for a while",
+        "docker login raises the limit; or name a mirror's or a local image: --base-image IMAGE.",
+        may_pass=True,
+    ),
+    _symptom(
         "container.registry-denied",
-        "pull access denied|unauthorized: |denied: requested access|toomanyrequests",
+        "pull access denied|unauthorized: |denied: requested access",
         "the registry does not give the base image",
         "docker login, or name a mirror's or a local image: --base-image IMAGE (ENVCHECK_BASE_IMAGE).",
     ),

@@ -124,7 +124,7 @@ SAID_BY_ENGINES = [
         "container.registry-unreachable",
         "error pinging docker registry registry.example: unexpected status 503",
     ),
-    ("container.registry-denied", "toomanyrequests: You have reached your pull rate limit."),
+    ("container.registry-limit", "toomanyrequests: You have reached your pull rate limit."),
     (
         "container.registry-unreachable",
         'Get "https://registry.example/v2/": dial tcp: lookup registry.example on 10.0.0.2:53: no such host',
@@ -402,6 +402,7 @@ def test_whether_another_try_can_help_makes_the_kind_of_error():
     assert passing == {
         "network.timeout",
         "network.unreachable",
+        "container.registry-limit",
         "container.registry-unreachable",
         "container.engine-gone",
     }

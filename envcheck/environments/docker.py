@@ -126,7 +126,9 @@ class Docker:
                 **work.environment,
                 **({"NVIDIA_VISIBLE_DEVICES": "void"} if work.device == "cpu" else {}),
             },
-            mounts=mounts(here, reads=work.reads, writes=work.writes, own=work.owns_directory),
+            mounts=mounts(
+                here, reads=work.reads, writes=work.writes, mentions=work.mentions, own=work.owns_directory
+            ),
             gpus=self._gpus(work),
             network=work.limits.network,
             # What hands over a GPU writes into the root: links to the driver's libraries, the loader's cache.

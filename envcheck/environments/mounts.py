@@ -39,16 +39,23 @@ _LINKS_DEPTH, _LINKS_ENTRIES = 3, 200
 
 
 def mounts(
-    working_directory: Path, *, reads: Iterable[Path], writes: Iterable[Path], own: bool = False
+    working_directory: Path,
+    *,
+    reads: Iterable[Path],
+    writes: Iterable[Path],
+    mentions: Iterable[Path] = (),
+    own: bool = False,
 ) -> tuple[Mount, ...]:
     """Return what is to be shown: the working directory, to be written only if it is the command's `own`.
 
     Folders of `writes` must exist; a path of `reads` that does not exist is left for the command to miss.
-    Raises `UsageError` for a place that a container has taken for itself.
+    `mentions` may be meant to be read: those that a container has itself, as /usr, are left to it. Raises
+    `UsageError` for another path that a container has taken for itself.
     """
     shown: dict[str, Mount] = {}
     writable = [*(working_directory,) * own, *writes]
     named = [working_directory / path for path in reads]
+    named += [path for one in mentions if not _is_images(os.path.realpath(path := working_directory / one))]
     readable = [working_directory, *(link for path in named for link in (path, *_links(path)))]
     for path, is_writable in (*((one, True) for one in writable), *((one, False) for one in readable)):
         source = os.path.realpath(working_directory / path)
@@ -90,10 +97,21 @@ def _links(folder: Path, depth: int = _LINKS_DEPTH) -> Iterator[Path]:
             if entry.is_symlink():
                 real = Path(os.path.realpath(entry.path))
                 place = real if real.is_dir() else real.parent
-                if not _is_taken(str(place)) and not any(place.is_relative_to(one) for one in _PROGRAMS):
+                if not _is_images(str(place)):
                     yield place
             elif depth > 1 and entry.is_dir():
                 yield from _links(Path(entry.path), depth - 1)
+
+
+def taken(path: Path) -> str:
+    """Return why a path cannot be shown at its own place, "" where it can."""
+    target = os.path.realpath(path)
+    return f"{target} cannot be shown inside, which has its own" if _is_taken(target) else ""
+
+
+def _is_images(target: str) -> bool:
+    """Tell whether a path is the image's own affair: a place of its system, or one of its programs."""
+    return _is_taken(target) or any(Path(target).is_relative_to(one) for one in _PROGRAMS)
 
 
 def _is_taken(target: str) -> bool:

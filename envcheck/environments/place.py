@@ -68,6 +68,7 @@ class Work:
     gpus: tuple[str, ...] = ()  # UUIDs
     device: Literal["cpu", "cuda"] = "cpu"
     reads: tuple[Path, ...] = ()
+    mentions: tuple[Path, ...] = ()  # what its words may mean, to be read
     writes: tuple[Path, ...] = ()  # folders, made where they are not there
     owns_directory: bool = False  # it may write into the working directory
     limits: Limits = NO_LIMITS

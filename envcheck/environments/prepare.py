@@ -13,6 +13,7 @@ from envcheck.engine.failures import failure
 from envcheck.environments.current import Current
 from envcheck.environments.docker import Docker
 from envcheck.environments.here import refuse_limits
+from envcheck.environments.mounts import taken
 from envcheck.environments.place import NO_LIMITS, Environment, Limits, Place, Watcher
 from envcheck.environments.stage import stage_copy
 from envcheck.environments.venv import Installer, Venv
@@ -25,7 +26,7 @@ from envcheck.recipes import Recipe
 Wanted = Literal["auto", "docker", "venv", "current"]
 
 # With these a container cannot be had here, whatever is tried again; a virtual environment can.
-_NO_BASE = ("container.registry-unreachable", "container.registry-denied")
+_NO_BASE = ("container.registry-unreachable", "container.registry-denied", "container.registry-limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ def fetch(recipe: Recipe, python: str, host: Host, watch: Watcher) -> str:
 
 def _engine(host: Host, *, gpus: bool) -> tuple[Engine | None, str]:
     """Return the engine that can do what is needed, and why it is that one, or why there is none."""
+    if why := taken(Path.cwd()):
+        return None, why
     if not host.engines:
         silent = host.unknown.get("engines")
         return None, f"no container engine answers: {silent}" if silent else "there is no container engine"

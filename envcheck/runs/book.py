@@ -80,7 +80,7 @@ class Book:
         self.record = replace(self.record, command=argv)
         self._write()
 
-    def close(self, code: int, whose: str = "stage") -> None:
+    def close(self, code: int, whose: str = "stage", problem: str = "", finding: str = "") -> None:
         """Write down how it ended, and what the command left about itself."""
         result = _read(self.folder / "result.json")
         self.record = replace(
@@ -88,6 +88,8 @@ class Book:
             ended=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             exit_code=code,
             exit_code_of=whose,
+            problem=problem,
+            finding=finding,
             proof=_read(self.folder / "proof.json") or None,
             config=result.get("config"),
             seed=result.get("seed"),
@@ -109,8 +111,9 @@ def opened(job: Job, parent: Path) -> Iterator[Book]:
     try:
         yield book
     except BaseException as error:
+        problem, finding = (error.message, error.finding) if isinstance(error, EnvcheckError) else ("", "")
         with contextlib.suppress(OSError):  # which must not hide what happened
-            book.close(errors.exit_code_of(error), "envcheck")
+            book.close(errors.exit_code_of(error), "envcheck", problem, finding)
         raise
 
 

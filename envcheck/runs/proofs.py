@@ -43,7 +43,7 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
         heard=heard,
     )
     ended = ready.environment.run(ready.place, asking)
-    if ended.code != 0:
+    if ended.code != 0 or not (folder / "proof.json").is_file():
         said = heard.decode("utf-8", "replace").strip().splitlines()
         reason = next((line for line in said if line.startswith("error: ")), said[-1] if said else "")
         raise EnvcheckError(

@@ -68,6 +68,8 @@ class Record:
     ended: str | None = None
     exit_code: int | None = None
     exit_code_of: str | None = None  # "stage" or "envcheck"
+    problem: str = ""  # why it failed, where that is known
+    finding: str = ""  # what doctor and explain call that
     proof: dict[str, Any] | None = None
     config: dict[str, Any] | None = None
     seed: int | None = None

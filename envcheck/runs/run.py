@@ -91,8 +91,7 @@ def run_command(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
         promised = promise(job.situation, at.place)
         book.settle(job, at.place, promised)
         argv = job.arguments or at.environment.shell(at.place, book.folder)
-        reads = (*job.reads, *_paths_in(job.arguments))
-        work = _work(job, book, promised, argv=argv, reads=reads, writes=job.writes, owns=True)
+        work = _work(job, book, promised, argv=argv, reads=job.reads, writes=job.writes, owns=True)
         prove(at, work, promised, job.situation.host, book.folder, cache_dir())
         return _run(book, at, work)
 
@@ -114,6 +113,7 @@ def _work(
         gpus=promised.gpus,
         device=promised.device,
         reads=reads,
+        mentions=tuple(_paths_in(job.arguments)) if owns else (),
         writes=(*writes, book.folder),
         owns_directory=owns,
         limits=job.limits,
@@ -127,8 +127,9 @@ def _work(
 def _run(book: Book, at: Ready, work: Work) -> Finished:
     book.begin(work.argv)
     ended = at.environment.run(at.place, work)
-    book.close(ended.code)
-    return Finished(book.folder, book.record, _finding(ended, work, at.place))
+    finding = _finding(ended, work, at.place)
+    book.close(ended.code, problem=finding.meaning if finding else "", finding=finding.id if finding else "")
+    return Finished(book.folder, book.record, finding)
 
 
 def _finding(ended: Ended, work: Work, place: Place) -> Symptom | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from envcheck.engine.containers import Mount
-from envcheck.environments.mounts import mounts
+from envcheck.environments.mounts import mounts, taken
 from envcheck.errors import UsageError
 
 
@@ -21,9 +21,10 @@ def place(tmp_path, monkeypatch) -> Path:
     return base
 
 
-def shown(working_directory, *, reads=(), writes=(), own=False):
+def shown(working_directory, *, reads=(), writes=(), mentions=(), own=False):
     """What is shown at its own place: `rw:PATH`; elsewhere `rw:SOURCE -> PATH`."""
-    found = mounts(working_directory, reads=map(Path, reads), writes=map(Path, writes), own=own)
+    paths = {"reads": map(Path, reads), "writes": map(Path, writes), "mentions": map(Path, mentions)}
+    found = mounts(working_directory, own=own, **paths)
     return [
         f"{'rw' if one.writable else 'ro'}:{one.source}"
         + (f" -> {one.target}" if one.target != one.source else "")
@@ -157,23 +158,34 @@ def test_a_link_into_the_system_is_followed_to_the_images_own(place, target):
 
 
 @pytest.mark.parametrize(
-    "taken",
+    "path",
     ["/", "/usr", "/usr/bin", "/etc", "/opt", "/proc", "/dev/shm", "/sys", "/proc/self", "/tmp"],  # noqa: S108
 )
-def test_a_place_that_the_container_has_taken_is_refused(place, taken):
-    for words in ({"reads": [taken]}, {"writes": [taken]}):
+def test_a_place_that_the_container_has_taken_is_refused(place, path):
+    for words in ({"reads": [path]}, {"writes": [path]}):
         with pytest.raises(UsageError, match="cannot be shown inside a container") as caught:
             shown(place / "work", **words)
         assert "--in venv" in caught.value.hint
     with pytest.raises(UsageError):
-        shown(Path(taken))
+        shown(Path(path))
+
+
+def test_what_a_word_may_mean_is_shown_unless_the_image_has_it_itself(place):
+    (place / "elsewhere").mkdir(exist_ok=True)
+    mentions = ["/", "/tmp", "/usr", "/usr/bin/env", "/etc", str(place / "elsewhere"), "absent"]  # noqa: S108
+    assert shown(place / "work", mentions=mentions) == [f"ro:{place}/elsewhere", f"ro:{place}/work"]
+
+
+def test_why_a_path_cannot_be_shown_is_said_beforehand(place):
+    assert taken(place) == ""
+    assert taken(Path("/tmp")) == "/tmp cannot be shown inside, which has its own"  # noqa: S108
 
 
 def test_a_place_inside_of_the_images_environment_is_refused(place, monkeypatch):
     monkeypatch.setattr("os.path.lexists", lambda _: True)
-    for taken in ("/opt/envcheck/x", "/opt/pose/data"):
-        with pytest.raises(UsageError, match=taken):
-            shown(place / "work", reads=[taken])
+    for path in ("/opt/envcheck/x", "/opt/pose/data"):
+        with pytest.raises(UsageError, match=path):
+            shown(place / "work", reads=[path])
     assert "ro:/opt/envcheckers" in shown(place / "work", reads=["/opt/envcheckers"])
 
 

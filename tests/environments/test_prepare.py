@@ -54,6 +54,12 @@ def test_an_engine_that_does_not_answer_is_named_where_auto_leaves_it(listener):
     assert at.why == "no container engine answers: unix:///var/run/docker.sock: Permission denied"
 
 
+def test_a_working_directory_that_no_container_can_show_is_worked_in_without_one(listener, monkeypatch):
+    monkeypatch.chdir("/usr")
+    at = ready(listener, host(Engine("docker", address="unix:///nonexistent.sock")))
+    assert (at.place.kind, at.why) == ("venv", "/usr cannot be shown inside, which has its own")
+
+
 @pytest.mark.parametrize("gpu_request", ["none", None])
 def test_an_engine_that_cannot_give_gpus_is_left_where_gpus_are_needed(listener, gpu_request):
     engines = (Engine("docker", "27.3.1", gpu_request=gpu_request), Engine("podman", gpu_request="none"))

@@ -151,6 +151,7 @@ def test_a_place_that_cannot_be_prepared_leaves_a_record_that_says_so(run, tmp_p
     record = only_record(tmp_path)
     assert (record["exit_code"], record["exit_code_of"]) == (code, "envcheck")
     assert (record["environment"], record["command"]) == (None, [])
+    assert (record["problem"], record["finding"]) == (getattr(error, "message", ""), "")
     assert record["ended"]
 
 
@@ -234,7 +235,8 @@ def test_a_command_has_the_working_directory_our_input_and_what_its_words_name(c
     finished = contained(run_command, stub, *words, reads=(Path("/in"),), writes=(Path("out"),))
     work = stub.asked[-1]
     assert work.argv == words
-    assert work.reads == (Path("/in"), Path("data"), Path("model.pth"))
+    assert work.reads == (Path("/in"),)
+    assert work.mentions == (Path("data"), Path("model.pth"))
     assert work.writes == (Path("out"), finished.folder)
     assert (work.owns_directory, work.stdin) == (True, True)
 
@@ -279,6 +281,7 @@ BUS_ERROR = "RuntimeError: DataLoader worker (pid 30) is killed by signal: Bus e
 def test_how_a_container_failed_is_named_where_it_is_known(contained, stub, finding):
     finished = contained(run_stage, stub, "train", "0")
     assert (finished.finding.id if finished.finding else None) == finding
+    assert read(finished.folder)["finding"] == (finding or "")
 
 
 def test_what_a_stage_says_on_this_machine_itself_is_its_own_affair(run, tmp_path):
