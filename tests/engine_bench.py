@@ -137,6 +137,7 @@ def repeat(bench: Bench) -> None:
             if number > below
         ]
     table(("image", "layer", "first build", "second build", ""), rows)
+    print("(the environment's own layer is its last; under it lies the base, with a file of this run's own)")
     differing = sorted(path for path in {*here, *there} if here.get(path) != there.get(path))
     size = sum(line[5] for line in here.values())
     print(
