@@ -223,12 +223,15 @@ def wheels_of(recipe: Recipe, cache: Path) -> list[Path]:
     return [wheel for wheel in found if wheel is not None]
 
 
-def environment(bench: Bench, engine: Engine | None, cache: Path | None = None) -> dict[str, str]:
-    """Return the environment in which commands are run."""
-    own = {"ENVCHECK_CACHE": str(cache or bench.cache), "PYTHONPATH": str(ROOT)}
-    if engine is not None:
-        own |= {"DOCKER_HOST": engine.url, "ENVCHECK_BASE_IMAGE": engine.base}
-    return {**os.environ, **own}
+def environment(bench: Bench, engine: Engine | None = None, cache: Path | None = None) -> dict[str, str]:
+    """Return what commands are told beside the caller's environment; without `engine`: docker."""
+    engine = engine or bench.docker
+    return {
+        "ENVCHECK_CACHE": str(cache or bench.cache),
+        "ENVCHECK_BASE_IMAGE": engine.base,
+        "DOCKER_HOST": engine.url,
+        "PYTHONPATH": str(ROOT),
+    }
 
 
 def envcheck(
@@ -240,23 +243,34 @@ def envcheck(
     umask: int = -1,
 ) -> subprocess.CompletedProcess[str]:
     """Run envcheck's command line in a process of its own; -1 is the umask that there is."""
-    own = environment(bench, engine, cache)
-    shown = {key: own[key] for key in ("ENVCHECK_CACHE", "DOCKER_HOST", "ENVCHECK_BASE_IMAGE") if engine}
-    first = f"umask {umask:03o};" if umask >= 0 else ""
-    said = (f"{key}={shlex.quote(value)}" for key, value in {**shown, **(env or {})}.items())
-    print("$", *filter(None, (first, *said)), "envcheck", shlex.join(words), flush=True)
-    return ran([*ENVCHECK, *words], env={**own, **(env or {})}, cwd=bench.folder, umask=umask)
+    own = {**environment(bench, engine, cache), **(env or {})}
+    show(bench, "envcheck", *words, env=own, first=f"umask {umask:03o}; " if umask >= 0 else "")
+    return ran([*ENVCHECK, *words], env={**os.environ, **own}, cwd=bench.folder, umask=umask)
 
 
-def docker(
-    bench: Bench, *words: str, stdin: str = "", shown: str = "", env: Mapping[str, str] | None = None
-) -> str:
-    """Run docker's own command line."""
-    said = (f"{key}={shlex.quote(value)}" for key, value in (env or {}).items())
-    print("$", *said, "docker", shlex.join(words), *(("<", shown) if shown else ()), flush=True)
-    return ran(
-        ["docker", *words], env={**os.environ, "DOCKER_HOST": bench.docker.url, **(env or {})}, input=stdin
-    ).stdout
+def docker(bench: Bench, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
+    """Run docker's own command line; `stdin` is one of the scripts of a part."""
+    own = {**environment(bench), **(env or {})}
+    show(bench, "docker", *words, env=own, last=" < the script of this part" if stdin else "")
+    return ran(["docker", *words], env={**os.environ, **own}, input=stdin).stdout
+
+
+def show(
+    bench: Bench, *argv: str, env: Mapping[str, str] | None = None, first: str = "", last: str = ""
+) -> None:
+    """Print a command as one would type it, after what `preface` says."""
+    usual = environment(bench)
+    said = [f"{key}={shlex.quote(value)}" for key, value in (env or {}).items() if usual.get(key) != value]
+    line = f"$ {first}{' '.join((*said, shlex.join(argv)))}{last}"
+    print(line.replace(str(bench.folder), "$BENCH"), flush=True)
+
+
+def preface(bench: Bench) -> None:
+    """Print what all commands have in common."""
+    print(f"$ export BENCH={shlex.quote(str(bench.folder))}; cd $BENCH")
+    said = (f"{key}={shlex.quote(value)}" for key, value in environment(bench).items())
+    print(f"$ export {' '.join(said)}".replace(str(bench.folder), "$BENCH"))
+    print(f'$ envcheck() {{ {shlex.join(ENVCHECK)} "$@"; }}')
 
 
 def ran(argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:

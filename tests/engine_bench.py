@@ -39,7 +39,9 @@ from bench import (
     lay_out,
     link,
     lock_of,
+    preface,
     ran,
+    show,
     stamps,
     table,
     wheels_of,
@@ -121,7 +123,6 @@ def repeat(bench: Bench) -> None:
             *("run", "--rm", "-i", "--network", "none", "--user", "0:0", "--entrypoint"),
             *("/opt/envcheck/bin/python", image.name, "-I", "-B", "-"),
             stdin=FILES,
-            shown="the script FILES",
         )
         found.append((image, {line[0]: line for line in map(json.loads, files.splitlines())}))
         bench.built["cpu"] = image
@@ -136,6 +137,7 @@ def repeat(bench: Bench) -> None:
             if number > below
         ]
     table(("image", "layer", "first build", "second build", ""), rows)
+    print("(the environment's own layer is its last; under it lies the base, with a file of this run's own)")
     differing = sorted(path for path in {*here, *there} if here.get(path) != there.get(path))
     size = sum(line[5] for line in here.values())
     print(
@@ -214,23 +216,13 @@ def start(bench: Bench) -> None:
     """Time the way to the first line that the stage `env` prints, beside plain `docker run`."""
     name = bench.cpu().name
     out = bench.folder / "start"
-    ours = (
-        *ENVCHECK,
-        "run",
-        "env",
-        "--recipe",
-        "cpu",
-        "--in",
-        "docker",
-        "--gpus",
-        "none",
-        "--output",
-        str(out),
-    )
+    words = ("run", "env", "--recipe", "cpu", "--in", "docker", "--gpus", "none", "--output", str(out))
+    ours = (*ENVCHECK, *words)
     plain = ("docker", "run", "--rm", "--network", "none", name, "env")
-    env = environment(bench, bench.docker)
+    env = {**os.environ, **environment(bench)}
     env.pop("OMP_NUM_THREADS", None)  # the same for both
-    print(f"$ envcheck {shlex.join(ours[3:])}\n$ {shlex.join(plain)}")
+    show(bench, "envcheck", *words, first=f"cd {shlex.quote(str(ROOT))}; ")  # whose commit is recorded
+    show(bench, *plain)
     times: list[tuple[tuple[float, ...], tuple[float, ...]]] = []
     for number in range(-WARM_UPS, PAIRS):
         first, second = (ours, plain) if number % 2 else (plain, ours)
@@ -278,7 +270,7 @@ def _first_line(bench: Bench, argv: Sequence[str], env: Mapping[str, str]) -> tu
             raise SystemExit(f"{shlex.join(argv)} failed:\n{said.read().decode(errors='replace')}")
     told = bench.docker.client.events(
         since=int(begun),
-        until=int(time.time()) + 1,
+        until=f"{time.time():.9f}",
         decode=True,
         filters={"type": "container", "label": f"{LABEL}={bench.run}", "event": ["create", "start"]},
     )
@@ -426,7 +418,8 @@ def main() -> int:
         try:
             builder = "BuildKit" if offered(Address(bench.docker.url)) else "the classic builder"
             engine = f"{bench.docker.name} {bench.docker.version}"
-            print(f"{engine}, {builder}, {os.cpu_count()} cores; everything in {folder}")
+            print(f"{engine}, {builder}, {os.cpu_count()} cores")
+            preface(bench)
             for name in options.parts or PARTS:
                 print(f"\n== {name}: {(PARTS[name].__doc__ or '').splitlines()[0]}", flush=True)
                 begun = time.perf_counter()
