@@ -15,6 +15,7 @@ RUN set -eu; \
     cp /stage/opt/pose/pose/launch.py /stage/opt/pose/__main__.py; \
     PYTHONHASHSEED=0 /opt/envcheck/bin/python -I -S -m compileall -q -f --invalidation-mode unchecked-hash \
         -s /stage /stage/opt/pose; \
+    chmod -R u=rwX,go=rX /stage; \
     find /stage -exec touch --no-dereference --date=@315532800 {} +
 
 FROM ${ENVIRONMENT}

@@ -1,24 +1,23 @@
 """A machine and what was chosen for it: the first half of every command.
 
 Facts come from this machine or from a snapshot; the recipes are the shipped ones and whatever file was named.
+What only some questions need (fleets, official builds, other people's files) is imported when one is asked:
+every run waits for this module.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from packaging.specifiers import SpecifierSet
 
-from envcheck.choice.builds import Builds, builds_for
 from envcheck.choice.choose import Choice, choose
-from envcheck.choice.fleet import Fleet, choose_for_all
 from envcheck.choice.gpus import narrow
-from envcheck.choice.requirements.read import read_requirements
 from envcheck.choice.visible import Visible, counts, resolve
 from envcheck.choice.wishes import Wishes, combine, specifier, torch_wish
 from envcheck.errors import EnvcheckError, UsageError
@@ -27,6 +26,10 @@ from envcheck.host.facts import Gpu, Host
 from envcheck.host.probe import probe
 from envcheck.host.snapshots import read_hosts
 from envcheck.recipes import Recipe, load_recipe, load_recipes
+
+if TYPE_CHECKING:
+    from envcheck.choice.builds import Builds
+    from envcheck.choice.fleet import Fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +74,18 @@ class Situation:
         return self.choice.python
 
 
-def look(host: str | None = None, request: Request | None = None) -> Situation:
+def look(
+    host: str | None = None, request: Request | None = None, *, facts: Callable[[], Host] | None = None
+) -> Situation:
     """Return the situation on this machine, or on the one whose facts lie in file `host` ("-": stdin).
 
-    Raises `UsageError` for bad input, and where `host` is several machines.
+    `facts` gives this machine's, where somebody has begun to gather them. Raises `UsageError` for bad input,
+    and where `host` is several machines.
     """
     if host is None:
-        return _on(probe(), request or Request(), os.environ)
+        return _on((facts or probe)(), request or Request(), os.environ)
     seen = survey([host], request)
-    if isinstance(seen, Fleet):
+    if not isinstance(seen, Situation):
         raise UsageError(f"{host} holds {seen.hosts} hosts, and one is asked for here")
     return seen
 
@@ -95,6 +101,8 @@ def survey(hosts: Sequence[str], request: Request | None = None) -> Situation | 
     second = next(named, None)
     if second is None:
         return _on(first[1], request, None)
+    from envcheck.choice.fleet import choose_for_all  # noqa: PLC0415 - see above
+
     _refuse_names_among_several(request)
     recipes, wishes = _wished(request)
     return choose_for_all(chain((first, second), named), recipes, wishes)
@@ -105,6 +113,8 @@ def judge_official(hosts: Sequence[str], request: Request) -> tuple[Builds, Host
 
     Raises `UsageError` for bad input.
     """
+    from envcheck.choice.builds import builds_for  # noqa: PLC0415 - see above
+
     recipes, wishes = _wished(request)
     named = list(read_hosts(hosts)) if hosts else [("this machine", probe())]
     if len(named) > 1:
@@ -160,6 +170,8 @@ def _wished(request: Request) -> tuple[tuple[Recipe, ...], Wishes]:
         ),
     )
     if request.requirements is not None:
+        from envcheck.choice.requirements.read import read_requirements  # noqa: PLC0415 - see above
+
         theirs = read_requirements(request.requirements, python=wishes.python)
         wishes = replace(combine(wishes, theirs), requirements=str(request.requirements))
     return recipes, wishes

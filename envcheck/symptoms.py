@@ -22,15 +22,19 @@ class Symptom:
     """A text and what it means."""
 
     id: str
-    pattern: re.Pattern[str]
+    text: str  # a regular expression, in any case
     meaning: str  # a sentence without its full stop
     fix: str
     may_pass: bool = False  # another try can succeed
 
+    def is_in(self, said: str) -> bool:
+        """Tell whether the text stands in what was said."""
+        return re.search(self.text, said, re.IGNORECASE) is not None
+
 
 def find(symptoms: Iterable[Symptom], text: str) -> Symptom | None:
     """Return the first of `symptoms` that `text` shows."""
-    return next((one for one in symptoms if one.pattern.search(text)), None)
+    return next((one for one in symptoms if one.is_in(text)), None)
 
 
 def error_kind(symptom: Symptom) -> type[EnvcheckError]:
@@ -38,46 +42,42 @@ def error_kind(symptom: Symptom) -> type[EnvcheckError]:
     return RetryError if symptom.may_pass else EnvcheckError
 
 
-def _symptom(id: str, pattern: str, meaning: str, fix: str, *, may_pass: bool = False) -> Symptom:  # noqa: A002
-    return Symptom(id, re.compile(pattern, re.IGNORECASE), meaning, fix, may_pass)
-
-
 FULL_DISK = "Free some space, or move the cache with ENVCHECK_CACHE=DIR."
 
 PIP = (
-    _symptom("disk.full", "No space left on device", "the disk is full", FULL_DISK),
-    _symptom(
+    Symptom("disk.full", "No space left on device", "the disk is full", FULL_DISK),
+    Symptom(
         "wheel.hash",
         "DO NOT MATCH THE HASHES",
         "a wheel does not have the digest that the lock names",
         "The index or mirror serves another file under the same name; nothing of it was kept.",
     ),
-    _symptom(
+    Symptom(
         "network.certificate",
         "CERTIFICATE_VERIFY_FAILED",
         "the package index's certificate was not accepted",
         "Behind an inspecting proxy, tell pip its CA bundle: pip config set global.cert FILE.",
     ),
-    _symptom(
+    Symptom(
         "disk.permission",
         "Permission denied",
         "a file could not be written",
         "Is the cache folder yours? ENVCHECK_CACHE=DIR moves it.",
     ),
-    _symptom(
+    Symptom(
         "wheel.absent",
         "No matching distribution found",
         "no index that pip knows has a wheel that the lock names",
         "Give pip a mirror or a find-links folder that has it (pip config), or check the network.",
     ),
-    _symptom(
+    Symptom(
         "network.timeout",
         "Read timed out",
         "the package index stopped answering",
         "Run again; what was fetched is kept.",
         may_pass=True,
     ),
-    _symptom(
+    Symptom(
         "network.unreachable",
         r"Connection (refused|reset|aborted|broken|timed out)|Failed to establish a new connection|"
         r"ConnectionError|HTTPS?ConnectionPool|"
@@ -99,26 +99,26 @@ _GET_SPEC = (
 
 ENGINE = (
     # What stops a container that asks for GPUs.
-    _symptom(
+    Symptom(
         "container.require-cuda",
         "unsatisfied condition: (cuda|driver|brand)",
         "the image asks for a newer driver than this one (NVIDIA_REQUIRE_CUDA)",
         "Take a plain base image (the recipe's own asks for nothing), or an older one, or a newer driver.",
     ),
-    _symptom(
+    Symptom(
         "container.driver-library",
         r"load library failed: libnvidia-ml\.so",
         "the engine's NVIDIA toolkit does not find the driver's library",
         "Is the driver installed where the engine runs? A snap of docker and Docker Desktop do not see it.",
     ),
-    _symptom(
+    Symptom(
         "container.cdi-unresolvable",
         "unresolvable CDI devices|stat nvidia.com/gpu=|could not select device driver .cdi|"
         "custom device .nvidia.com/gpu=|no such device.*nvidia.com/gpu",
         "the engine knows no CDI device of that name",
         _GET_SPEC,
     ),
-    _symptom(
+    Symptom(
         "container.toolkit-missing",
         r"could not select device driver|unknown or invalid runtime name: nvidia|"
         r"unknown runtime specified nvidia|nvidia-container-(cli|runtime)[^\n]*not found",
@@ -126,27 +126,27 @@ ENGINE = (
         _GET_TOOLKIT,
     ),
     # Images.
-    _symptom(
+    Symptom(
         "container.digest-mismatch",
         r"manifest (verification failed for digest|unknown)|digest .*(did not match|mismatch)|"
         r"(filesystem layer|manifest|content) verification failed",
         "the registry has another image than the digest that the recipe pins, or none",
         "A mirror may serve something else under that name: --base-image IMAGE names one that you trust.",
     ),
-    _symptom(
+    Symptom(
         "container.registry-limit",
         "toomanyrequests",
         "the registry gives no more images to this address for a while",
         "docker login raises the limit; or name a mirror's or a local image: --base-image IMAGE.",
         may_pass=True,
     ),
-    _symptom(
+    Symptom(
         "container.registry-denied",
         "pull access denied|unauthorized: |denied: requested access",
         "the registry does not give the base image",
         "docker login, or name a mirror's or a local image: --base-image IMAGE (ENVCHECK_BASE_IMAGE).",
     ),
-    _symptom(
+    Symptom(
         "container.registry-unreachable",
         r"(dial tcp|lookup|Get \"https?://)[^\n]*(no such host|connection refused|i/o timeout|timeout|"
         r"unreachable|server misbehaving|reset by peer|EOF|context deadline|forbidden|Client\.Timeout|x509)"
@@ -156,25 +156,25 @@ ENGINE = (
         may_pass=True,
     ),
     # The machine under the engine.
-    _symptom(
+    Symptom(
         "disk.full",
         "no space left on device|ENOSPC|not enough space",
         "the engine's disk is full",
         "docker system df shows what lies there; docker image prune and docker builder prune free some.",
     ),
-    _symptom(
+    Symptom(
         "container.threads",
         r"can't start new thread|pthread_create failed|Resource temporarily unavailable.*thread",
         "the container could not start a thread: engines before 20.10.10 refuse what glibc 2.34 asks for",
         "Update the engine (20.10.10 or newer, with libseccomp 2.5), or --in venv.",
     ),
-    _symptom(
+    Symptom(
         "container.rlimit",
         "error setting rlimit",
         "the engine wants higher limits for a process than this machine allows",
         "Set default_ulimits in containers.conf to what `ulimit -Hn` and `ulimit -Hu` say.",
     ),
-    _symptom(
+    Symptom(
         "container.init-missing",
         r"container-init binary not found|exec: .*(catatonit|docker-init).*not found|"
         r"lookup init binary|stat /usr/libexec/podman/catatonit",
@@ -182,47 +182,47 @@ ENGINE = (
         "Install catatonit (podman) or docker-init, which the engine's own packages recommend.",
     ),
     # The command that it was to start.
-    _symptom(
+    Symptom(
         "container.command-missing",
         r"exec: \"[^\"]*\": (stat [^\n]*: no such|no such|executable file not found)|"
         "attempted to invoke a command that was not found",
         "the container has no such command",
         "Does it lie in a folder that is shown inside, and the program of its first line (#!) in the image?",
     ),
-    _symptom(
+    Symptom(
         "container.command-denied",
         r"exec: \"[^\"]*\":[^\n]*permission denied",
         "the command may not be executed",
         "chmod +x FILE, or name its interpreter: python FILE.",
     ),
     # What it was to be shown.
-    _symptom(
+    Symptom(
         "container.bind-refused",
         r"mounts? denied|(error while creating mount source path|error mounting|l?stat(fs)? /|"
         r"invalid mount config)[^\n]*(permission denied|not permitted|not shared)",
         "the engine may not look into a folder that the run needs",
         "An NFS export with root squash, or an unshared folder: copy the data to a local disk, or --in venv.",
     ),
-    _symptom(
+    Symptom(
         "container.bind-missing",
         r"bind source path does not exist|statfs [^\n]*no such file|bind mount source .* does not exist",
         "the engine does not see a folder of this machine",
         "Does it run here? A remote engine, or one outside of this container, has other folders: --in venv.",
     ),
     # The engine itself.
-    _symptom(
+    Symptom(
         "container.socket-denied",
         r"^permission denied$|(unix://|dial unix|\.sock)[^\n]*permission denied|PermissionError\(13",
         "this user may not use the container engine's socket",
         "sudo usermod -aG docker $USER and log in again, or a rootless engine, or --in venv.",
     ),
-    _symptom(
+    Symptom(
         "container.context",
         r"(docker context|context \"[^\"]*\")[^\n]*(does not exist|not found)",
         "the docker context that is chosen does not exist",
         "docker context ls shows them; unset DOCKER_CONTEXT, or docker context use default.",
     ),
-    _symptom(
+    Symptom(
         "container.engine-gone",
         r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"
         r"^no such file or directory$|(unix://|dial unix|\.sock)[^\n]*no such file or directory|"
@@ -236,7 +236,7 @@ ENGINE = (
 
 # What is said inside when the fault is the container's, not the command's.
 INSIDE = (
-    _symptom(
+    Symptom(
         "container.gpu-not-given",
         r"a GPU was promised, torch sees none|GPUs were promised, torch sees \d+|"
         r"GPU-[0-9a-f-]+ was promised, torch does not see it",
@@ -244,7 +244,7 @@ INSIDE = (
         "podman needs 4.1 and a CDI spec (nvidia-ctk cdi generate), docker NVIDIA's toolkit. Until then:"
         " --in venv.",
     ),
-    _symptom(
+    Symptom(
         "container.shm",
         r"DataLoader worker \(pid[^\n]*\) is killed by signal: Bus error|"
         r"insufficient shared memory|"
@@ -253,7 +253,7 @@ INSIDE = (
         "shared memory is too small for the loader's workers",
         "More memory for the container (--memory SIZE: half of it is shared memory), or fewer WORKERS.",
     ),
-    _symptom(
+    Symptom(
         "container.threads",
         "can't start new thread|pthread_create failed",
         "the container could not start a thread: engines before 20.10.10 refuse what glibc 2.34 asks for",
@@ -262,7 +262,7 @@ INSIDE = (
 )
 
 # What no text says: the kernel ended a process of a container that had reached its limit.
-OUT_OF_MEMORY = _symptom(
+OUT_OF_MEMORY = Symptom(
     "container.out-of-memory",
     r"OOMKilled|oom-kill|Out of memory: Killed process",
     "the container was out of memory, and the kernel killed what used most of it (137)",

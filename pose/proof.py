@@ -10,6 +10,7 @@ import json
 import platform
 import time
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,9 @@ class Proof:
         return {"schema": PROOF_SCHEMA, **asdict(self), "kept": kept, "differences": list(differences)}
 
 
+@lru_cache(maxsize=1)
 def prove() -> Proof:
-    """Measures this process: under half a second on a CPU, a second or two on a GPU that has to wake up."""
+    """Measures this process, once: half a second on a CPU at most, more on a GPU that has to wake up."""
     names = ["cpu"]
     if torch.cuda.is_available():
         names += [f"cuda:{index}" for index in range(torch.cuda.device_count())]

@@ -347,7 +347,7 @@ def test_no_symptom_is_without_a_text_here(symptoms, said):
 
 
 def test_the_kernels_word_on_memory_is_known():
-    assert OUT_OF_MEMORY.pattern.search("Out of memory: Killed process 4711 (python) total-vm:9000000kB")
+    assert OUT_OF_MEMORY.is_in("Out of memory: Killed process 4711 (python) total-vm:9000000kB")
 
 
 INNOCENT = [

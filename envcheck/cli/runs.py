@@ -31,14 +31,7 @@ from envcheck.cli.options import (
 from envcheck.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from envcheck.environments.place import Limits
-    from envcheck.environments.prepare import Ready
-    from envcheck.runs.book import Job
-    from envcheck.runs.run import Finished
-
-    Runner = Callable[[Job, Path, Callable[[], Ready]], Finished]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +89,12 @@ def run(
 
     The options below are envcheck's, wherever they stand; everything else goes to the stage as it was typed.
     """
-    from envcheck.runs.run import run_stage
-
     if help or stage is None:
         typer.echo(context.get_help())
         raise typer.Exit(_stage_help(stage) if stage else errors.OK)
     options = _Options(recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
     words = (stage.value, *_shared_options(stage, data, output, deterministic), *context.args)
-    _finish(run_stage, stage.value, words, options)
+    _finish(stage.value, words, options, is_stage=True)
 
 
 def exec_(
@@ -124,12 +115,10 @@ def exec_(
     In a container the command can write into the working directory and --output, and read --data and whatever
     it names on its command line.
     """
-    from envcheck.runs.run import run_command
-
     if not context.args:
         raise UsageError("There is no command", "envcheck exec -- python train.py")
     options = _Options(recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
-    _finish(run_command, "exec", tuple(context.args), options)
+    _finish("exec", tuple(context.args), options, is_stage=False)
 
 
 def shell(
@@ -145,58 +134,52 @@ def shell(
     env: EnvOption = None,
 ) -> None:
     """Open a shell in the environment that fits."""
-    from envcheck.runs.run import run_command
-
     options = _Options(recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
-    _finish(run_command, "shell", (), options)
+    _finish("shell", (), options, is_stage=False)
 
 
-def _finish(runner: Runner, name: str, words: tuple[str, ...], options: _Options) -> None:
+def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: bool) -> None:
     """Run something to its end, say what came out, and exit with its code."""
-    from envcheck.environments.prepare import Wish, prepare
-    from envcheck.report.console import Steps, show
-    from envcheck.report.run import footer, header
-    from envcheck.runs.run import run_stage
+    from envcheck.host.probe import probe
 
-    job = _job(name, words, options, is_stage=runner is run_stage)
-    seen = job.situation
-    wish = Wish(options.place.value, options.base_image, tuple(options.env or ()), job.limits)
+    limits = _limits(options)
+    # A run waits for other programs and for its own rooms to be imported: at the same time.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        facts = pool.submit(probe)
+        from envcheck.engine.terminal import is_interactive
+        from envcheck.environments.prepare import Ready, Wish, prepare, program_of_pose
+        from envcheck.report.console import Steps, show
+        from envcheck.report.run import footer, header
+        from envcheck.runs.book import Job
+        from envcheck.runs.run import ask_pose, run_command, run_stage
+        from envcheck.situation import Request, look
+
+        program = program_of_pose()
+        parent = options.output or Path.cwd()
+        asked = ask_pose(program, words, parent) if is_stage else None
+        seen = look(request=Request(options.recipe, options.gpus), facts=facts.result)
+    job = Job(
+        typed=tuple(sys.argv[2:]),
+        name=name,
+        arguments=words,
+        program=program,
+        situation=seen,
+        asked=asked,
+        limits=limits,
+        reads=(options.data,) if options.data else (),
+        writes=(options.output,) if options.output else (),
+        terminal=not is_stage and is_interactive(),
+    )
+    wish = Wish(options.place.value, options.base_image, tuple(options.env or ()), limits)
 
     def ready() -> Ready:
         at = prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
         show(header(job, at))
         return at
 
-    finished = runner(job, options.output or Path.cwd(), ready)
+    finished = (run_stage if is_stage else run_command)(job, parent, ready)
     show(footer(finished))
     raise typer.Exit(finished.record.exit_code or errors.OK)
-
-
-def _job(name: str, words: tuple[str, ...], options: _Options, *, is_stage: bool) -> Job:
-    from envcheck.engine.terminal import is_interactive
-    from envcheck.environments.prepare import program_of_pose
-    from envcheck.runs.book import Job
-    from envcheck.runs.run import ask_pose
-    from envcheck.situation import Request, look
-
-    limits = _limits(options)
-    # Both wait for other programs, so they wait at the same time.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        looked = pool.submit(look, None, Request(options.recipe, options.gpus))
-        program = program_of_pose()
-        asked = ask_pose(program, words, options.output or Path.cwd()) if is_stage else None
-        return Job(
-            typed=tuple(sys.argv[2:]),
-            name=name,
-            arguments=words,
-            program=program,
-            situation=looked.result(),
-            asked=asked,
-            limits=limits,
-            reads=(options.data,) if options.data else (),
-            writes=(options.output,) if options.output else (),
-            terminal=asked is None and is_interactive(),
-        )
 
 
 def _limits(options: _Options) -> Limits:

@@ -17,6 +17,11 @@ from pose.proof import Device, compare, prove  # noqa: E402
 RELEASE = torch.__version__.split("+")[0]
 
 
+@pytest.fixture(autouse=True)
+def _measured_anew():
+    prove.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def here():
     return prove()
