@@ -66,7 +66,8 @@ class Dockerd:
     def start(self) -> None:
         """Start it, again too, and wait for its answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        argv = ["dockerd", f"--host={self.address}", f"--data-root={self.data}"]
+        # In a network of its own: a dockerd without a bridge removes docker0, which is another one's.
+        argv = ["unshare", "--net", "dockerd", f"--host={self.address}", f"--data-root={self.data}"]
         argv += [f"--exec-root={self.folder}/exec", f"--pidfile={self.folder}/docker.pid"]
         argv += [
             "--bridge=none",
