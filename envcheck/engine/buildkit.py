@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envcheck.engine.addresses import Address
-from envcheck.engine.failures import failure
+from envcheck.engine.failures import build_failure
 from envcheck.errors import INTERRUPTED
 from envcheck.processes import capture, stream
 
 # BuildKit is inside of docker's client up to 22, and in a plug-in from 23 on.
 _BUILTIN_BEFORE = 23
 _ASK_SECONDS = 20
+# What a step said itself: "#9 0.534 ...".
+_OUTPUT = re.compile(r"^#\d+ \d+\.\d+ (.*\S)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,15 @@ class BuildKit:
             for word in ("--build-arg", f"{key}={value}")
         )
         argv = (*self.argv, "--network", "none", "--progress", "plain", *words, "--tag", name, str(context))
-        heard = bytearray()
+        last = bytearray()
         log.write_bytes(b"")
-        code = stream(argv, env=_environment(address), log=log, show=False, heard=heard)
-        said = heard.decode("utf-8", "replace")
+        code = stream(argv, env=_environment(address), log=log, show=False, heard=last)
+        said = last.decode("utf-8", "replace")
         if code in {INTERRUPTED, 128 + signal.SIGTERM} or "context canceled" in said:
             raise KeyboardInterrupt
         if code != 0:
-            raise failure(f"The image {name} was not built (see {log})", _reason(said))
+            heard = _OUTPUT.findall(said)
+            raise build_failure(f"The image {name} was not built (see {log})", _reason(said), heard)
 
 
 def offered(address: Address) -> BuildKit | None:

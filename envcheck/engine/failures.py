@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from envcheck.errors import EnvcheckError
 from envcheck.symptoms import ENGINE, error_kind, find
 
 # An engine wraps its reason in a sentence for each of its layers; the reason comes last.
 _SHOWN = 300
+
+# docker, podman and BuildKit on a command of a build that ended badly.
+_STEP_FAILED = re.compile(
+    r"returned a non-zero code|while running runtime: exit status|exit code: \d|did not complete successfully"
+)
+_FULL = "No space left on device"
 
 
 def failure(failed: str, said: str) -> EnvcheckError:
@@ -22,6 +29,17 @@ def failure(failed: str, said: str) -> EnvcheckError:
     return error_kind(symptom)(
         f"{failed}: {symptom.meaning}", f"{symptom.fix}\nThe engine said: {said}", symptom.id
     )
+
+
+def build_failure(failed: str, said: str, heard: Sequence[str]) -> EnvcheckError:
+    """Return the error for what a builder said; for a step that failed it is the last of `heard`, its output.
+
+    The builder itself then repeats all of the command, and nothing of why it failed.
+    """
+    if not _STEP_FAILED.search(said) or not heard:
+        return failure(failed, said)
+    full = next((line for line in heard if _FULL in line), None)
+    return failure(failed, full) if full else EnvcheckError(f"{failed}: {heard[-1][:300]}")
 
 
 @contextlib.contextmanager

@@ -9,13 +9,12 @@ import tarfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from envcheck.engine.containers import me
-from envcheck.engine.failures import failure, spoken
-from envcheck.errors import EnvcheckError
+from envcheck.engine.failures import build_failure, failure, spoken
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -23,11 +22,8 @@ if TYPE_CHECKING:
 # Every image of one build carries it, the nameless ones of its steps too.
 IMAGE_LABEL = "dev.envcheck.image"
 
-# How docker and podman say that a command ended badly: with all of the command, and nothing of its output.
-_STEP_FAILED = re.compile(r"returned a non-zero code|while running runtime: exit status")
 _ENGINES_LINE = re.compile(r"(Step \d|STEP \d|--->|Removing intermediate |Error: building at |ERRO\[)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_FULL = "No space left on device"
 _LAST_LINES = 50
 _STOPPED_S = 0.5  # the step at which a build is stopped may still come to its end, and to an image
 
@@ -94,7 +90,8 @@ def build(
             heard: deque[str] = deque(maxlen=_LAST_LINES)
             for line in said:
                 if "error" in line:
-                    raise _failure(f"{failed} (see {log})", str(line["error"]), heard)
+                    own = [words for words in heard if not _ENGINES_LINE.match(words)]
+                    raise build_failure(f"{failed} (see {log})", str(line["error"]), own)
                 text = _COLOUR.sub("", str(line.get("stream", ""))).strip()
                 if text:
                     book.write(f"{text}\n")
@@ -120,15 +117,6 @@ def clear(client: APIClient, name: str) -> None:
         while found := client.images(filters={"dangling": True, "label": label}, quiet=True):
             for image in set(found):
                 client.remove_image(image, force=True)
-
-
-def _failure(failed: str, error: str, heard: Sequence[str]) -> EnvcheckError:
-    """Return the error for what an engine said, or for a step that failed, what that said itself."""
-    own = [line for line in heard if not _ENGINES_LINE.match(line)]
-    if not _STEP_FAILED.search(error) or not own:
-        return failure(failed, error)
-    full = next((line for line in own if _FULL in line), None)
-    return failure(failed, full) if full else EnvcheckError(f"{failed}: {own[-1][:300]}")
 
 
 @contextlib.contextmanager
