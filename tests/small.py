@@ -115,6 +115,7 @@ def environ_of(world: World) -> dict[str, str]:
     root = str(Path(__file__).resolve().parent.parent)
     return {
         **kept,
+        "PATH": os.pathsep.join((str(world.folder / "bin"), os.environ.get("PATH", os.defpath))),
         "PYTHONPATH": root,
         "PIP_CONFIG_FILE": "/dev/null",
         "PIP_NO_INDEX": "1",
@@ -154,6 +155,18 @@ def make_world(
     shutil.copy(bundle("pose") / "launch.py", pose)
     (folder / "cache").mkdir()
     return World(folder)
+
+
+def build_with(world: World, client: str | None) -> World:
+    """Let a world's docker client be `client`, or else one that has no BuildKit."""
+    folder = world.folder / "bin"
+    folder.mkdir()
+    if client is not None:
+        (folder / "docker").symlink_to(client)
+        return world
+    (folder / "docker").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    (folder / "docker").chmod(0o755)
+    return world
 
 
 class Quiet:

@@ -124,7 +124,7 @@ def knows_only(world: World) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("PIP_")]:
             patch.delenv(name)
         for name, value in environ_of(world).items():
-            if name.startswith("PIP_"):
+            if name.startswith("PIP_") or name == "PATH":
                 patch.setenv(name, value)
         yield
 

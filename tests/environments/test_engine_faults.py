@@ -14,6 +14,8 @@ import docker
 import pytest
 
 from envcheck.engine import containers
+from envcheck.engine.addresses import Address
+from envcheck.engine.buildkit import offered
 from envcheck.engine.containers import Mount
 from envcheck.environments import prepare
 from envcheck.environments.docker import Docker
@@ -38,7 +40,7 @@ from tests.environments.conftest import (
     remove_images,
     said_by,
 )
-from tests.small import MINE, Quiet, World, environ_of
+from tests.small import MINE, Quiet, World, build_with, environ_of
 
 pytestmark = pytest.mark.docker
 
@@ -63,10 +65,26 @@ def unbuilt(request) -> Iterator[World]:
         yield world
 
 
+@pytest.fixture(params=["classic", "buildkit"])
+def builder(request) -> str | None:
+    """A docker client with BuildKit, or None for a build by the engine's classic builder."""
+    if request.param == "classic":
+        return None
+    for client in dict.fromkeys((shutil.which("docker"), "/usr/bin/docker")):
+        if client is None or not os.access(client, os.X_OK):
+            continue
+        with pytest.MonkeyPatch.context() as patch, own_folder() as folder:
+            (folder / "docker").symlink_to(client)
+            patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+            if offered(Address("unix:///var/run/docker.sock")) is not None:
+                return client
+    pytest.skip("not verified: no docker client here offers BuildKit")
+
+
 @contextlib.contextmanager
-def a_new_world(kind: str, **options) -> Iterator[World]:
+def a_new_world(kind: str, builder: str | None = None, **options) -> Iterator[World]:
     with own_folder() as folder:
-        world = a_world(folder, kind, **options)
+        world = build_with(a_world(folder, kind, **options), builder)
         try:
             yield world
         finally:
@@ -87,6 +105,12 @@ def containers_of(world: World) -> list[dict]:
     """Return a build's and a run's containers, whatever state they are in."""
     found = engine_of(world).containers(all=True)
     return [one for one in found if is_of(one, world.recipe.name, world.program.name)]
+
+
+def is_building(world: World) -> bool:
+    """Tell whether the long step of a build runs: the engine shows its container, or BuildKit has said so."""
+    logs = (world.cache / "logs").glob("image-*.log")
+    return bool(containers_of(world)) or any("RUN set -eu" in log.read_text() for log in logs)
 
 
 def prepared(world: World, kind: str) -> Docker:
@@ -215,9 +239,13 @@ def test_auto_takes_a_virtual_environment_where_the_base_image_cannot_be_fetched
     assert "the registry of the base image could not be reached" in ready.why
 
 
-@pytest.mark.parametrize("kind", CONTAINERS)
-def test_a_base_image_with_another_python_is_refused_in_words(kind):
-    with a_new_world(kind, container_python="3.10") as world:
+@pytest.mark.parametrize(
+    ("kind", "builder"),
+    [("docker", "classic"), ("docker", "buildkit"), ("podman", "classic")],
+    indirect=["builder"],
+)
+def test_a_base_image_with_another_python_is_refused_in_words(kind, builder):
+    with a_new_world(kind, builder, container_python="3.10") as world:
         error = refusal(world, kind)
         assert "the base image has Python 3.11, and the lock is for 3.10" in error.message
         assert error.exit_code == 1
@@ -257,12 +285,12 @@ def test_parallel_builds_of_two_recipes_do_not_clear_each_others_steps_away():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_build_that_is_interrupted_leaves_nothing_and_the_next_one_works(number):
-    with a_new_world("docker") as world:
-        builder = envcheck(world, "exec", "--in=docker", "--", "true")
-        until(lambda: containers_of(world))
-        builder.send_signal(number)
-        code, out, err = said_by(builder)
+def test_a_build_that_is_interrupted_leaves_nothing_and_the_next_one_works(number, builder):
+    with a_new_world("docker", builder) as world:
+        process = envcheck(world, "exec", "--in=docker", "--", "true")
+        until(lambda: is_building(world))
+        process.send_signal(number)
+        code, out, err = said_by(process)
         assert (code, out) == (130, b""), err
         assert images_of(world) == []
         assert containers_of(world) == []
@@ -367,8 +395,8 @@ def daemon(one_daemon) -> Dockerd:
 
 
 @contextlib.contextmanager
-def on(daemon: Dockerd, **options) -> Iterator[World]:
-    with a_new_world("docker", **options) as world:
+def on(daemon: Dockerd, builder: str | None = None, **options) -> Iterator[World]:
+    with a_new_world("docker", builder, **options) as world:
         theirs = replace(world, addresses={"docker": daemon.address})
         try:
             yield theirs
@@ -376,12 +404,12 @@ def on(daemon: Dockerd, **options) -> Iterator[World]:
             remove_images(daemon.client, theirs)
 
 
-def test_an_engine_that_dies_in_a_build_may_come_back_and_then_nothing_is_left(daemon):
-    with on(daemon) as world:
-        builder = envcheck(world, "exec", "--in=docker", "--", "true")
-        until(lambda: containers_of(world))
+def test_an_engine_that_dies_in_a_build_may_come_back_and_then_nothing_is_left(daemon, builder):
+    with on(daemon, builder) as world:
+        process = envcheck(world, "exec", "--in=docker", "--", "true")
+        until(lambda: is_building(world))
         daemon.kill()
-        code, out, err = said_by(builder)
+        code, out, err = said_by(process)
         assert (code, out) == (75, b""), err
         assert b"the container engine does not answer" in err
         assert list(world.cache.rglob(".*.context-*")) == []
@@ -414,8 +442,8 @@ def test_a_build_for_which_there_is_no_room_is_not_begun(daemon):
 
 
 @pytest.mark.parametrize("leaving_mib", [1, 8])  # the engine's own word, and that of a step
-def test_a_build_that_fills_the_disk_says_so_and_leaves_nothing(daemon, leaving_mib):
-    with on(daemon) as world, filled(daemon.data, leaving_mib):
+def test_a_build_that_fills_the_disk_says_so_and_leaves_nothing(daemon, leaving_mib, builder):
+    with on(daemon, builder) as world, filled(daemon.data, leaving_mib):
         error = refusal(world, "docker")
         assert (error.finding, error.exit_code) == ("disk.full", 1), error.message
         assert images_of(world) == []
