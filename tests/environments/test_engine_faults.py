@@ -132,12 +132,13 @@ def asked(monkeypatch):
 
     def ask(kind: str, world: World) -> Ready:
         monkeypatch.setenv("ENVCHECK_CACHE", str(world.cache))
+        monkeypatch.delenv("ENVCHECK_BASE_IMAGE", raising=False)
         monkeypatch.setattr(prepare, "program_of_pose", lambda: world.program)
         wish = Wish(kind, world.base_image or None)
         with knows_only(world):
             return prepare.prepare(wish, world.recipe, probe(), lambda: MINE, Quiet())
 
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "ENVCHECK_BASE_IMAGE"):
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         monkeypatch.delenv(name, raising=False)
     return ask
 
