@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
-import docker
 import pytest
-from docker.errors import DockerException
 
-
-def address_of(engine: str) -> str:
-    """Where the engine answers."""
-    name = f"ENVCHECK_TEST_{engine.upper()}"
-    if not (address := os.environ.get(name)):
-        pytest.skip(f'not verified: {name} names no {engine} (eval "$(.ci/engine)" makes one)')
-    try:
-        docker.APIClient(base_url=address, timeout=30).version()
-    except DockerException as error:
-        pytest.fail(f"{name} names {address}, where no {engine} answers: {error}", pytrace=False)
-    return address
+from tests import engines
+from tests.engines import address_of
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +27,4 @@ def engine_address(request) -> str:
 @pytest.fixture(scope="session")
 def base_image() -> str:
     """The image that stands in for a recipe's base where no registry can be reached."""
-    if not (name := os.environ.get("ENVCHECK_BASE_IMAGE")):
-        pytest.skip('not verified: ENVCHECK_BASE_IMAGE names no base image (eval "$(.ci/engine)" makes one)')
-    return name
+    return engines.base_image()

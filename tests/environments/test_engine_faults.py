@@ -277,6 +277,7 @@ def test_parallel_builds_of_one_recipe_build_it_once(unbuilt):
     assert sorted(err.count(b"build the image of") for _, _, err in said) == [0, 1]
 
 
+@pytest.mark.slow
 def test_parallel_builds_of_two_recipes_do_not_clear_each_others_steps_away():
     with a_new_world("docker") as one, a_new_world("docker") as other:
         builders = [envcheck(world, "exec", "--in=docker", "--", "true") for world in (one, other)]
@@ -299,6 +300,7 @@ def test_a_build_that_is_interrupted_leaves_nothing_and_the_next_one_works(numbe
         assert said_by(envcheck(world, "exec", "--in=docker", "--", "echo", "works"))[:2] == (0, b"works\n")
 
 
+@pytest.mark.slow
 def test_what_podman_goes_on_with_after_an_interrupt_is_cleared_away_by_the_next_build():
     with a_new_world("podman") as world:
         builder = envcheck(world, "exec", "--in=docker", "--", "true")
@@ -405,6 +407,7 @@ def on(daemon: Dockerd, builder: str | None = None, **options) -> Iterator[World
             remove_images(daemon.client, theirs)
 
 
+@pytest.mark.slow
 def test_an_engine_that_dies_in_a_build_may_come_back_and_then_nothing_is_left(daemon, builder):
     with on(daemon, builder) as world:
         process = envcheck(world, "exec", "--in=docker", "--", "true")
