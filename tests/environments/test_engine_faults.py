@@ -211,7 +211,7 @@ def test_docker_without_the_toolkit_refuses_gpus_that_were_asked_for_by_uuid(on_
     error = refused_gpus(on_docker)
     assert (error.finding, error.exit_code) == ("container.toolkit-missing", 1)
     assert "could not select device driver" in error.hint
-    assert [(one["Driver"], one["DeviceIDs"]) for one in requests] == [("nvidia", [GPU])]
+    assert [one["DeviceIDs"] for one in requests] == [[GPU]]
 
 
 def test_podman_without_a_spec_refuses_gpus_instead_of_starting_without(homes_here):
