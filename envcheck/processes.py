@@ -21,6 +21,7 @@ from typing import IO, Any
 from envcheck.errors import CommandError
 from envcheck.relay import Relay, Source
 
+_AWAKE_S = 1.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -93,7 +94,7 @@ def stream(
         ]
         for pump in pumps:
             pump.start()
-        code = process.wait()
+        code = _waited_for(process)
         for pump in pumps:
             # A grandchild that outlives the program would hold the pipe open for ever.
             pump.join(timeout=5)
@@ -106,7 +107,7 @@ def hand_over(argv: Sequence[str], *, env: Mapping[str, str]) -> int:
     It is in the foreground with us, so the terminal's own keys reach it; what reaches us alone is handed on.
     """
     with _started(argv, env=env) as process, handed_on(_send_unless_typed(process)):
-        code = process.wait()
+        code = _waited_for(process)
     return code if code >= 0 else 128 - code
 
 
@@ -154,6 +155,15 @@ def handed_on(send: Callable[[int], object]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _waited_for(process: subprocess.Popen[bytes]) -> int:
+    """Return a program's code when it has ended."""
+    while True:
+        # Python handles a signal between two steps of its own: one that comes just before an endless wait is
+        # heard when that ends.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=_AWAKE_S)
 
 
 def _send_to(process: subprocess.Popen[bytes]) -> Callable[[int], None]:

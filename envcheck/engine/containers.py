@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
 from envcheck.engine import reaper, terminal
@@ -105,12 +105,19 @@ def run(client: APIClient, address: Address, settings: Settings, relay: Relay) -
         threading.Thread(target=_pump, args=(connection, settings, relay, events), daemon=True).start()
         if settings.stdin:
             threading.Thread(target=_feed, args=(connection,), daemon=True).start()
-        while (event := events.get()) is not None:
+        while (event := _next(events)) is not None:
             _kill(client, container, event)
         with spoken(_LOST):
             client.wait(container)
             state: dict[str, Any] = client.inspect_container(container)["State"]
     return Ended(int(state["ExitCode"]), bool(state.get("OOMKilled")))
+
+
+def _next(events: SimpleQueue[int | None]) -> int | None:
+    while True:
+        # Not for ever: a signal that comes just before the wait would be heard when that ends.
+        with contextlib.suppress(Empty):
+            return events.get(timeout=1)
 
 
 def bytes_of(size: str) -> int:
