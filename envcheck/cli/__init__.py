@@ -21,10 +21,15 @@ from envcheck.errors import BugError, EnvcheckError, StoppedError, UsageError
 _ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 
-def main() -> None:
-    """Run the command line."""
+def _show(error: EnvcheckError, *, as_json: bool) -> None:
+    # rich is imported when there is something to draw: no run waits for it.
     from envcheck.report.console import show_error
 
+    show_error(error, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 gets ? for what it lacks
@@ -33,17 +38,17 @@ def main() -> None:
     try:
         code = app(standalone_mode=False) or errors.OK
     except EnvcheckError as error:
-        show_error(error, as_json=as_json)
+        _show(error, as_json=as_json)
         code = error.exit_code
     except _ClickException as error:
         message = cast("typer.BadParameter", error).format_message()
         if type(error).__name__ == "NoArgsIsHelpError":  # click's way to answer a bare command with its help
             typer.echo(message)
             sys.exit(errors.OK)
-        show_error(UsageError(message, "envcheck --help shows what there is."), as_json=as_json)
+        _show(UsageError(message, "envcheck --help shows what there is."), as_json=as_json)
         code = errors.USAGE
     except (KeyboardInterrupt, typer.Abort):  # before or after the verb
-        show_error(StoppedError(), as_json=as_json)
+        _show(StoppedError(), as_json=as_json)
         code = errors.INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; pointing stdout away keeps the interpreter's own flush quiet.
@@ -54,10 +59,10 @@ def main() -> None:
         failure = EnvcheckError(
             f"{where}{error.strerror or error}", "Is there room, and may you write there?"
         )
-        show_error(failure, as_json=as_json)
+        _show(failure, as_json=as_json)
         code = failure.exit_code
     except Exception as error:  # noqa: BLE001 - the boundary: what is left is a bug of ours
         traceback.print_exc()
-        show_error(BugError(error), as_json=as_json)
+        _show(BugError(error), as_json=as_json)
         code = errors.BUG
     sys.exit(code)

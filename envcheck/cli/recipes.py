@@ -43,7 +43,7 @@ def recipes_lock(
     """Resolve a recipe's lock anew and write it beside the recipe."""
     from envcheck.environments.author import relock
     from envcheck.recipes import load_recipe
-    from envcheck.report.console import Steps
+    from envcheck.report.steps import Steps
 
     typer.echo(relock(load_recipe(name), python, Steps(), machine.value))
 
@@ -67,7 +67,8 @@ def recipes_add(
     from envcheck.choice.requirements.read import read
     from envcheck.choice.wishes import Wishes
     from envcheck.environments.author import Wanted, add, parse_build
-    from envcheck.report.console import Steps, show
+    from envcheck.report.console import show
+    from envcheck.report.steps import Steps
 
     asked = read(requirements) if requirements else Asked(wishes=Wishes())
     for origin in asked.wishes.origins:
@@ -93,8 +94,9 @@ def recipes_check(
     from envcheck.audit.audit import Audit, Means, audit
     from envcheck.paths import cache_dir
     from envcheck.recipes import load_recipe, load_recipes
-    from envcheck.report.console import Steps, answer
+    from envcheck.report.console import answer
     from envcheck.report.recipes import audit_screen
+    from envcheck.report.steps import Steps
 
     recipes = tuple(map(load_recipe, names)) if names else load_recipes()
     means = Means(cache_dir(), Steps(), online=not offline, deep=deep)
@@ -112,7 +114,7 @@ def recipes_fetch(
 ) -> None:
     """Fetch a recipe's wheels, and print the requirements file that installs them without network."""
     from envcheck.environments.prepare import fetch
-    from envcheck.report.console import Steps
+    from envcheck.report.steps import Steps
     from envcheck.situation import Request, look
 
     seen = look(request=Request(name))
@@ -134,7 +136,8 @@ def tables_measure(
 ) -> None:
     """Read a build's row off its wheel; exit 1 where the table says otherwise."""
     from envcheck.measure.row import measure
-    from envcheck.report.console import Steps, answer
+    from envcheck.report.console import answer
+    from envcheck.report.steps import Steps
     from envcheck.report.tables import row_screen
 
     row = measure(what, machine.value, Steps())

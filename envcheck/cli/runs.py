@@ -60,7 +60,7 @@ def build(
 ) -> None:
     """Build an environment, and print its image or the interpreter inside it."""
     from envcheck.environments.prepare import Wish, prepare
-    from envcheck.report.console import Steps
+    from envcheck.report.steps import Steps
     from envcheck.situation import Request, look
 
     seen = look(request=Request(recipe, gpus))
@@ -148,8 +148,7 @@ def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: b
         facts = pool.submit(probe)
         from envcheck.engine.terminal import is_interactive
         from envcheck.environments.prepare import Ready, Wish, prepare, program_of_pose
-        from envcheck.report.console import Steps, show
-        from envcheck.report.run import footer, header
+        from envcheck.report.steps import Steps
         from envcheck.runs.book import Job
         from envcheck.runs.run import ask_pose, run_command, run_stage
         from envcheck.situation import Request, look
@@ -173,11 +172,18 @@ def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: b
     wish = Wish(options.place.value, options.base_image, tuple(options.env or ()), limits)
 
     def ready() -> Ready:
-        at = prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
-        show(header(job, at))
-        return at
+        return prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
 
-    finished = (run_stage if is_stage else run_command)(job, parent, ready)
+    def begun(at: Ready) -> None:
+        from envcheck.report.console import show
+        from envcheck.report.run import header
+
+        show(header(job, at))
+
+    finished = (run_stage if is_stage else run_command)(job, parent, ready, begun)
+    from envcheck.report.console import show
+    from envcheck.report.run import footer
+
     show(footer(finished))
     raise typer.Exit(finished.record.exit_code or errors.OK)
 

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -80,11 +80,18 @@ class Ended:
     out_of_memory: bool
 
 
-def run(client: APIClient, address: Address, settings: Settings, relay: Relay) -> Ended:
-    """Run a container to its end. SIGINT, SIGTERM and SIGHUP are handed on to it, each once.
+def run(
+    client: APIClient,
+    address: Address,
+    settings: Settings,
+    relay: Relay,
+    begun: Callable[[], None] | None = None,
+) -> Ended:
+    """Run a container to its end, and call `begun` when it runs, before its output is passed on.
 
-    Raises `EnvcheckError` when it cannot be had or its engine goes away, `KeyboardInterrupt` when stopped
-    before it has begun. The container is gone afterwards; where the engine has gone, the next run removes it.
+    SIGINT, SIGTERM and SIGHUP are handed on to it, each once. Raises `EnvcheckError` when it cannot be had
+    or its engine goes away, `KeyboardInterrupt` when stopped before it has begun. The container is gone
+    afterwards; where the engine has gone, the next run removes it.
     """
     events: SimpleQueue[int | None] = SimpleQueue()  # signals, and None for the end of the output
     with contextlib.ExitStack() as stack:
@@ -93,12 +100,14 @@ def run(client: APIClient, address: Address, settings: Settings, relay: Relay) -
         with spoken(_NOT_RUN):
             container = _made(client, settings)
         stack.callback(_remove, client, container)
-        stack.enter_context(_guarded(address, container))
         with spoken(_NOT_RUN):
             connection = stack.enter_context(contextlib.closing(_attached(client, container, settings)))
             if not events.empty():
                 raise KeyboardInterrupt
             client.start(container)
+        stack.enter_context(_guarded(address, container))
+        if begun:
+            begun()
         if settings.terminal:
             stack.enter_context(terminal.lent(lambda: _resize(client, container)))
             _resize(client, container)

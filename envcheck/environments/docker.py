@@ -100,7 +100,7 @@ class Docker:
         for folder in work.writes:
             folder.mkdir(parents=True, exist_ok=True)
         relay = Relay(work.log, show=work.show, heard=work.heard)
-        ended = containers.run(self.client, self._address, self._settings(place, work), relay)
+        ended = containers.run(self.client, self._address, self._settings(place, work), relay, work.begun)
         return Ended(ended.code, ended.out_of_memory)
 
     def _builder(self, watch: Watcher) -> Builder:

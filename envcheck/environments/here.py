@@ -23,8 +23,10 @@ def run_here(place: Place, work: Work, variables: Mapping[str, str] | None = Non
     path = os.pathsep.join((str(place.python.parent), os.environ.get("PATH", os.defpath)))
     env = {**os.environ, "PATH": path, **(variables or {}), **work.environment}
     if work.terminal:
+        if work.begun:
+            work.begun()
         return Ended(hand_over(work.argv, env=env))
-    return Ended(stream(work.argv, env=env, log=work.log, show=work.show, heard=work.heard))
+    return Ended(stream(work.argv, env=env, log=work.log, show=work.show, heard=work.heard, begun=work.begun))
 
 
 def refuse_limits(limits: Limits) -> None:

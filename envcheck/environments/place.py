@@ -77,6 +77,7 @@ class Work:
     show: bool = True  # pass on what it says
     log: Path | None = None
     heard: bytearray | None = None  # takes the last that it says
+    begun: Callable[[], None] | None = None  # called when it has been started, before its output is passed on
 
 
 @dataclass(frozen=True, slots=True)

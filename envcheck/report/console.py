@@ -1,4 +1,4 @@
-"""The terminal: where steps are shown while they last, and where errors end.
+"""The terminal: where screens are drawn, and where errors end.
 
 Data goes to stdout, everything else to stderr. Nothing that came from outside is read as markup.
 """
@@ -6,9 +6,7 @@ Data goes to stdout, everything else to stderr. Nothing that came from outside i
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -67,22 +65,6 @@ def answer(value: object, screen: RenderableType | None, *, as_json: bool, file:
                 PlainConsole(file=sink).print(screen)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
-
-
-class Steps:
-    """Draws the steps of a build: one line each, with the time it took."""
-
-    def __init__(self) -> None:
-        self._console = PlainConsole(stderr=True)
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Show `title` while the step lasts, and its time when it is done."""
-        start = time.monotonic()
-        line = Text(f"  {title} ...", style="dim")
-        with self._console.status(line) as status:
-            yield lambda news: status.update(Text(f"  {title} ... {news}", style="dim"))
-        self._console.print(Text(f"  {title}  {time.monotonic() - start:.1f} s"))
 
 
 def show_error(error: EnvcheckError, *, as_json: bool) -> None:

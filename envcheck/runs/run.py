@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envcheck import errors
@@ -56,9 +56,10 @@ def ask_pose(program: Path, words: Sequence[str], parent: Path) -> Answer:
     )
 
 
-def run_stage(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
+def run_stage(job: Job, parent: Path, ready: Callable[[], Ready], begun: Callable[[Ready], None]) -> Finished:
     """Run a stage to its end in a folder of its own under `parent`/runs, in the place that `ready` prepares.
 
+    `begun` is told when the stage has been started, and before anything that it says is passed on.
     What the stage cannot read is refused before that. Raises `EnvcheckError` when the folder cannot be made,
     and what `ready` raises, once that is in the record; whatever the stage itself does is its exit code.
     """
@@ -81,10 +82,12 @@ def run_stage(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
             reads=tuple(map(Path, needs.reads)),
             writes=tuple(map(Path, needs.writes)),
         )
-        return _run(book, at, work)
+        return _run(book, at, _announced(work, at, begun))
 
 
-def run_command(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
+def run_command(
+    job: Job, parent: Path, ready: Callable[[], Ready], begun: Callable[[Ready], None] | None = None
+) -> Finished:
     """Run anybody's command to its end, as `run_stage` runs a stage, after the environment's proof."""
     with opened(job, parent) as book:
         at = ready()
@@ -93,7 +96,7 @@ def run_command(job: Job, parent: Path, ready: Callable[[], Ready]) -> Finished:
         argv = job.arguments or at.environment.shell(at.place, book.folder)
         work = _work(job, book, promised, argv=argv, reads=job.reads, writes=job.writes, owns=True)
         prove(at, work, promised, job.situation.host, book.folder, cache_dir())
-        return _run(book, at, work)
+        return _run(book, at, _announced(work, at, begun))
 
 
 def _work(
@@ -122,6 +125,10 @@ def _work(
         log=book.log,
         heard=bytearray(),
     )
+
+
+def _announced(work: Work, at: Ready, begun: Callable[[Ready], None] | None) -> Work:
+    return replace(work, begun=lambda: begun(at)) if begun else work
 
 
 def _run(book: Book, at: Ready, work: Work) -> Finished:
