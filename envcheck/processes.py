@@ -78,8 +78,8 @@ def stream(
 
     With `show`, its stdout and stderr pass through as they come; with `log`, both are appended there as plain
     text; `heard` takes the last of both, which a log on a full disk may lack. `begun` is called when it runs,
-    before any of that. SIGINT, SIGTERM and SIGHUP are handed on, each exactly once: it has a session of its own,
-    so that Ctrl-C in a terminal does not reach it twice and its second signal keeps a meaning.
+    before any of that. SIGINT, SIGTERM and SIGHUP are handed on, each exactly once: it has a session of its
+    own, so that Ctrl-C in a terminal does not reach it twice and its second signal keeps a meaning.
     """
     with contextlib.ExitStack() as stack:
         relay = stack.enter_context(contextlib.closing(Relay(log, show=show, heard=heard)))

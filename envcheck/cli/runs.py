@@ -140,23 +140,26 @@ def shell(
 
 def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: bool) -> None:
     """Run something to its end, say what came out, and exit with its code."""
+    from envcheck.environments.stage import program_of_pose
     from envcheck.host.probe import probe
+    from envcheck.runs.needs import ask_pose
 
     limits = _limits(options)
+    parent = options.output or Path.cwd()
     # A run waits for other programs and for its own rooms to be imported: at the same time.
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with ThreadPoolExecutor(max_workers=2) as pool:
         facts = pool.submit(probe)
+        program = program_of_pose()
+        answer = pool.submit(ask_pose, program, words, parent) if is_stage else None
         from envcheck.engine.terminal import is_interactive
-        from envcheck.environments.prepare import Ready, Wish, prepare, program_of_pose
+        from envcheck.environments.prepare import Ready, Wish, prepare
         from envcheck.report.steps import Steps
         from envcheck.runs.book import Job
-        from envcheck.runs.run import ask_pose, run_command, run_stage
+        from envcheck.runs.run import run_command, run_stage
         from envcheck.situation import Request, look
 
-        program = program_of_pose()
-        parent = options.output or Path.cwd()
-        asked = ask_pose(program, words, parent) if is_stage else None
         seen = look(request=Request(options.recipe, options.gpus), facts=facts.result)
+        asked = answer.result() if answer else None
     job = Job(
         typed=tuple(sys.argv[2:]),
         name=name,
@@ -200,7 +203,7 @@ def _limits(options: _Options) -> Limits:
 
 def _stage_help(stage: Stage) -> int:
     """Show a stage's own help; pose answers it without torch, so this interpreter will do."""
-    from envcheck.environments.prepare import program_of_pose
+    from envcheck.environments.stage import program_of_pose
     from envcheck.processes import stream
 
     return stream([sys.executable, str(program_of_pose()), stage.value, "--help"])

@@ -18,15 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import filelock
-
 from envcheck import __version__
 from envcheck.engine import images
 from envcheck.engine.buildkit import offered
 from envcheck.engine.failures import spoken
 from envcheck.environments.failures import require_disk
 from envcheck.environments.place import Watcher
-from envcheck.environments.wheelhouse import Wheelhouse, read_lock
 from envcheck.errors import UsageError
 from envcheck.paths import bundle
 from envcheck.processes import capture
@@ -148,6 +145,8 @@ class Builder:
             return
         folder = self.cache / "images"
         folder.mkdir(parents=True, exist_ok=True)
+        import filelock  # noqa: PLC0415 - as the wheelhouse below: a run with nothing to build waits for neither
+
         with filelock.FileLock(folder / f".{_file_name(name)}.lock"):
             yield there()  # somebody else may have built it while we waited
 
@@ -163,6 +162,8 @@ class Builder:
 
     def _lay_out(self, recipe: Recipe, python: str, lock: Path, context: Path) -> None:
         """Fetch the wheels of a lock, and lay them into a build's context without copying them."""
+        from envcheck.environments.wheelhouse import Wheelhouse, read_lock  # noqa: PLC0415
+
         pins = read_lock(lock)
         wheels = Wheelhouse(self.cache)
         self._require_room(recipe, wheels.needed_mib(pins, recipe))

@@ -7,21 +7,21 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from envcheck.engine.failures import failure
-from envcheck.environments.current import Current
 from envcheck.environments.docker import Docker
 from envcheck.environments.here import refuse_limits
 from envcheck.environments.mounts import taken
 from envcheck.environments.place import NO_LIMITS, Environment, Limits, Place, Watcher
-from envcheck.environments.stage import stage_copy
-from envcheck.environments.venv import Installer, Venv
-from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.environments.stage import program_of_pose
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import Engine, Host
-from envcheck.paths import bundle, cache_dir
+from envcheck.paths import cache_dir
 from envcheck.recipes import Recipe
+
+if TYPE_CHECKING:
+    from envcheck.environments.venv import Installer
 
 Wanted = Literal["auto", "docker", "venv", "current"]
 
@@ -57,6 +57,8 @@ def prepare(
     Raises `EnvcheckError`.
     """
     if wish.kind == "current":
+        from envcheck.environments.current import Current  # noqa: PLC0415 - no run waits for other kinds
+
         refuse_limits(wish.limits)
         current = Current(program_of_pose())
         return Ready(current, current.prepare(recipe, "", watch=watch), "")
@@ -72,6 +74,8 @@ def prepare(
                     raise
                 why = error.message
     refuse_limits(wish.limits)  # before anybody waits for a build
+    from envcheck.environments.venv import Venv  # noqa: PLC0415
+
     venv = Venv(cache_dir(), host.python.interpreters, program_of_pose(), _installer(os.environ))
     return Ready(venv, venv.prepare(recipe, python(), watch=watch), why)
 
@@ -81,16 +85,13 @@ def base_image(wish: Wish) -> str | None:
     return wish.base_image or os.environ.get("ENVCHECK_BASE_IMAGE") or None
 
 
-def program_of_pose() -> Path:
-    """Return the copy of pose that stages are started from."""
-    return stage_copy(bundle("pose"), cache_dir())
-
-
 def fetch(recipe: Recipe, python: str, host: Host, watch: Watcher) -> str:
     """Return the requirements file that installs `recipe` without network, its wheels fetched."""
     lock = recipe.lock_for(python)
     if lock is None:
         raise UsageError(f"Recipe {recipe.name} has no lock for Python {python}")
+    from envcheck.environments.wheelhouse import Wheelhouse, read_lock  # noqa: PLC0415
+
     pins = read_lock(lock)
     wheels = Wheelhouse(cache_dir())
     log = cache_dir() / "logs" / f"fetch-{recipe.name}.log"

@@ -10,6 +10,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from envcheck.paths import bundle, cache_dir
+
+
+def program_of_pose() -> Path:
+    """Return the copy of pose that stages are started from."""
+    return stage_copy(bundle("pose"), cache_dir())
+
 
 def stage_copy(source: Path, cache: Path) -> Path:
     """Return the folder under `cache` that runs `source` (the package folder of pose) as it is now."""

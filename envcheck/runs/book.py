@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -30,7 +30,7 @@ class Job:
     arguments: tuple[str, ...]  # the stage's name and what belongs to it; or the command; none: a shell
     program: Path  # the copy of pose
     situation: Situation
-    asked: Answer | None = None  # what pose said of a stage's arguments; see `run.ask_pose`
+    asked: Answer | None = None  # what pose said of a stage's arguments; see `needs`
     limits: Limits = NO_LIMITS
     reads: tuple[Path, ...] = ()  # what the command reads and writes, where somebody said so
     writes: tuple[Path, ...] = ()
@@ -119,7 +119,7 @@ def opened(job: Job, parent: Path) -> Iterator[Book]:
 
 def _make_folder(parent: Path, stage: str, started: datetime) -> Path:
     while True:
-        folder = parent / "runs" / f"{started:%Y%m%dT%H%M%SZ}-{stage}-{secrets.token_hex(2)}"
+        folder = parent / "runs" / f"{started:%Y%m%dT%H%M%SZ}-{stage}-{os.urandom(2).hex()}"
         try:
             folder.mkdir(parents=True)
         except FileExistsError:

@@ -13,27 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envcheck import errors
-from envcheck.documents import parse_json
 from envcheck.environments.place import Ended, Place, Work
 from envcheck.environments.prepare import Ready
 from envcheck.paths import cache_dir
-from envcheck.processes import Answer, capture, terminal_hints
+from envcheck.processes import terminal_hints
 from envcheck.runs.book import Book, Job, opened
+from envcheck.runs.needs import ask_pose, needs_in
 from envcheck.runs.promise import Promise, promise
 from envcheck.runs.proofs import prove
 from envcheck.runs.record import Record
 from envcheck.symptoms import INSIDE, OUT_OF_MEMORY, Symptom, find
-
-_CHECK_SECONDS = 60
-_NEEDS = "pose.paths/1"
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What `pose --check` says of a command line: paths that the stage reads, folders that it writes."""
-
-    reads: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +32,6 @@ class Finished:
     folder: Path
     record: Record
     finding: Symptom | None = None  # why, where what was said of it is known
-
-
-def ask_pose(program: Path, words: Sequence[str], parent: Path) -> Answer:
-    """Return what pose says of a stage's arguments: what they read and write, as `Needs`, or what is wrong.
-
-    pose reads its command line and config with any Python: nobody waits for a build to hear of a typo.
-    """
-    # In a folder of its own a run writes what else would land in the working directory.
-    return capture(
-        [sys.executable, str(program), "--check", "--run-dir", str(parent), *words], seconds=_CHECK_SECONDS
-    )
 
 
 def run_stage(job: Job, parent: Path, ready: Callable[[], Ready], begun: Callable[[Ready], None]) -> Finished:
@@ -70,7 +48,7 @@ def run_stage(job: Job, parent: Path, ready: Callable[[], Ready], begun: Callabl
             book.log.write_text(asked.stderr, encoding="utf-8")
             book.close(errors.FAILED if asked.code is None else asked.code)
             return Finished(book.folder, book.record)
-        needs = parse_json(asked.stdout.encode(), Needs, source="pose --check", schema=_NEEDS)
+        needs = needs_in(asked)
         at = ready()
         promised = promise(job.situation, at.place)
         book.settle(job, at.place, promised)
