@@ -34,7 +34,9 @@ class Finished:
     finding: Symptom | None = None  # why, where what was said of it is known
 
 
-def run_stage(job: Job, parent: Path, ready: Callable[[], Ready], begun: Callable[[Ready], None]) -> Finished:
+def run_stage(
+    job: Job, parent: Path, ready: Callable[[], Ready], begun: Callable[[Ready], None] | None = None
+) -> Finished:
     """Run a stage to its end in a folder of its own under `parent`/runs, in the place that `ready` prepares.
 
     `begun` is told when the stage has been started, and before anything that it says is passed on.
