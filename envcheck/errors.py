@@ -14,6 +14,8 @@ RETRY = 75
 CANNOT_RUN = 126
 NOT_FOUND = 127
 INTERRUPTED = 130
+# What a command that SIGINT, SIGTERM or SIGHUP ended has for its code.
+STOPPED = (130, 143, 129)
 
 
 class EnvcheckError(Exception):

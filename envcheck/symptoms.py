@@ -42,6 +42,7 @@ def error_kind(symptom: Symptom) -> type[EnvcheckError]:
     return RetryError if symptom.may_pass else EnvcheckError
 
 
+FULL_ENGINE = "docker system df shows what lies there; docker image prune and docker builder prune free some."
 FULL_DISK = "Free some space, or move the cache with ENVCHECK_CACHE=DIR."
 
 PIP = (
@@ -95,6 +96,13 @@ _GET_TOOLKIT = (
 _GET_SPEC = (
     "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml, again after every change of the driver. "
     "Until then: --in venv."
+)
+
+_THREADS = Symptom(
+    "container.threads",
+    r"can't start new thread|pthread_create failed|Resource temporarily unavailable.*thread",
+    "the container could not start a thread: engines before 20.10.10 refuse what glibc 2.34 asks for",
+    "Update the engine (20.10.10 or newer, with libseccomp 2.5), or --in venv.",
 )
 
 ENGINE = (
@@ -160,19 +168,20 @@ ENGINE = (
         "disk.full",
         "no space left on device|ENOSPC|not enough space",
         "the engine's disk is full",
-        "docker system df shows what lies there; docker image prune and docker builder prune free some.",
+        FULL_ENGINE,
     ),
-    Symptom(
-        "container.threads",
-        r"can't start new thread|pthread_create failed|Resource temporarily unavailable.*thread",
-        "the container could not start a thread: engines before 20.10.10 refuse what glibc 2.34 asks for",
-        "Update the engine (20.10.10 or newer, with libseccomp 2.5), or --in venv.",
-    ),
+    _THREADS,
     Symptom(
         "container.rlimit",
         "error setting rlimit",
         "the engine wants higher limits for a process than this machine allows",
         "Set default_ulimits in containers.conf to what `ulimit -Hn` and `ulimit -Hu` say.",
+    ),
+    Symptom(
+        "container.limit",
+        r"Range of CPUs is from|limitation discarded|Minimum memory limit allowed",
+        "the engine cannot keep a limit that was asked for",
+        "--memory and --cpus: no more than the machine has, and as an engine without root can limit it.",
     ),
     Symptom(
         "container.init-missing",
@@ -227,6 +236,7 @@ ENGINE = (
         r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"
         r"^no such file or directory$|(unix://|dial unix|\.sock)[^\n]*no such file or directory|"
         r"FileNotFoundError\(2|read timed out|incompleteread|bad gateway|"
+        r"code = Unavailable|closing transport|error reading from server|/build\\?[^ ]*: EOF|"
         r"connect(ion)? to the docker daemon|is the docker daemon running|unexpected eof|ended prematurely",
         "the container engine does not answer",
         "Is it running? sudo systemctl start docker, or systemctl --user start podman.socket.",
@@ -253,11 +263,12 @@ INSIDE = (
         "shared memory is too small for the loader's workers",
         "More memory for the container (--memory SIZE: half of it is shared memory), or fewer WORKERS.",
     ),
+    _THREADS,
     Symptom(
-        "container.threads",
-        "can't start new thread|pthread_create failed",
-        "the container could not start a thread: engines before 20.10.10 refuse what glibc 2.34 asks for",
-        "Update the engine (20.10.10 or newer, with libseccomp 2.5), or --in venv.",
+        "container.read-only",
+        r"Read-only file system",
+        "the container may not write there",
+        "exec and shell write into the working directory and --output DIR, a stage into its OUTPUT_DIR.",
     ),
 )
 
@@ -267,4 +278,13 @@ OUT_OF_MEMORY = Symptom(
     r"OOMKilled|oom-kill|Out of memory: Killed process",
     "the container was out of memory, and the kernel killed what used most of it (137)",
     "More with --memory SIZE, or smaller batches (TRAIN.BATCH_SIZE_PER_GPU) and fewer WORKERS.",
+)
+
+# Said in a container that was given no network.
+SHUT_OFF = Symptom(
+    "container.no-network",
+    r"Temporary failure in name resolution|Name or service not known|Network is unreachable|"
+    r"Could not resolve host",
+    "the container has no network",
+    "--network gives it one.",
 )

@@ -128,5 +128,5 @@ CpusOption = Annotated[
 ]
 EnvOption = Annotated[
     list[str] | None,
-    typer.Option("--env", metavar="NAME", help="A variable of yours that a container gets, too; repeatable."),
+    typer.Option("--env", metavar="NAME[=VALUE]", help="A variable that a container gets, too; repeatable."),
 ]

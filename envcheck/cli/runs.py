@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,14 +61,19 @@ def build(
     base_image: BaseImageOption = None,
 ) -> None:
     """Build an environment, and print its image or the interpreter inside it."""
+    from rich.text import Text
+
     from envcheck.environments.prepare import Wish, prepare
+    from envcheck.report.console import show
     from envcheck.report.steps import Steps
     from envcheck.situation import Request, look
 
     seen = look(request=Request(recipe, gpus))
     wish = Wish(place.value, base_image)
-    built = prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged)).place
-    typer.echo(built.image.name if built.image else built.python)
+    ready = prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
+    if ready.why:
+        show(Text(f"{ready.place.kind}: {ready.why}"))
+    typer.echo(ready.place.image.name if ready.place.image else ready.place.python)
 
 
 def run(
@@ -172,7 +179,7 @@ def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: b
         writes=(options.output,) if options.output else (),
         terminal=not is_stage and is_interactive(),
     )
-    wish = Wish(options.place.value, options.base_image, tuple(options.env or ()), limits)
+    wish = Wish(options.place.value, options.base_image, _variables(options.env or ()), limits)
 
     def ready() -> Ready:
         return prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
@@ -189,6 +196,17 @@ def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: b
 
     show(footer(finished))
     raise typer.Exit(finished.record.exit_code or errors.OK)
+
+
+def _variables(words: Sequence[str]) -> dict[str, str]:
+    """Return what --env says: NAME as it is here, or NAME=VALUE."""
+    found = {}
+    for word in words:
+        name, has_value, value = word.partition("=")
+        if not has_value and name not in os.environ:
+            raise UsageError(f"--env {name!r:.60}: there is no such variable", "--env NAME=VALUE sets one.")
+        found[name] = value if has_value else os.environ[name]
+    return found
 
 
 def _limits(options: _Options) -> Limits:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from envcheck.engine.addresses import Address
 from envcheck.engine.failures import build_failure
-from envcheck.errors import INTERRUPTED
+from envcheck.errors import STOPPED
 from envcheck.processes import capture, stream
 
 # BuildKit is inside of docker's client up to 22, and in a plug-in from 23 on.
@@ -48,7 +47,7 @@ class BuildKit:
         log.write_bytes(b"")
         code = stream(argv, env=_environment(address), log=log, show=False, heard=last)
         said = last.decode("utf-8", "replace")
-        if code in {INTERRUPTED, 128 + signal.SIGTERM} or "context canceled" in said:
+        if code in STOPPED or said.rstrip().endswith("context canceled"):
             raise KeyboardInterrupt
         if code != 0:
             heard = _OUTPUT.findall(said)

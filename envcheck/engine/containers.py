@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from envcheck.engine import reaper, terminal
 from envcheck.engine.addresses import Address
-from envcheck.engine.failures import spoken
+from envcheck.engine.failures import failure, spoken
+from envcheck.engine.owner import OWNER_LABEL, is_gone, me
 from envcheck.errors import UsageError
 from envcheck.processes import attended, handed_on
 from envcheck.relay import Relay
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-OWNER_LABEL = "dev.envcheck.owner"
 _NOT_RUN = "The container was not started"
 _LOST = "The container was lost"
 
@@ -74,10 +74,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a container ended."""
+    """How a command ended."""
 
     code: int
-    out_of_memory: bool
+    out_of_memory: bool = False  # the container's limit; elsewhere nobody knows
 
 
 def run(
@@ -99,13 +99,13 @@ def run(
         stack.enter_context(handed_on(events.put))
         with spoken(_NOT_RUN):
             container = _made(client, settings)
+        stack.enter_context(_guarded(address, container))  # dismissed when it has been removed
         stack.callback(_remove, client, container)
         with spoken(_NOT_RUN):
             connection = stack.enter_context(contextlib.closing(_attached(client, container, settings)))
             if not events.empty():
                 raise KeyboardInterrupt
             client.start(container)
-        stack.enter_context(_guarded(address, container))
         if begun:
             begun()
         if settings.terminal:
@@ -152,21 +152,20 @@ def remove_orphans(client: APIClient) -> None:
 
     with contextlib.suppress(DockerException, OSError):
         for found in client.containers(all=True, filters={"label": OWNER_LABEL}):
-            if _is_gone(str(found["Labels"].get(OWNER_LABEL))):
+            if is_gone(str(found["Labels"].get(OWNER_LABEL))):
                 _remove(client, str(found["Id"]))
-
-
-def me() -> str:
-    """Return who runs a container or builds an image.
-
-    The machine since it started, its namespace of processes, and the process.
-    """
-    return _owner(os.getpid()) or "unknown"
 
 
 def _made(client: APIClient, settings: Settings) -> str:
     made: dict[str, Any] = client.create_container_from_config(_config(client, settings))  # type: ignore[no-untyped-call]
-    return str(made["Id"])
+    container = str(made["Id"])
+    # An engine that cannot keep a limit says so, and goes on without.
+    if settings.memory or settings.cpus:
+        for warning in made.get("Warnings") or ():
+            if "discarded" in str(warning):
+                _remove(client, container)
+                raise failure(_NOT_RUN, str(warning))
+    return container
 
 
 def _config(client: APIClient, settings: Settings) -> dict[str, Any]:
@@ -199,7 +198,7 @@ def _host_config(client: APIClient, settings: Settings) -> dict[str, Any]:
         group_add=[str(group) for group in settings.groups],
         network_mode="bridge" if settings.network else "none",
         cap_drop=["ALL"],
-        security_opt=["no-new-privileges"],
+        security_opt=["no-new-privileges", *_selinux()],
         read_only=settings.read_only,
         # Compiled kernels are loaded from there, so it allows what /tmp allows.
         tmpfs={"/tmp": "exec,mode=1777"},  # noqa: S108 - the container's own
@@ -213,6 +212,12 @@ def _host_config(client: APIClient, settings: Settings) -> dict[str, Any]:
     if settings.keep_id:  # a word of podman's that the SDK does not let through
         host["UsernsMode"] = "keep-id"
     return {**host, **(_gpu_config(settings.gpus) if settings.gpus else {})}
+
+
+def _selinux() -> tuple[str, ...]:
+    """Return what lets a container see the caller's files where SELinux would label them for one alone."""
+    enforced = Path("/sys/fs/selinux/enforce")
+    return ("label=disable",) if enforced.exists() else ()
 
 
 def _gpu_config(gpus: GpuWish) -> dict[str, Any]:
@@ -286,23 +291,5 @@ def _guarded(address: Address, container: str) -> Iterator[None]:
     if not address.url.startswith("unix://"):  # an engine elsewhere: the next run removes it
         yield
         return
-    with attended([sys.executable, "-I", reaper.__file__, address.url, container]):
+    with attended([sys.executable, "-I", reaper.__file__, address.url, container, *sys.path]):
         yield
-
-
-def _owner(pid: int) -> str | None:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        begun = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()} {pid} {begun}"
-    except OSError:
-        return None
-
-
-def _is_gone(owner: str) -> bool:
-    """Tell whether an owner was a process here and is none any more; of others nothing is known."""
-    boot, _, rest = owner.partition(" ")
-    space, _, rest = rest.partition(" ")
-    pid = rest.partition(" ")[0]
-    mine = me().split(" ")
-    return mine[:2] == [boot, space] and pid.isdecimal() and _owner(int(pid)) != owner

@@ -16,7 +16,8 @@ _SHOWN = 300
 _STEP_FAILED = re.compile(
     r"returned a non-zero code|while running runtime: exit status|exit code: \d|did not complete successfully"
 )
-_FULL = "No space left on device"
+# What of an engine's failures shows itself in a step's own output.
+_IN_A_STEP = ("disk.full", "container.threads")
 
 
 def failure(failed: str, said: str) -> EnvcheckError:
@@ -38,8 +39,11 @@ def build_failure(failed: str, said: str, heard: Sequence[str]) -> EnvcheckError
     """
     if not _STEP_FAILED.search(said) or not heard:
         return failure(failed, said)
-    full = next((line for line in heard if _FULL in line), None)
-    return failure(failed, full) if full else EnvcheckError(f"{failed}: {heard[-1][:300]}")
+    for line in heard:
+        symptom = find(ENGINE, line)
+        if symptom is not None and symptom.id in _IN_A_STEP:
+            return failure(failed, line)
+    return EnvcheckError(f"{failed}: {heard[-1][:300]}")
 
 
 @contextlib.contextmanager

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from envcheck.engine.containers import me
 from envcheck.engine.failures import build_failure, failure, spoken
+from envcheck.engine.owner import OWNER_LABEL, is_gone, me
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -110,13 +110,19 @@ def clear(client: APIClient, name: str) -> None:
     """Remove what builds of an image have left beside it: their steps, and what it was before."""
     from docker.errors import DockerException  # noqa: PLC0415
 
-    label = f"{IMAGE_LABEL}={name}"
+    filters = {"dangling": True, "label": f"{IMAGE_LABEL}={name}"}
     # An engine that has just died keeps its leftovers; whoever builds next removes them.
     with contextlib.suppress(DockerException, OSError):
         # A step is gone with the last image that stands on it, so one round may not be enough.
-        while found := client.images(filters={"dangling": True, "label": label}, quiet=True):
-            for image in set(found):
-                client.remove_image(image, force=True)
+        while found := [one for one in client.images(filters=filters) if _is_ours(one.get("Labels") or {})]:
+            for image in found:
+                client.remove_image(image["Id"], force=True)
+
+
+def _is_ours(labels: Mapping[str, str]) -> bool:
+    """Tell whether nobody else is building it: two who build out of two caches know nothing of each other."""
+    owner = labels.get(OWNER_LABEL)
+    return not owner or owner == me() or is_gone(owner)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 
 def is_interactive() -> bool:
     """Tell whether a person sits at both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()  # in the background nobody types
 
 
 def size() -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""Where a command runs: virtual environments and the interpreter at hand, behind one small contract."""
+"""Where a command runs: containers, virtual environments and this interpreter, behind one small contract."""

@@ -9,7 +9,7 @@ import getpass
 import math
 import os
 import resource
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from envcheck.engine import containers
 from envcheck.engine import images as engine_images
 from envcheck.engine.addresses import Address, addresses, connect
-from envcheck.engine.containers import GpuWish, Settings
+from envcheck.engine.containers import Ended, GpuWish, Settings
 from envcheck.engine.failures import spoken
 from envcheck.environments.images import Builder
 from envcheck.environments.mounts import mounts
 from envcheck.environments.passed_on import passed_on
-from envcheck.environments.place import Ended, Image, Place, Watcher, Work
+from envcheck.environments.place import Image, Place, Watcher, Work
 from envcheck.errors import EnvcheckError
 from envcheck.host.facts import Engine
 from envcheck.recipes import Recipe, lock_hash
@@ -46,17 +46,17 @@ class Docker:
         cache: Path,
         program: Path,
         base_image: str | None = None,
-        names: Iterable[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         """`program` is the copy of pose; `base_image` stands for the recipes' own.
 
-        `names` are variables of the caller's environment that go inside besides the usual ones.
+        `variables` go inside besides what of the caller's environment always does.
         """
         self.engine = engine
         self._cache = cache
         self._program = program
         self._base_image = base_image
-        self._names = tuple(names)
+        self._variables = variables or {}
 
     @cached_property
     def client(self) -> Client:
@@ -99,9 +99,8 @@ class Docker:
         """Run a command in a container of its own; see `Environment.run`."""
         for folder in work.writes:
             folder.mkdir(parents=True, exist_ok=True)
-        relay = Relay(work.log, show=work.show, heard=work.heard)
-        ended = containers.run(self.client, self._address, self._settings(place, work), relay, work.begun)
-        return Ended(ended.code, ended.out_of_memory)
+        relay = Relay(None if work.terminal else work.log, show=work.show, heard=work.heard)
+        return containers.run(self.client, self._address, self._settings(place, work), relay, work.begun)
 
     def _builder(self, watch: Watcher) -> Builder:
         return Builder(self.client, self._address, self.engine.name == "podman", self._cache, watch)
@@ -120,9 +119,10 @@ class Docker:
             keep_id=self.engine.name == "podman" and self.engine.rootless is True,
             working_directory=str(here),
             environment={
-                **passed_on(os.environ, self._names),
+                **passed_on(os.environ, network=work.limits.network),
                 **_whoever(),
                 **_threads(work.limits.cpus),
+                **self._variables,
                 **work.environment,
                 **({"NVIDIA_VISIBLE_DEVICES": "void"} if work.device == "cpu" else {}),
             },

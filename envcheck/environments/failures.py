@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from pathlib import Path
 
-from envcheck.errors import INTERRUPTED, EnvcheckError
+from envcheck.errors import STOPPED, EnvcheckError
 from envcheck.symptoms import FULL_DISK, PIP, error_kind, find
 
-_ENDED_BY_SIGNAL = (INTERRUPTED, 128 + signal.SIGTERM, 128 + signal.SIGHUP)
 _FULL_BYTES = 1 << 20
 # pip takes Ctrl-C for an ordinary failure, with exit code 1.
 _CANCELLED = "Operation cancelled by user"
@@ -26,7 +24,7 @@ def check_pip(code: int, said: str, log: Path, failed: str = "The environment wa
     """
     if code == 0:
         return
-    if code in _ENDED_BY_SIGNAL or _CANCELLED in said:
+    if code in STOPPED or _CANCELLED in said:
         raise KeyboardInterrupt
     symptom = find(PIP, said)
     if symptom is not None:

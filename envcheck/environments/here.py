@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from envcheck.environments.place import Ended, Limits, Place, Work
+from envcheck.engine.containers import Ended
+from envcheck.environments.place import Limits, Place, Work
 from envcheck.errors import UsageError
 from envcheck.processes import hand_over, stream
 

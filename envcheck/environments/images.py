@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import shutil
 import sys
@@ -28,13 +27,10 @@ from envcheck.errors import UsageError
 from envcheck.paths import bundle
 from envcheck.processes import capture
 from envcheck.recipes import Recipe, lock_hash
+from envcheck.symptoms import FULL_ENGINE
 
 if TYPE_CHECKING:
     from envcheck.engine.addresses import Address, Client
-
-_FREE_ENGINE = (
-    "docker system df shows what lies there; docker image prune and docker builder prune free some."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +176,20 @@ class Builder:
             place = context / "wheels" / wheel.name
             try:
                 place.hardlink_to(wheel)
-            except OSError:  # a file system without
-                place.symlink_to(wheel)
+            except OSError:  # a file system without, or a wheel of somebody else's
+                shutil.copyfile(wheel, place)
 
     def _require_room(self, recipe: Recipe, missing_mib: int) -> None:
         """Raise `EnvcheckError` where the cache has no room for the wheels, or the engine for the build."""
         require_disk(self.cache, missing_mib, f"The wheels of {recipe.name} need")
         with spoken("The engine could not be asked about its disk"):
             root = Path(str(self.client.info().get("DockerRootDir") or ""))
-        # The wheels once, and what is installed twice: while it is built, and in the image. Where nobody but
-        # root can look, or the engine is elsewhere, the engine's own word comes when it is full.
-        if os.access(root, os.X_OK) and root.is_absolute():
-            needed = recipe.size.download_mib + 2 * recipe.size.installed_mib
-            require_disk(root, needed, f"Building the image of {recipe.name} needs", _FREE_ENGINE)
+        # The wheels once, and what is installed twice: while it is built, and in the image. Of an engine that
+        # is elsewhere the folder is not here: its own word comes when it is full.
+        with contextlib.suppress(OSError):
+            shared = root.stat().st_dev == self.cache.stat().st_dev
+            needed = recipe.size.download_mib + 2 * recipe.size.installed_mib + (missing_mib if shared else 0)
+            require_disk(root, needed, f"Building the image of {recipe.name} needs", FULL_ENGINE)
 
     def _build(self, context: Path, name: str, arguments: dict[str, str], title: str) -> Built:
         log = self.cache / "logs" / f"image-{_file_name(name)}.log"
@@ -236,6 +233,8 @@ def _target(recipe: Recipe, python: str) -> tuple[str, ...]:
 
 
 def _revision() -> str:
-    """Return the commit of envcheck's own checkout; "" for an installed one."""
-    answer = capture(["git", "-C", str(bundle("pose").parent), "rev-parse", "HEAD"], seconds=10)
-    return answer.stdout.strip() if answer.code == 0 else ""
+    """Return the commit of envcheck's own checkout; "" for an installed one, whatever it lies in."""
+    checkout = bundle("pose").parent
+    asked = capture(["git", "-C", str(checkout), "rev-parse", "--show-toplevel", "HEAD"], seconds=10)
+    top, _, commit = asked.stdout.strip().partition("\n")
+    return commit if asked.code == 0 and Path(top) == checkout else ""

@@ -36,6 +36,9 @@ _SYSTEM = (
 _PROGRAMS = ("/bin", "/lib", "/lib64", "/sbin", "/usr/bin", "/usr/lib", "/usr/local/bin", "/usr/local/lib")
 # Datasets are put together of links: to folders, or one for each picture, and those lead to few places.
 _LINKS_DEPTH, _LINKS_ENTRIES = 3, 200
+_FEW = 16
+# More than a dataset that was downloaded may ask for by a link.
+_PRIVATE = ("/home", "/root", "/run", "/srv", "/var", "/var/lib", "/var/run")
 
 
 def mounts(
@@ -85,8 +88,23 @@ def _without_parents(path: Path) -> str:
     return str(Path(os.path.realpath(Path(*path.parts[:end])), *path.parts[end:]))
 
 
-def _links(folder: Path, depth: int = _LINKS_DEPTH) -> Iterator[Path]:
-    """Yield the folders to which links below a folder lead, or in which the files lie that they name."""
+def _links(folder: Path) -> Iterator[Path]:
+    """Yield what links below a folder lead to: folders, files, or where those are many, their folder."""
+    files: dict[Path, list[Path]] = {}
+    for real in _targets(folder, _LINKS_DEPTH):
+        if real.is_dir():
+            yield real
+        elif real.is_file():  # and no socket or device, behind which there is more than a picture
+            files.setdefault(real.parent, []).append(real)
+    for parent, some in files.items():
+        if len(some) <= _FEW or str(parent) in _PRIVATE or parent == Path.home():
+            yield from some
+        else:
+            yield parent
+
+
+def _targets(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield where the links below a folder lead, unless that is the image's own or somebody's all."""
     try:
         with os.scandir(folder) as entries:
             few = list(islice(entries, _LINKS_ENTRIES))
@@ -96,11 +114,10 @@ def _links(folder: Path, depth: int = _LINKS_DEPTH) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # the command cannot follow it either
             if entry.is_symlink():
                 real = Path(os.path.realpath(entry.path))
-                place = real if real.is_dir() else real.parent
-                if not _is_images(str(place)):
-                    yield place
+                if not (_is_images(str(real)) or str(real) in _PRIVATE or real == Path.home()):
+                    yield real
             elif depth > 1 and entry.is_dir():
-                yield from _links(Path(entry.path), depth - 1)
+                yield from _targets(Path(entry.path), depth - 1)
 
 
 def taken(path: Path) -> str:
@@ -121,6 +138,6 @@ def _is_taken(target: str) -> bool:
 def _refuse_taken(target: str) -> None:
     if _is_taken(target):
         raise UsageError(
-            f"{target} cannot be shown inside a container, which has a {target} of its own",
+            f"{target} cannot be shown inside a container, which has its own there",
             "Work in another folder, or in a virtual environment: --in venv.",
         )

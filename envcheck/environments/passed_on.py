@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 # How numbers come out and how texts look, what a scheduler says of this process, what libraries are told.
 _NAMES = frozenset(
@@ -17,7 +17,6 @@ _NAMES = frozenset(
             "PYTORCH_ALLOC_CONF",
             "PYTORCH_NO_CUDA_MEMORY_CACHING",
         ),
-        *("MASTER_ADDR", "MASTER_PORT", "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK"),
         *(
             "SLURM_JOB_ID",
             "SLURM_PROCID",
@@ -29,15 +28,33 @@ _NAMES = frozenset(
     )
 )
 _FAMILIES = ("LC_", "NCCL_", "TORCH_", "TORCHDYNAMO_", "TORCHINDUCTOR_", "KMP_", "GLOO_")
-# Of those families, what names a place of this machine or opens a door.
-_NEVER = frozenset(("TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TORCH_EXTENSIONS_DIR"))
+# Of those families, what names a place of this machine.
+_NEVER = frozenset(
+    (
+        *(
+            "TORCH_HOME",
+            "TORCHINDUCTOR_CACHE_DIR",
+            "TORCH_EXTENSIONS_DIR",
+            "NCCL_CONF_FILE",
+            "NCCL_DEBUG_FILE",
+        ),
+        *("NCCL_TOPO_FILE", "NCCL_TOPO_DUMP_FILE", "NCCL_GRAPH_FILE", "NCCL_GRAPH_DUMP_FILE"),
+    )
+)
+# Where processes meet: others than those inside are out of reach without a network.
+_MEETING = frozenset(
+    ("MASTER_ADDR", "MASTER_PORT", "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK")
+)
+_LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
 
 
-def passed_on(environ: Mapping[str, str], asked: Iterable[str] = ()) -> dict[str, str]:
-    """Return what of `environ` a container gets; `asked` are names that somebody wants there besides."""
-    wanted = set(asked)
-    return {
+def passed_on(environ: Mapping[str, str], *, network: bool) -> dict[str, str]:
+    """Return what of `environ` a container gets; one without network meets nobody but itself, on `lo`."""
+    given = {
         name: value
         for name, value in environ.items()
-        if name in wanted or name in _NAMES or (name.startswith(_FAMILIES) and name not in _NEVER)
+        if name in _NAMES or (name.startswith(_FAMILIES) and name not in _NEVER)
     }
+    if not network:
+        return {**given, **_LOOPBACK}
+    return {**given, **{name: environ[name] for name in _MEETING if name in environ}}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from envcheck.engine.containers import Ended
 from envcheck.recipes import Recipe
 
 Kind = Literal["docker", "venv", "current"]
@@ -78,14 +79,6 @@ class Work:
     log: Path | None = None
     heard: bytearray | None = None  # takes the last that it says
     begun: Callable[[], None] | None = None  # called when it has been started, before its output is passed on
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out_of_memory: bool = False  # the container's limit; elsewhere nobody knows
 
 
 class Environment(Protocol):

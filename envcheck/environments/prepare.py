@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -35,7 +35,7 @@ class Wish:
 
     kind: Wanted = "auto"
     base_image: str | None = None  # in place of the recipe's own
-    variables: tuple[str, ...] = ()  # of the caller's, for a container
+    variables: Mapping[str, str] = field(default_factory=dict)  # for a container, besides the usual ones
     limits: Limits = NO_LIMITS
 
 
@@ -64,7 +64,9 @@ def prepare(
         return Ready(current, current.prepare(recipe, "", watch=watch), "")
     why = ""
     if wish.kind != "venv":
-        engine, why = _engine(host, gpus=gpus) if wish.kind == "auto" else (_asked_engine(host), why)
+        engine, why = (
+            _engine(host, gpus=gpus) if wish.kind == "auto" else (_asked_engine(host, gpus=gpus), why)
+        )
         if engine is not None:
             docker = Docker(engine, cache_dir(), program_of_pose(), base_image(wish), wish.variables)
             try:
@@ -110,14 +112,14 @@ def _engine(host: Host, *, gpus: bool) -> tuple[Engine | None, str]:
     able = next((one for one in host.engines if not gpus or one.gpu_request in ("nvidia", "cdi")), None)
     if able is None:
         names = " and ".join(one.name for one in host.engines)
-        return None, f"{names} cannot hand over a GPU: NVIDIA's container toolkit is not there"
+        return None, f"{names} cannot hand over a GPU"
     return able, f"{able.name} answers{' and can hand over a GPU' if gpus else ''}"
 
 
-def _asked_engine(host: Host) -> Engine:
+def _asked_engine(host: Host, *, gpus: bool) -> Engine:
     """Return the engine for somebody who asks for one. Raises `EnvcheckError` with why there is none."""
     if host.engines:
-        return host.engines[0]
+        return next((one for one in host.engines if not gpus or one.gpu_request != "none"), host.engines[0])
     silent = host.unknown.get("engines", "")
     if not silent:
         raise EnvcheckError(

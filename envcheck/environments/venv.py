@@ -20,9 +20,10 @@ from typing import Literal
 import filelock
 
 from envcheck.documents import read_json, write_json
+from envcheck.engine.containers import Ended
 from envcheck.environments.failures import check_pip, require_disk
 from envcheck.environments.here import run_here, shell_here
-from envcheck.environments.place import Ended, Place, Watcher, Work
+from envcheck.environments.place import Place, Watcher, Work
 from envcheck.environments.wheelhouse import UNCONSTRAINED, Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import capture, stream

@@ -13,10 +13,12 @@ import shutil
 from pathlib import Path
 
 from envcheck.documents import to_json
-from envcheck.environments.place import Place, Work
+from envcheck.engine.containers import Ended
+from envcheck.environments.place import Limits, Place, Work
 from envcheck.environments.prepare import Ready
-from envcheck.errors import EnvcheckError
+from envcheck.errors import STOPPED, EnvcheckError
 from envcheck.host.facts import Host
+from envcheck.runs.inside import inside
 from envcheck.runs.promise import Promise
 
 
@@ -43,22 +45,34 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
         heard=heard,
     )
     ended = ready.environment.run(ready.place, asking)
+    if ended.code in STOPPED:
+        raise KeyboardInterrupt
     if ended.code != 0 or not (folder / "proof.json").is_file():
-        said = heard.decode("utf-8", "replace").strip().splitlines()
-        reason = next((line for line in said if line.startswith("error: ")), said[-1] if said else "")
-        raise EnvcheckError(
-            f"The environment could not prove itself: {reason.removeprefix('error: ')[:300]}",
-            "envcheck run env shows what it sees.",
-            "container.gpu-not-given" if ready.place.kind == "docker" and work.device == "cuda" else "",
-        )
+        raise _unproved(ended, heard.decode("utf-8", "replace"), ready.place, work.limits)
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(f".{os.getpid()}")  # another run must not be lent half of it
     shutil.copyfile(folder / "proof.json", part)
     part.replace(kept)
 
 
+def _unproved(ended: Ended, said: str, place: Place, limits: Limits) -> EnvcheckError:
+    """Return the error for a proof that did not come about."""
+    symptom = inside(ended, said, limits) if place.kind == "docker" else None
+    if symptom is not None:
+        return EnvcheckError(
+            f"The environment could not prove itself: {symptom.meaning}", symptom.fix, symptom.id
+        )
+    lines = said.strip().splitlines()
+    reason = next((line for line in lines if line.startswith("error: ")), lines[-1] if lines else "")
+    reason = reason.removeprefix("error: ")[:300] or f"it ended with exit code {ended.code}"
+    return EnvcheckError(
+        f"The environment could not prove itself: {reason}", "envcheck run env shows what it sees."
+    )
+
+
 def _identity(place: Place, promised: Promise, host: Host) -> str:
     driver = host.driver.version if host.driver else None
     image = place.image.id if place.image else str(place.python)
-    parts = (place.kind, image, place.lock_hash, str(driver), to_json(promised))
+    engine = place.image.engine if place.image else ""
+    parts = (place.kind, engine, image, place.lock_hash, str(driver), to_json(promised))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

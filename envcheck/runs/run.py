@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envcheck import errors
-from envcheck.environments.place import Ended, Place, Work
+from envcheck.engine.containers import Ended
+from envcheck.environments.place import Place, Work
 from envcheck.environments.prepare import Ready
 from envcheck.paths import cache_dir
 from envcheck.processes import terminal_hints
 from envcheck.runs.book import Book, Job, opened
+from envcheck.runs.inside import inside
 from envcheck.runs.needs import ask_pose, needs_in
 from envcheck.runs.promise import Promise, promise
 from envcheck.runs.proofs import prove
 from envcheck.runs.record import Record
-from envcheck.symptoms import INSIDE, OUT_OF_MEMORY, Symptom, find
+from envcheck.symptoms import Symptom
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _work(
     """Return a command with what every run has; one that `owns` the working directory may write there."""
     return Work(
         argv=argv,
-        environment={**promised.variables, **terminal_hints()},
+        environment={**promised.variables, **({} if job.terminal else terminal_hints())},
         gpus=promised.gpus,
         device=promised.device,
         reads=reads,
@@ -100,7 +102,7 @@ def _work(
         writes=(*writes, book.folder),
         owns_directory=owns,
         limits=job.limits,
-        stdin=owns,
+        stdin=owns and sys.stdin is not None,
         terminal=job.terminal,
         log=book.log,
         heard=bytearray(),
@@ -120,12 +122,9 @@ def _run(book: Book, at: Ready, work: Work) -> Finished:
 
 
 def _finding(ended: Ended, work: Work, place: Place) -> Symptom | None:
-    """Return what is known of how a command in a container failed."""
     if ended.code == errors.OK or place.kind != "docker":
         return None
-    if ended.out_of_memory:
-        return OUT_OF_MEMORY
-    return find(INSIDE, bytes(work.heard or b"").decode("utf-8", "replace"))
+    return inside(ended, bytes(work.heard or b"").decode("utf-8", "replace"), work.limits)
 
 
 def _paths_in(words: Sequence[str]) -> Iterator[Path]:
