@@ -73,13 +73,15 @@ def stream(
     show: bool = True,
     heard: bytearray | None = None,
     begun: Callable[[], None] | None = None,
+    ends_with_reader: bool = False,
 ) -> int:
     """Run a program to its end and return its exit code, 128 + N when signal N ended it.
 
     With `show`, its stdout and stderr pass through as they come; with `log`, both are appended there as plain
     text; `heard` takes the last of both, which a log on a full disk may lack. `begun` is called when it runs,
-    before any of that. SIGINT, SIGTERM and SIGHUP are handed on, each exactly once: it has a session of its
-    own, so that Ctrl-C in a terminal does not reach it twice and its second signal keeps a meaning.
+    before any of that. With `ends_with_reader` it gets SIGTERM when nobody reads our stdout any more. SIGINT,
+    SIGTERM and SIGHUP are handed on, each exactly once: it has a session of its own, so that Ctrl-C in a
+    terminal does not reach it twice and its second signal keeps a meaning.
     """
     with contextlib.ExitStack() as stack:
         relay = stack.enter_context(contextlib.closing(Relay(log, show=show, heard=heard)))
@@ -93,6 +95,8 @@ def stream(
             threading.Thread(target=_pump, args=(process.stdout, "stdout", relay), daemon=True),
             threading.Thread(target=_pump, args=(process.stderr, "stderr", relay), daemon=True),
         ]
+        if ends_with_reader:
+            relay.on_gone = lambda: _send_to(process)(signal.SIGTERM)
         if begun:
             begun()
         for pump in pumps:

@@ -12,6 +12,7 @@ import io
 import re
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +36,8 @@ class Relay:
         self._book: io.FileIO | None = log.open("ab", buffering=0) if log else None
         self._sinks = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer} if show else {}
         self._heard = heard
+        # Told when nobody reads our stdout any more: a command that speaks for that reader alone has to know.
+        self.on_gone: Callable[[], object] | None = None
         self._lock = threading.Lock()
         self._unfinished: dict[Source, bytes] = {}
 
@@ -50,6 +53,8 @@ class Relay:
                 sink.flush()
             except (OSError, ValueError):
                 self._sinks.pop(source, None)
+                if source == "stdout" and self.on_gone is not None:
+                    self.on_gone()
         if self._book is not None:
             # ValueError: the log is finished, and a grandchild that has outlived the command still speaks.
             with self._lock, contextlib.suppress(OSError, ValueError):

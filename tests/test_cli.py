@@ -246,6 +246,7 @@ def test_a_build_that_no_table_knows_is_measured_first(envcheck, tmp_path):
         (("exec", "--memory", "x", "--", "true"), "--memory 'x' is no size"),
         (("run", "env", "--memory", "8q"), "--memory '8q' is no size"),
         (("shell", "--memory", ""), "--memory '' is no size"),
+        (("exec", "--env", "ABSENT_HERE", "--", "true"), "--env 'ABSENT_HERE': there is no such variable"),
         (("exec", "--cpus", "inf", "--", "true"), "--cpus inf is no number of cores"),
         (("exec", "--in", "venv", "--memory", "1g", "--", "true"), "--memory and --cpus limit a container"),
         (("exec", "--cpus", "1", "--", "true"), "--memory and --cpus limit a container"),

@@ -211,3 +211,16 @@ def test_whoever_attends_us_is_told_nothing_when_we_are_killed(tmp_path, number)
     os.killpg(process.pid, number)  # the attendant is in none of our groups
     process.wait(timeout=30)
     assert told(tmp_path) == ("nothing" if number == signal.SIGKILL else "done")
+
+
+def test_a_command_that_speaks_for_a_reader_ends_with_it(tmp_path):
+    endless = program(tmp_path, "while True: print('y', flush=True)")
+    ours = (
+        f"from envcheck.processes import stream; raise SystemExit(stream({endless!r}, ends_with_reader=True))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", ours], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as done:
+        assert done.stdout.readline() == b"y\n"
+        done.stdout.close()
+        assert done.wait(timeout=30) == 128 + signal.SIGTERM

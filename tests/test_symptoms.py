@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from envcheck.errors import EnvcheckError, RetryError
-from envcheck.symptoms import ENGINE, INSIDE, OUT_OF_MEMORY, PIP, error_kind, find
+from envcheck.symptoms import ENGINE, INSIDE, OUT_OF_MEMORY, PIP, SHUT_OFF, error_kind, find
 
 RUNC = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create "
@@ -65,6 +65,11 @@ SAID_BY_PIP = [
 ]
 
 SAID_BY_ENGINES = [
+    ("container.limit", "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available"),
+    ("container.limit", "Your kernel does not support memory limit capabilities. Limitation discarded."),
+    ("container.limit", "Minimum memory limit allowed is 6MB"),
+    ("container.engine-gone", "rpc error: code = Unavailable desc = error reading from server: EOF"),
+    ("container.engine-gone", "closing transport due to: connection error: desc = x"),
     (
         "container.require-cuda",
         HOOK
@@ -280,6 +285,7 @@ SAID_BY_ENGINES = [
 ]
 
 SAID_INSIDE = [
+    ("container.read-only", "OSError: [Errno 30] Read-only file system: '/data/x'"),
     (
         "container.gpu-not-given",
         "error: this environment is not what was promised: a GPU was promised, torch sees none",
@@ -406,3 +412,15 @@ def test_whether_another_try_can_help_makes_the_kind_of_error():
         "container.registry-unreachable",
         "container.engine-gone",
     }
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "socket.gaierror: [Errno -3] Temporary failure in name resolution",
+        "curl: (6) Could not resolve host: example.org",
+        "OSError: [Errno 101] Network is unreachable",
+    ],
+)
+def test_what_a_command_without_network_says_is_known(said):
+    assert SHUT_OFF.is_in(said)

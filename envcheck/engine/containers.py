@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -69,6 +70,7 @@ class Settings:
     cpus: float | None = None
     limits: Mapping[str, int] = field(default_factory=dict)  # ulimits, where the engine's own do not fit
     stdin: bool = False
+    ends_with_reader: bool = False  # SIGTERM when nobody reads our stdout any more
     terminal: bool = False
 
 
@@ -106,6 +108,8 @@ def run(
             if not events.empty():
                 raise KeyboardInterrupt
             client.start(container)
+        if settings.ends_with_reader:
+            relay.on_gone = lambda: events.put(signal.SIGTERM)
         if begun:
             begun()
         if settings.terminal:

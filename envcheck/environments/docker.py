@@ -139,6 +139,7 @@ class Docker:
             cpus=work.limits.cpus,
             limits=_process_limits() if self.engine.name == "podman" else {},
             stdin=work.stdin or work.terminal,
+            ends_with_reader=work.ends_with_reader,
             terminal=work.terminal,
         )
 

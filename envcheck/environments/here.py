@@ -27,7 +27,17 @@ def run_here(place: Place, work: Work, variables: Mapping[str, str] | None = Non
         if work.begun:
             work.begun()
         return Ended(hand_over(work.argv, env=env))
-    return Ended(stream(work.argv, env=env, log=work.log, show=work.show, heard=work.heard, begun=work.begun))
+    return Ended(
+        stream(
+            work.argv,
+            env=env,
+            log=work.log,
+            show=work.show,
+            heard=work.heard,
+            begun=work.begun,
+            ends_with_reader=work.ends_with_reader,
+        )
+    )
 
 
 def refuse_limits(limits: Limits) -> None:

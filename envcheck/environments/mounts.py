@@ -114,7 +114,8 @@ def _targets(folder: Path, depth: int) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # the command cannot follow it either
             if entry.is_symlink():
                 real = Path(os.path.realpath(entry.path))
-                if not (_is_images(str(real)) or str(real) in _PRIVATE or real == Path.home()):
+                private = str(real) in _PRIVATE or real == Path.home()
+                if not (private or _is_images(str(real)) or _is_taken(str(real.parent))):
                     yield real
             elif depth > 1 and entry.is_dir():
                 yield from _targets(Path(entry.path), depth - 1)

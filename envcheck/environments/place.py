@@ -74,6 +74,7 @@ class Work:
     owns_directory: bool = False  # it may write into the working directory
     limits: Limits = NO_LIMITS
     stdin: bool = False
+    ends_with_reader: bool = False  # as in a shell's pipe: it goes when nobody reads our stdout any more
     terminal: bool = False  # a person at a terminal; there is no log of that
     show: bool = True  # pass on what it says
     log: Path | None = None

@@ -103,6 +103,7 @@ def _work(
         owns_directory=owns,
         limits=job.limits,
         stdin=owns and sys.stdin is not None,
+        ends_with_reader=owns,
         terminal=job.terminal,
         log=book.log,
         heard=bytearray(),

@@ -34,12 +34,12 @@ def work_folder(tmp_path, monkeypatch) -> Path:
 def created(work_folder, sockets, stand_in):
     """`created(work, **facts)`: the document with which an engine of such facts is asked for a container."""
 
-    def ask(work, *, name="docker", names=(), **facts):
+    def ask(work, *, name="docker", variables=None, **facts):
         socket = sockets / f"{len(list(sockets.iterdir()))}.sock"
         version = PODMAN if name == "podman" else DOCKER
         engine = stand_in(socket, {"GET /version": version, **CREATED})
         docker = Docker(
-            Engine(name, address=f"unix://{socket}", **facts), work_folder, work_folder, names=names
+            Engine(name, address=f"unix://{socket}", **facts), work_folder, work_folder, variables=variables
         )
         with pytest.raises(EnvcheckError) as caught:
             docker.run(PLACE, work)
@@ -158,10 +158,10 @@ def test_network_is_for_those_who_ask(created):
 
 
 def test_the_variables_are_the_commands_the_list_and_what_was_asked_for(created, monkeypatch):
-    for name, value in {"LANG": "C", "HF_TOKEN": "a", "MY_VARIABLE": "b", "RANK": "0", "USER": "me"}.items():
+    for name, value in {"LANG": "C", "HF_TOKEN": "a", "MY_VARIABLE": "a", "RANK": "0", "USER": "me"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOGNAME", "me")
-    made = created(Work(argv=("true",), environment={"RANK": "1"}), names=("MY_VARIABLE",))
+    made = created(Work(argv=("true",), environment={"RANK": "1"}), variables={"MY_VARIABLE": "b"})
     found = env(made)
     assert (found["LANG"], found["MY_VARIABLE"], found["RANK"]) == ("C", "b", "1")
     assert (found["USER"], found["LOGNAME"]) == ("me", "me")

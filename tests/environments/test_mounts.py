@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -132,13 +134,34 @@ def test_folders_that_a_dataset_links_to_are_shown(place):
     assert found == [f"ro:{place}/big/val", f"ro:{place}/data", f"ro:{place}/work"]
 
 
-def test_pictures_that_a_dataset_links_to_are_shown_by_their_folder(place):
+def linked(place, names) -> list[str]:
     (place / "big").mkdir()
-    for name in "abc":
+    (place / "big/secret").touch()
+    for name in names:
         (place / f"big/{name}.jpg").touch()
         (place / f"data/images/train/{name}.jpg").symlink_to(place / f"big/{name}.jpg")
-    found = shown(place / "work", reads=[place / "data"])
+    return shown(place / "work", reads=[place / "data"])
+
+
+def test_a_few_files_that_a_dataset_links_to_are_shown_and_nothing_beside_them(place):
+    found = linked(place, "ab")
+    assert found == [f"ro:{place}/big/a.jpg", f"ro:{place}/big/b.jpg", f"ro:{place}/data", f"ro:{place}/work"]
+
+
+def test_many_pictures_that_a_dataset_links_to_are_shown_by_their_folder(place):
+    found = linked(place, map(str, range(17)))
     assert found == [f"ro:{place}/big", f"ro:{place}/data", f"ro:{place}/work"]
+
+
+def test_a_link_to_a_socket_or_to_somebodys_home_shows_neither(place, monkeypatch):
+    monkeypatch.setenv("HOME", str(place / "home"))
+    (place / "home").mkdir()
+    (place / "data/home").symlink_to(place / "home")
+    (place / "data/run").symlink_to("/run")
+    with socket.socket(socket.AF_UNIX) as engine, tempfile.TemporaryDirectory() as short:
+        engine.bind(f"{short}/s")
+        (place / "data/engine.sock").symlink_to(f"{short}/s")
+        assert shown(place / "work", reads=[place / "data"]) == [f"ro:{place}/data", f"ro:{place}/work"]
 
 
 def test_a_link_within_the_dataset_or_to_nothing_adds_nothing(place):

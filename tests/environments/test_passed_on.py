@@ -11,13 +11,13 @@ from envcheck.environments.passed_on import passed_on
         *("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "WANDB_API_KEY", "GITHUB_TOKEN", "SLURM_JWT"),
         *("SSH_AUTH_SOCK", "DOCKER_HOST", "https_proxy", "HTTP_PROXY", "PIP_INDEX_URL"),
         *("PATH", "HOME", "USER", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "TMPDIR", "VIRTUAL_ENV"),
-        *("TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TORCH_EXTENSIONS_DIR"),
+        *("TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "NCCL_TOPO_FILE"),
         *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ENVCHECK_CACHE"),
         *("MY_NCCL_DEBUG", "LCD", "lang"),
     ],
 )
 def test_what_nobody_asked_for_stays_out(name):
-    assert passed_on({name: "x", "LANG": "C"}) == {"LANG": "C"}
+    assert passed_on({name: "x", "LANG": "C"}, network=True) == {"LANG": "C"}
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,15 @@ def test_what_nobody_asked_for_stays_out(name):
     ],
 )
 def test_what_numbers_texts_and_ranks_depend_on_goes_in(name):
-    assert passed_on({name: "value", "SECRET": "x"}) == {name: "value"}
+    assert passed_on({name: "value", "SECRET": "x"}, network=True) == {name: "value"}
 
 
-def test_what_somebody_asks_for_goes_in_by_its_name_alone():
-    environ = {"HF_TOKEN": "a", "HF_TOKEN_2": "b", "TORCH_HOME": "/t"}
-    assert passed_on(environ, ["HF_TOKEN", "TORCH_HOME", "ABSENT"]) == {"HF_TOKEN": "a", "TORCH_HOME": "/t"}
+def test_processes_without_a_network_meet_on_loopback_and_nobody_else():
+    environ = {"MASTER_ADDR": "node1", "RANK": "3", "NCCL_SOCKET_IFNAME": "ib0", "NCCL_DEBUG": "INFO"}
+    loopback = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+    assert passed_on(environ, network=False) == {"NCCL_DEBUG": "INFO", **loopback}
+    assert passed_on(environ, network=True) == environ
 
 
 def test_a_value_goes_in_as_it_is():
-    assert passed_on({"TZ": "", "LC_ALL": "a=b\nc"}) == {"TZ": "", "LC_ALL": "a=b\nc"}
+    assert passed_on({"TZ": "", "LC_ALL": "a=b\nc"}, network=True) == {"TZ": "", "LC_ALL": "a=b\nc"}

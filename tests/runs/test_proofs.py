@@ -114,25 +114,37 @@ def test_a_proof_sees_what_the_command_will_see_and_nothing_of_its_data(proved, 
 
 
 @pytest.mark.parametrize(
-    ("says", "reason"),
+    ("says", "reason", "finding"),
     [
         (
-            "torch 2.10.0\nerror: CUDA sees 0 of 1 promised GPUs\nhint: look\n",
-            "CUDA sees 0 of 1 promised GPUs",
+            "torch 2.10.0\nerror: not what was promised: a GPU was promised, torch sees none\nhint: look\n",
+            "the engine started the container without the GPUs that it was asked for",
+            "container.gpu-not-given",
         ),
-        ("Traceback\nImportError: libx.so\n", "ImportError: libx.so"),
-        ("", ""),
+        ("torch 2.10.0\nerror: torch 2.9.0 was promised\nhint: look\n", "torch 2.9.0 was promised", ""),
+        ("Traceback\nImportError: libx.so\n", "ImportError: libx.so", ""),
+        ("", "it ended with exit code 1", ""),
     ],
 )
-def test_a_promise_that_is_not_kept_is_an_error_and_kept_for_nobody(proved, prover, tmp_path, says, reason):
+def test_a_promise_that_is_not_kept_is_an_error_and_kept_for_nobody(
+    proved, prover, tmp_path, says, reason, finding
+):
     prover.code, prover.says = 1, says
     with pytest.raises(EnvcheckError) as caught:
         proved()
     assert caught.value.message == f"The environment could not prove itself: {reason}"
-    assert caught.value.finding == "container.gpu-not-given"
+    assert caught.value.finding == finding
     assert not list(tmp_path.glob("cache/proofs/*.json"))
     prover.code = 0
     assert proved() == {"number": 2}
+
+
+@pytest.mark.parametrize("code", [130, 143, 129])
+def test_a_proof_that_was_stopped_is_an_interruption(proved, prover, tmp_path, code):
+    prover.code = code
+    with pytest.raises(KeyboardInterrupt):
+        proved()
+    assert not list(tmp_path.glob("cache/proofs/*.json"))
 
 
 @pytest.mark.parametrize(
