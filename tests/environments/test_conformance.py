@@ -1,4 +1,7 @@
-"""What every environment promises, tried on real ones: docker, podman, a venv, this interpreter."""
+"""What every environment promises, tried on real ones: docker, podman, a venv, this interpreter.
+
+One contract, so one file, longer than others: what is asked of one kind stands beside what is asked of all.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from envcheck.engine.containers import OWNER_LABEL
+from envcheck.engine.owner import OWNER_LABEL
 from envcheck.environments.place import Limits
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.runs.promise import Promise
