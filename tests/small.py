@@ -67,7 +67,6 @@ class World:
     folder: Path
     addresses: dict[str, str] = field(default_factory=dict)  # "docker" -> where it listens
     base_image: str = ""
-    names: tuple[str, ...] = ()
 
     @property
     def cache(self) -> Path:
@@ -98,7 +97,7 @@ class World:
             return Current(self.program)
         engines, unknown = read_engines(environ={"DOCKER_HOST": self.addresses[kind]})
         assert engines, unknown
-        return Docker(engines[0], self.cache, self.program, self.base_image or None, self.names)
+        return Docker(engines[0], self.cache, self.program, self.base_image or None)
 
     def dump(self) -> str:
         return json.dumps(asdict(self), default=str)
@@ -106,7 +105,7 @@ class World:
 
 def load(text: str) -> World:
     said = json.loads(text)
-    return World(Path(said["folder"]), said["addresses"], said["base_image"], tuple(said["names"]))
+    return World(Path(said["folder"]), said["addresses"], said["base_image"])
 
 
 def environ_of(world: World) -> dict[str, str]:
