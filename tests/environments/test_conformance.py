@@ -287,8 +287,7 @@ def test_secrets_stay_outside_a_container_and_what_numbers_depend_on_goes_in(con
 
 
 def test_a_variable_that_is_asked_for_goes_in(container, capfd, monkeypatch):
-    monkeypatch.setenv("WANDB_API_KEY", "mine")
-    monkeypatch.setattr(container.environment, "_names", ("WANDB_API_KEY",))
+    monkeypatch.setattr(container.environment, "_variables", {"WANDB_API_KEY": "mine"})
     assert variables(container, capfd, "WANDB_API_KEY") == ["mine"]
 
 
