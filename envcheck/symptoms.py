@@ -4,8 +4,8 @@ One list for whoever meets such a text: the build that fails, the container that
 `envcheck explain`. Which failure is the fundamental one is said by the order: the first that is found counts.
 The ids are those of the doctor's checks.
 
-Sources: `../shared/design/doctor-checks.md`; texts marked "seen" were met on Debian's docker.io 20.10.24 or
-podman 4.3.1.
+Sources: the list of a doctor's checks (`design/doctor-checks.md`), and what Debian's docker.io 20.10.24 and
+podman 4.3.1 said when their faults were made to happen.
 """
 
 from __future__ import annotations

@@ -101,6 +101,8 @@ class Builder:
                     "PYTHON": python,
                     "RECIPE": recipe.name,
                     "LOCK": identity,
+                    "VERSION": __version__,
+                    "REVISION": _revision(),
                 }
                 return self._build(context, name, arguments, f"build the image of {recipe.name}")
 
