@@ -64,7 +64,7 @@ def _dispatch(words: list[str]) -> int:
     if stage.takes_overrides:
         for line in without_effect(arguments.configuration[0]):
             note(line)
-    return _run(stage, run_dir, lambda result: import_module(f"pose.{stage.name}").run(arguments, result))
+    return _run(stage, run_dir, lambda result: import_module(stage.module).run(arguments, result))
 
 
 def _own_options(words: list[str]) -> tuple[Path | None, bool, list[str]]:

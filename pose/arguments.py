@@ -42,6 +42,11 @@ class Stage:
     proves: bool = False  # computes with torch, so that the proof comes first even without a run folder
     own_parser: bool = False  # reads its own options: pose.<name>_options
 
+    @property
+    def module(self) -> str:
+        """The module that has its `run`."""
+        return f"pose.{self.name.replace('-', '_')}"
+
 
 CONFIG_OPTIONS = (
     Option("--cfg", "FILE", "the experiment's YAML file; looked for here first, then among the bundled ones"),
@@ -77,6 +82,12 @@ STAGES = (
         proves=True,
     ),
     Stage("synth", "a dataset of drawn people", own_parser=True),
+    Stage(
+        "check-data",
+        "what is wrong with a dataset, before training: exit code 1 where it would be stopped or spoilt",
+        (*CONFIG_OPTIONS, Option("--decode", "", "decode every picture too, not just look at its ends")),
+        takes_overrides=True,
+    ),
     Stage(
         "demo",
         "draw people, learn them, test, and show what was found",
@@ -206,7 +217,7 @@ def parse(stage: Stage, argv: Sequence[str], run_dir: Path | None = None) -> Arg
 def overview() -> str:
     """What `--help` prints."""
     lines = ["usage: python -m pose [--run-dir DIR] STAGE ...", ""]
-    lines += [f"  {stage.name:<8}{stage.summary}" for stage in STAGES]
+    lines += [f"  {stage.name:<12}{stage.summary}" for stage in STAGES]
     return "\n".join([*lines, "", "STAGE --help shows a stage's options."])
 
 

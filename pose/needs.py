@@ -99,11 +99,24 @@ def _demo(arguments: Arguments) -> Needs:
     return Needs(reads, () if in_run_folder else (*own, *trained.writes), trained.workers)
 
 
+def _check_data(arguments: Arguments) -> Needs:
+    config, _ = arguments.configuration
+    sets = (config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
+    return Needs((*_own_config(arguments), *_dataset(config, *sets), *_boxes(config)))
+
+
 def _env(_arguments: Arguments) -> Needs:
     return Needs()
 
 
-STAGES = {"train": _train, "test": _test, "pred": _pred, "demo": _demo, "env": _env}
+STAGES = {
+    "train": _train,
+    "test": _test,
+    "pred": _pred,
+    "demo": _demo,
+    "check-data": _check_data,
+    "env": _env,
+}
 
 
 def _own_config(arguments: Arguments) -> tuple[str, ...]:

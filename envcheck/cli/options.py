@@ -56,6 +56,7 @@ class Stage(str, Enum):
     test = "test"
     pred = "pred"
     synth = "synth"
+    check_data = "check-data"
     env = "env"
 
 

@@ -121,7 +121,7 @@ def test_stages_without_a_config_of_the_user_s(check, words, told):
     assert check(*words) == told
 
 
-@pytest.mark.parametrize("stage", ["train", "test", "pred", "synth", "demo", "env"])
+@pytest.mark.parametrize("stage", ["train", "test", "pred", "synth", "demo", "check-data", "env"])
 @pytest.mark.parametrize("word", ["--help", "-h"])
 def test_help_reads_and_writes_nothing(check, stage, word):
     assert check(stage, word) == NOTHING
@@ -297,6 +297,7 @@ def test_an_error_of_synth_leaves_stdout_empty(pose, capsys, words):
         ("pred", "--cfg", RES50, "s.jpg"),
         ("synth", "--out", "d"),
         ("demo",),
+        ("check-data", "--cfg", RES50),
         ("env",),
     ],
 )
@@ -368,6 +369,7 @@ COMMANDS = {
     "a prediction in a run folder": [
         *("--run-dir", "run", "pred", "data/drawn/images/val2017/000000500001.jpg", "--untrained"),
     ],
+    "check-data in a run folder": ["--run-dir", "run", "check-data"],
     "demo": ["demo"],
 }
 
