@@ -205,7 +205,7 @@ def _box_findings(box: object, size: Size | None, where: str, *, is_used: bool) 
         if x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
             yield Finding("box outside the picture", where, what, is_used)
         elif max(-x, -y, x + width - size[1], y + height - size[0]) > BORDER:
-            yield remark("box partly outside the picture", where, f"{what}; is clipped")
+            yield remark("box partly outside the picture", where, what)
 
 
 def _missing(

@@ -268,3 +268,12 @@ def test_a_container_without_an_engine_says_how_to_get_one(envcheck, tmp_path):
     (record,) = tmp_path.glob("runs/*-exec-*/record.json")
     found = json.loads(record.read_text(encoding="utf-8"))
     assert (found["exit_code"], found["exit_code_of"], found["environment"]) == (75, "envcheck", None)
+
+
+def test_run_knows_each_of_pose_s_stages(envcheck):
+    from pose.arguments import STAGES
+
+    for stage in STAGES:
+        done = envcheck("run", stage.name, "--help")
+        assert done.returncode == 0, done.stderr
+        assert f"pose {stage.name} " in done.stdout
