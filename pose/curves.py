@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from pose.draw import INK, LEFT, PAPER, RIGHT
 from pose.history import SCORES, Row
 
-SIZE = (760, 960)  # (height, width)
+SIZE = (780, 960)  # (height, width)
 LEFT_EDGE, RIGHT_EDGE = 110, 30  # room for the numbers, and for the last label
-PANELS = ((50, 340), (420, 690))  # (top, bottom) of each plot
+PANELS = ((50, 330), (440, 710))  # (top, bottom) of each plot
 GRID = (226, 222, 218)
 FACE = cv2.FONT_HERSHEY_DUPLEX
 SHIFT = 4  # bits of a pixel's fraction
-MOST_TICKS = 6
+TICKS_UPWARDS, TICKS_ACROSS = 6, 8  # at most so many steps
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def draw(rows: Sequence[Row]) -> NDArray[np.uint8]:
     canvas = np.full((*SIZE, 3), PAPER, dtype=np.uint8)
     epochs = [row.epoch for row in rows]
     first, last = min(epochs, default=0), max(epochs, default=1)
-    step = max(1.0, tick_step(last - first))
+    step = max(1.0, tick_step(last - first, TICKS_ACROSS))
     across = Axis(first - 0.5, last + 0.5, LEFT_EDGE, SIZE[1] - RIGHT_EDGE, _ticks(first, last, step))
     losses = [(row.epoch, row.loss) for row in rows]
     scores = [(row.epoch, row.score) for row in rows if row.score is not None]
@@ -63,11 +63,11 @@ def draw(rows: Sequence[Row]) -> NDArray[np.uint8]:
     return canvas
 
 
-def tick_step(extent: float) -> float:
-    """1, 2 or 5 times a power of ten, so that at most six steps cover the extent."""
+def tick_step(extent: float, most: int = TICKS_UPWARDS) -> float:
+    """1, 2 or 5 times a power of ten, so that at most so many steps cover the extent."""
     if extent <= 0:
         return 1.0
-    rough = extent / MOST_TICKS
+    rough = extent / most
     power = 10.0 ** math.floor(math.log10(rough))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
 
