@@ -5,7 +5,8 @@ Order of effect: defaults <- YAML <- KEY VALUE list <- options <- path joins. Wh
 sense `config_checks.py`'s.
 
 *Source:* keys, defaults and order as leoxiaobin/deep-high-resolution-net.pytorch@6f69e46 has them; ours
-alone is TRAIN.EVAL_EVERY. Keys that the public implementation never reads are kept, so that its files load.
+alone are TRAIN.EVAL_EVERY and TRAIN.SCALE_LR. Keys that the public implementation never reads are kept, so
+that its files load.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ class Train:
     """WD, MOMENTUM and NESTEROV act on sgd only; RESUME, CHECKPOINT and the GAMMAs on nothing.
 
     EVAL_EVERY is ours: every so many epochs the model is evaluated and kept; small sets have short epochs.
+    SCALE_LR is ours: with fewer GPUs than GPUS names, LR shrinks as the batch does (linear scaling).
     """
 
     LR: float = 0.001
@@ -133,6 +135,7 @@ class Train:
     BATCH_SIZE_PER_GPU: int = 32
     SHUFFLE: bool = True
     EVAL_EVERY: int = 1
+    SCALE_LR: bool = False
 
 
 @dataclass(frozen=True)

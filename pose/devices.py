@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pose.config import Config
+from pose.config import Config, Train
 from pose.report import note
 
 
@@ -21,6 +21,7 @@ class Devices:
 
     gpus: tuple[int, ...]  # CUDA indices; none for the CPU
     workers: int
+    asked: int = 0  # how many the config names
 
     @property
     def main(self) -> torch.device:
@@ -31,6 +32,15 @@ class Devices:
     def count(self) -> int:
         """How many batches are worked on side by side: what BATCH_SIZE_PER_GPU is multiplied by."""
         return max(1, len(self.gpus))
+
+    @property
+    def share(self) -> float:
+        """The batch as a share of the one that the config was written for."""
+        return self.count / max(1, self.asked or self.count)
+
+    def rate(self, train: Train, rate: float) -> float:
+        """The learning rate to use, scaled as the batch is where SCALE_LR asks for it."""
+        return rate * self.share if train.SCALE_LR else rate
 
     def place(self, model: nn.Module) -> nn.Module:
         """The network on its devices, split over them when there are several.
@@ -44,8 +54,11 @@ class Devices:
         return nn.DataParallel(model, device_ids=list(self.gpus)) if len(self.gpus) > 1 else model
 
 
-def choose(config: Config) -> Devices:
-    """Those of the config's GPUS that are here, or the CPU; says where that differs from what was asked."""
+def choose(config: Config, *, learning: bool = False) -> Devices:
+    """Those of the config's GPUS that are here, or the CPU; says where that differs from what was asked.
+
+    With `learning` it also says what a smaller batch means for the learning rate.
+    """
     present = torch.cuda.device_count() if torch.cuda.is_available() else 0
     gpus = tuple(dict.fromkeys(index for index in config.GPUS if index < present))
     if config.GPUS and present and not gpus:
@@ -54,14 +67,23 @@ def choose(config: Config) -> Devices:
         why = "torch sees no GPU" if config.GPUS else "none asked for"
         note(f"GPUS {config.GPUS} becomes the CPU with {torch.get_num_threads()} threads: {why}")
     elif gpus != config.GPUS:
-        batch = config.TRAIN.BATCH_SIZE_PER_GPU
-        asked, used = batch * len(config.GPUS), batch * len(gpus)
-        sizes = f"batches of {used} (the config's were {asked})"
-        note(f"GPUS {config.GPUS} becomes {gpus}: torch sees {present}; {sizes}")
+        note(f"GPUS {config.GPUS} becomes {gpus}: torch sees {present}")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if cores < config.WORKERS:
         note(f"WORKERS {config.WORKERS} becomes {cores}: as many as there are cores")
-    return Devices(gpus, min(config.WORKERS, cores))
+    used = Devices(gpus, min(config.WORKERS, cores), asked=len(set(config.GPUS)))
+    if learning and used.share != 1:
+        note(_on_the_rate(config.TRAIN, used))
+    return used
+
+
+def _on_the_rate(train: Train, used: Devices) -> str:
+    batch = train.BATCH_SIZE_PER_GPU
+    sizes = f"batches of {batch * used.count} instead of the config's {batch * used.asked}"
+    scaled = f"{train.LR * used.share:.3g}"
+    if train.SCALE_LR:
+        return f"{sizes}: the learning rate is {scaled} instead of {train.LR:.3g} (TRAIN.SCALE_LR)"
+    return f"{sizes}: the learning rate stays {train.LR:.3g}; TRAIN.SCALE_LR True would make it {scaled}"
 
 
 def settle(config: Config, seed: int, *, deterministic: bool) -> None:

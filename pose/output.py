@@ -2,6 +2,7 @@
 
 OUTPUT_DIR/<dataset[_HYBRID]>/<MODEL.NAME>/<yaml name up to its first dot>/
     checkpoint.pth  model_best.pth  final_state.pth  results/  <yaml name>_<date>_{train|valid}.log
+and what training tells besides: history.csv  curves.png  predictions.jpg
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pose.errors import FAILED, PoseError
 from pose.report import data
 
 CHECKPOINT, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
+HISTORY, CURVES, PREDICTIONS = "history.csv", "curves.png", "predictions.jpg"
 MIB = 2**20
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from pose import checkpoint, coco, devices, inference, resnet
@@ -23,6 +24,7 @@ from pose.errors import PoseError
 from pose.evaluate import coco_metrics, coco_table, results_of, write_results
 from pose.inference import Found
 from pose.interruption import Stop, stop_on_signals
+from pose.memory import within_memory
 from pose.output import FINAL, Log, output_folder, prepare, results_folder
 from pose.report import Result, bar, note
 
@@ -143,8 +145,15 @@ def evaluate(
             progress.advance()
             stop.check()
 
-        found = inference.find(
-            model, loader, config, used.main, people.coco.flip_pairs, has_truth=people.has_truth, each=each
+        def find() -> Found:
+            pairs, known = people.coco.flip_pairs, people.has_truth
+            return inference.find(model, loader, config, used.main, pairs, has_truth=known, each=each)
+
+        found = within_memory(
+            find,
+            lambda size: _try(model, config, used, size),
+            min(config.TEST.BATCH_SIZE_PER_GPU, -(-len(dataset) // used.count)),
+            "TEST.BATCH_SIZE_PER_GPU",
         )
     records = people.records
     results = results_of(
@@ -160,6 +169,15 @@ def evaluate(
     )
     write_results(results_file(folder, config), results)
     return found, coco_metrics(people.coco, results)
+
+
+def _try(model: nn.Module, config: Config, used: devices.Devices, size: int) -> None:
+    """Looks at that many blank crops on each device, to see whether they fit."""
+    blank = torch.zeros(
+        (size * used.count, *config.MODEL.image_height_width, 3), dtype=torch.uint8, device=used.main
+    )
+    with torch.no_grad():
+        model(inference.normalise(blank))
 
 
 def results_file(folder: Path, config: Config) -> Path:

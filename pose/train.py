@@ -8,25 +8,27 @@ user stops are the finished epochs.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from pose import checkpoint, coco, devices, resnet, resume
+from pose import checkpoint, coco, curves, devices, history, resnet, resume, showcase
 from pose.arguments import Arguments
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches, shuffled
 from pose.decode import pck_accuracy
 from pose.errors import FAILED, Interrupted, PoseError
-from pose.inference import make_targets, normalise
+from pose.inference import Found, make_targets, normalise
 from pose.interruption import Stop, stop_on_signals
 from pose.loss import joints_mse, learning_rate
-from pose.output import BEST, CHECKPOINT, FINAL, Log, output_folder, prepare
+from pose.memory import within_memory
+from pose.output import BEST, CHECKPOINT, CURVES, FINAL, HISTORY, PREDICTIONS, Log, output_folder, prepare
 from pose.report import Result, bar, note
 from pose.resume import Progress
 from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
+from pose.writing import write_picture
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,16 @@ class Learnt:
     loss: float
     accuracy: float
     samples_per_second: float
+    seconds: float
+
+
+@dataclass
+class Story:
+    """What is told at the end: every finished epoch, and what the last test found."""
+
+    rows: list[history.Row]
+    pace: history.Pace = field(default_factory=history.Pace)
+    found: Found | None = None
 
 
 def run(arguments: Arguments, result: Result) -> None:
@@ -71,17 +83,18 @@ def run(arguments: Arguments, result: Result) -> None:
         _initialise(model, config)
     prepare(folder, needed_bytes=resume.room(model))
     result.output_dir = str(folder.absolute())
-    used = devices.choose(config)
+    used = devices.choose(config, learning=True)
     placed = used.place(model)
     optimizer = _optimizer(model, config)
     progress = resume.restore(last, model, optimizer) if last else Progress(config.TRAIN.BEGIN_EPOCH)
     result.epochs_done = progress.epoch
+    story = Story(history.read(folder / HISTORY, progress.epoch) if last else [])
     note(f"{len(dataset)} people to learn from; {people.boxes}; {folder}")
     try:
         with stop_on_signals() as stop, Log(folder, config_file, "train") as log:
             log.keep(f"seed {seed}\n{as_dict(config)}")
             plan = Plan(config, folder, seed, dataset, people, used, model, placed, optimizer, stop)
-            _epochs(plan, progress, log, result)
+            _epochs(plan, progress, story, log, result)
     except Interrupted:
         done = f"{progress.epoch} of {config.TRAIN.END_EPOCH} epochs"
         raise Interrupted(
@@ -90,31 +103,73 @@ def run(arguments: Arguments, result: Result) -> None:
         ) from None
     checkpoint.write(folder / FINAL, model.state_dict())
     result.add_output(folder / FINAL)
+    _draw(plan, story, result)
 
 
-def _epochs(plan: Plan, progress: Progress, log: Log, result: Result) -> None:
+def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Result) -> None:
     """The remaining epochs; what is finished and kept is told to `progress` and `result`."""
     train, folder = plan.config.TRAIN, plan.folder
     if progress.epoch >= train.END_EPOCH:
         note(f"nothing left to train: TRAIN.END_EPOCH is {train.END_EPOCH}")
+    else:
+        log.say(history.HEADER)
     facts = {"model": plan.config.MODEL.NAME, "seed": plan.seed}
     for epoch in range(progress.epoch, train.END_EPOCH):
-        rate = learning_rate(train.LR, train.LR_FACTOR, train.LR_STEP, epoch)
+        rate = plan.devices.rate(train, learning_rate(train.LR, train.LR_FACTOR, train.LR_STEP, epoch))
         for group in plan.optimizer.param_groups:
             group["lr"] = rate
-        begun = f"epoch {epoch + 1:>{len(str(train.END_EPOCH))}}/{train.END_EPOCH}"
         learnt = _learn(plan, epoch)
-        if (epoch + 1) % train.EVAL_EVERY and epoch + 1 < train.END_EPOCH:
-            log.say(_line(begun, learnt, rate))
+        story.pace.learning.append(learnt.seconds)
+        row = history.Row(
+            epoch + 1, learnt.loss, learnt.accuracy, rate, learnt.samples_per_second, learnt.seconds
+        )
+        if not _is_tested(plan.config, epoch):
+            _tell(plan, story, row, log, result)
             continue
-        _, metrics = evaluate(plan.placed, plan.people, plan.config, plan.devices, folder, plan.stop)
+        begin = time.perf_counter()
+        story.found, metrics = evaluate(
+            plan.placed, plan.people, plan.config, plan.devices, folder, plan.stop
+        )
+        story.pace.testing.append(time.perf_counter() - begin)
         is_best = progress.advance(epoch + 1, metrics)
+        row = history.with_metrics(row, metrics, story.pace.testing[-1])
+        # The row before the checkpoint: a resumed run drops rows that are too many, it cannot make up one.
+        _tell(plan, story, row, log, result, is_best=is_best)
         resume.keep(folder, plan.model, plan.optimizer, progress, facts, is_best=is_best)
-        log.say(_line(begun, learnt, rate, f"AP {progress.score:.3f}", "best so far" if is_best else ""))
         result.epochs_done, result.metrics = progress.epoch, metrics
         result.add_output(results_file(folder, plan.config))
         for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
             result.add_output(folder / name)
+
+
+def _is_tested(config: Config, epoch: int) -> bool:
+    """Every EVAL_EVERY-th epoch, and the last."""
+    return (epoch + 1) % config.TRAIN.EVAL_EVERY == 0 or epoch + 1 == config.TRAIN.END_EPOCH
+
+
+def _tell(
+    plan: Plan, story: Story, row: history.Row, log: Log, result: Result, *, is_best: bool = False
+) -> None:
+    """A finished epoch's line and row."""
+    end = plan.config.TRAIN.END_EPOCH
+    left = range(row.epoch, end)
+    tests = sum(_is_tested(plan.config, epoch) for epoch in left)
+    story.rows.append(row)
+    history.write(plan.folder / HISTORY, story.rows)
+    result.add_output(plan.folder / HISTORY)
+    log.say(history.table_line(row, end, story.pace.left(len(left), tests), is_best=is_best))
+
+
+def _draw(plan: Plan, story: Story, result: Result) -> None:
+    """The pictures at the end; a run in which nothing was trained leaves those that are there."""
+    if story.found is None:
+        return
+    write_picture(plan.folder / CURVES, curves.draw(story.rows))
+    result.add_output(plan.folder / CURVES)
+    if len(story.found.keypoints):
+        sheet = showcase.predictions(plan.people.records, story.found.keypoints)
+        write_picture(plan.folder / PREDICTIONS, sheet)
+        result.add_output(plan.folder / PREDICTIONS)
 
 
 def _learn(plan: Plan, epoch: int) -> Learnt:
@@ -136,7 +191,7 @@ def _learn(plan: Plan, epoch: int) -> Learnt:
     plan.placed.train()
     with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
         for number, batch in enumerate(loader):
-            output, target, loss = _step(plan, batch)
+            output, target, loss = _step_that_fits(plan, batch)
             loss_sum += loss * len(output)
             shown = number % config.PRINT_FREQ == 0
             if shown or device.type == "cpu":  # on a GPU only now and then, for the same reason
@@ -151,10 +206,19 @@ def _learn(plan: Plan, epoch: int) -> Learnt:
             progress.advance(text)
             plan.stop.check()
     _require_finite(loss_sum, epoch, len(loader) - 1)
-    return Learnt(
-        loss=float(loss_sum) / people,
-        accuracy=accuracy_sum / max(1, counted),
-        samples_per_second=people / (time.perf_counter() - begin),
+    seconds = time.perf_counter() - begin
+    return Learnt(float(loss_sum) / people, accuracy_sum / max(1, counted), people / seconds, seconds)
+
+
+def _step_that_fits(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """One batch learnt, or the error that names the batch size which would have fitted."""
+    count, size = plan.devices.count, plan.config.TRAIN.BATCH_SIZE_PER_GPU
+    return within_memory(
+        lambda: _step(plan, batch),
+        # Whole steps, the optimiser's own memory included; what they learn is thrown away with the run.
+        lambda size: _step(plan, {key: value[: size * count] for key, value in batch.items()}),
+        min(size, -(-len(batch["image"]) // count)),
+        "TRAIN.BATCH_SIZE_PER_GPU",
     )
 
 
@@ -179,12 +243,6 @@ def _require_finite(loss: Tensor, epoch: int, batch: int) -> None:
             f"a smaller TRAIN.LR; {CHECKPOINT}, if there is one, is the last finished epoch's",
             FAILED,
         )
-
-
-def _line(epoch: str, learnt: Learnt, rate: float, score: str = "AP -", remark: str = "") -> str:
-    measured = f"loss {learnt.loss:.5f}   acc {learnt.accuracy:.3f}   {score}"
-    speed = f"lr {rate:.2g}   {learnt.samples_per_second:.0f} samples/s"
-    return f"{epoch}   {measured}   {speed}   {remark}".rstrip()
 
 
 def _people_to_learn(config: Config, seed: int) -> CropDataset:

@@ -37,14 +37,19 @@ def test_a_run_leaves_the_public_layout_and_one_line_per_epoch(workplace, pose):
     code, out, _ = pose(*TRAIN)
     assert code == 0
     folder = workplace / "output" / OUT
-    assert files(folder) == ["checkpoint.pth", "final_state.pth", "model_best.pth", "results"]
+    assert files(folder) == [
+        *("checkpoint.pth", "curves.png", "final_state.pth", "history.csv", "model_best.pth"),
+        *("predictions.jpg", "results"),
+    ]
     assert (folder / "results" / "keypoints_val2017_results_0.json").is_file()
-    first, second = out.splitlines()
-    assert first.startswith("epoch 1/2   loss 0.")
-    assert "lr 0.001   " in first
-    assert "lr 0.0001   " in second  # LR_STEP [1]
-    assert "AP " in first
-    assert "samples/s" in first
+    header, first, second = out.splitlines()
+    assert header.split() == ["epoch", "loss", "acc", "AP", "lr", "samples/s", "time", "left"]
+    assert (first.split()[0], first.split()[4]) == ("1/2", "0.001")
+    assert (second.split()[0], second.split()[4]) == ("2/2", "0.0001")  # LR_STEP [1]
+    assert second.split()[6] == "0:00:00"
+    for name in ("epoch", "acc", "AP", "samples/s", "time left"):  # right under their names
+        end = header.index(name) + len(name)
+        assert all(line[end - 1].isdigit() and line[end : end + 1] in {"", " "} for line in (first, second))
     (log,) = folder.glob("small_????-??-??-??-??_train.log")
     assert second in log.read_text(encoding="utf-8")
 
@@ -63,7 +68,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(workplace, pose):
     pose(*TRAIN, "--output", "parts", "--seed", "5", "TRAIN.END_EPOCH", "1")
     code, out, err = pose(*TRAIN, "--output", "parts")  # and takes the seed from the checkpoint
     assert code == 0
-    assert len(out.splitlines()) == 1
+    assert [line.split()[0] for line in out.splitlines()] == ["epoch", "2/2"]
     assert "resuming" in err
     whole, parts = (
         checkpoint.read_checkpoint(workplace / name / OUT / "checkpoint.pth") for name in ("whole", "parts")
@@ -136,7 +141,7 @@ def test_the_first_signal_ends_the_batch_and_keeps_finished_epochs_for_a_resume(
     with monkeypatch.context() as patch:
         steps = interrupt_at(patch, 4, [number])  # ten people make three batches of four: in the second epoch
         code, out, err = pose(*TRAIN, "--output", "stopped")
-    assert (code, len(steps), len(out.splitlines())) == (130, 4, 1)
+    assert (code, len(steps), len(out.splitlines())) == (130, 4, 2)
     assert "1 of 2 epochs are finished" in err
     assert "final_state.pth" not in files(workplace / "stopped" / OUT)
     assert signal.getsignal(number) in {signal.default_int_handler, signal.SIG_DFL}
@@ -179,7 +184,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_is_not_kept(workplace, pose)
 @pytest.mark.usefixtures("workplace")
 def test_eval_every_decides_which_epochs_are_tested_and_kept(pose):
     code, out, _ = pose(*TRAIN, "TRAIN.EVAL_EVERY", "2", "TRAIN.END_EPOCH", "3")
-    scores = [line.split("AP ")[1].split()[0] for line in out.splitlines()]
+    scores = [line.split()[3] for line in out.splitlines()[1:]]
     assert code == 0
     assert (scores[0], len(scores)) == ("-", 3)
     assert all(score.startswith("0.") for score in scores[1:])  # the last epoch always
@@ -256,6 +261,28 @@ def test_gpus_that_are_not_here_are_said_and_not_refused(pose, monkeypatch):
     code, _, err = pose(*TRAIN, "GPUS", "(0,1,2,3)", "TRAIN.END_EPOCH", "0")
     assert code == 0
     assert "GPUS (0, 1, 2, 3) becomes the CPU" in err
+
+
+@pytest.mark.parametrize(("scale", "rate"), [("False", 0.001), ("True", 0.00025)])
+def test_a_batch_smaller_than_the_configs_names_the_learning_rate_and_scales_it_where_asked(
+    workplace, pose, monkeypatch, scale, rate
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    four = ("GPUS", "(0,1,2,3)", "TRAIN.END_EPOCH", "1", "TRAIN.SCALE_LR", scale)
+    code, _, err = pose(*TRAIN, *four)
+    assert code == 0
+    said = {
+        "False": "the learning rate stays 0.001; TRAIN.SCALE_LR True would make it 0.00025",
+        "True": "the learning rate is 0.00025 instead of 0.001",
+    }[scale]
+    assert f"batches of 4 instead of the config's 16: {said}" in err
+    content = checkpoint.read_checkpoint(workplace / "output" / OUT / "checkpoint.pth")
+    assert content["optimizer"]["param_groups"][0]["lr"] == pytest.approx(rate)  # 0.001 * 4 / 16
+
+
+@pytest.mark.usefixtures("workplace")
+def test_the_configs_own_batch_says_nothing_of_the_learning_rate(pose):
+    assert "learning rate" not in pose(*TRAIN, "TRAIN.END_EPOCH", "0")[2]
 
 
 @pytest.mark.parametrize(
