@@ -22,26 +22,9 @@ from numpy.typing import NDArray
 from pose.coco_files import annotation_file, image_folder
 from pose.crop import box_to_center_scale
 from pose.errors import PoseError
+from pose.joints import COCO, Joints, joints_named
 
-JOINT_NAMES = (
-    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder"),
-    *("left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip"),
-    *("left_knee", "right_knee", "left_ankle", "right_ankle"),
-)
-FLIP_PAIRS = tuple((left, left + 1) for left in range(1, 17, 2))
-UPPER_BODY = tuple(range(11))
-# What half-body training and USE_DIFFERENT_JOINTS_WEIGHT look at: far joints are harder.
-JOINT_WEIGHTS = (1.0,) * 7 + (1.2, 1.2, 1.5, 1.5, 1.0, 1.0, 1.2, 1.2, 1.5, 1.5)
-# How far human annotators disagree per joint, as a share of the person's size. Source: COCO's
-# keypoint evaluation page; the same values stand in pycocotools.
-SIGMAS = (
-    *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
-    *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
-)
-SKELETON = (
-    *((15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8)),
-    *((7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
-)
+JOINT_NAMES, FLIP_PAIRS, SKELETON = COCO.names, COCO.flip_pairs, COCO.skeleton
 
 
 @dataclass(frozen=True)
@@ -69,9 +52,7 @@ class CocoSet:
     pictures: Mapping[int, Path]  # image id -> file, in the order of the annotation file
     records: tuple[Record, ...]
     category_id: int
-    joint_names: tuple[str, ...]
-    flip_pairs: tuple[tuple[int, int], ...] = FLIP_PAIRS
-    skeleton: tuple[tuple[int, int], ...] = SKELETON
+    joints: Joints
 
     @property
     def is_test(self) -> bool:
@@ -80,11 +61,17 @@ class CocoSet:
 
 
 def load_ground_truth(
-    root: Path, image_set: str, image_size: tuple[int, int], *, image_format: str = "jpg"
+    root: Path,
+    image_set: str,
+    image_size: tuple[int, int],
+    *,
+    image_format: str = "jpg",
+    sigmas: tuple[float, ...] = (),
 ) -> CocoSet:
     """The annotated people of one set, in the order of the annotation file's pictures.
 
-    Crowds, empty boxes and people without a labelled joint are left out.
+    Crowds, empty boxes and people without a labelled joint are left out. `sigmas` are the joints'
+    tolerances where they are not COCO's.
     """
     if image_format == "zip":
         raise PoseError("DATASET.DATA_FORMAT zip is not read", hint="unpack the pictures into images/<set>/")
@@ -92,7 +79,8 @@ def load_ground_truth(
     hint = "DATASET.ROOT is the folder above annotations/; DATASET.TRAIN_SET and TEST_SET name the set"
     document = _read_json(file, dict, "the annotation file", hint)
     images = _entries(document, "images", file)
-    category = _category(document, file)
+    category_id, joints = _category(document, file, sigmas)
+    count = len(joints.names)
     folder = image_folder(root, image_set)
     present = _names_in(folder)
     pictures, sizes = {}, {}
@@ -105,7 +93,7 @@ def load_ground_truth(
     for position, entry in enumerate(_entries(document, "annotations", file, needed="test" not in image_set)):
         with _naming(file, "annotations", position):
             image_id = int(entry["image_id"])
-            record = _person(entry, category["id"], pictures[image_id], sizes[image_id], image_size)
+            record = _person(entry, category_id, count, pictures[image_id], sizes[image_id], image_size)
             if record is not None:
                 people[image_id].append(record)
     return CocoSet(
@@ -114,8 +102,8 @@ def load_ground_truth(
         annotation_file=file,
         pictures=pictures,
         records=tuple(record for records in people.values() for record in records),
-        category_id=int(category["id"]),
-        joint_names=tuple(category["keypoints"]),
+        category_id=category_id,
+        joints=joints,
     )
 
 
@@ -130,8 +118,8 @@ def load_detections(
     entries = _read_json(
         file, list, "the detection file", hint="set TEST.COCO_BBOX_FILE, or TEST.USE_GT_BBOX True"
     )
-    joints = np.zeros((len(JOINT_NAMES), 2))
-    visible = np.ones(len(JOINT_NAMES), dtype=np.float32)
+    joints = np.zeros((len(coco.joints.names), 2))
+    visible = np.ones(len(coco.joints.names), dtype=np.float32)
     records = []
     for position, entry in enumerate(entries):
         with _naming(file, "", position):
@@ -187,6 +175,7 @@ def dataset_fingerprint(root: Path, image_set: str) -> str:
 def _person(
     entry: Mapping[str, Any],
     category_id: int,
+    joint_count: int,
     picture: Path,
     picture_size: tuple[int, int],
     image_size: tuple[int, int],
@@ -196,7 +185,7 @@ def _person(
         return None
     box = _clean_box(_numbers(entry, "bbox", 4), picture_size)
     area = float(entry["area"])
-    keypoints = _numbers(entry, "keypoints", 3 * len(JOINT_NAMES))
+    keypoints = _numbers(entry, "keypoints", 3 * joint_count)
     if box is None or area <= 0 or max(keypoints) == 0:
         return None
     table = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
@@ -272,16 +261,29 @@ def _entries(
     return entries
 
 
-def _category(document: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
-    """The file's first category: the one that people belong to. Test sets do not list joints."""
+def _category(document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...]) -> tuple[int, Joints]:
+    """Id and joints of the file's first category: the one that people belong to.
+
+    Test sets do not list joints; there they are COCO's.
+    """
     categories = _entries(document, "categories", file)
     with _naming(file, "categories", 0):
-        category = {"keypoints": JOINT_NAMES, **categories[0]}
-        joints = len(category["keypoints"])
-        category["id"] = int(category["id"])
-    if joints != len(JOINT_NAMES):
-        raise PoseError(f"{file} names {joints} joints; this version knows COCO's {len(JOINT_NAMES)}")
-    return category
+        category = {"keypoints": list(COCO.names), **categories[0]}
+        names, bones = category["keypoints"], category.get("skeleton", [])
+        if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
+            raise ValueError('"keypoints" is not a list of names')
+        if len({name.lower() for name in names}) != len(names):
+            raise ValueError('"keypoints" names a joint twice')
+        skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in bones)  # the file counts from 1
+        if not all(0 <= end < len(names) for bone in skeleton for end in bone):
+            raise ValueError(f'"skeleton" goes beyond the {len(names)} joints, counted from 1')
+        category_id = int(category["id"])
+    if sigmas and len(sigmas) != len(names):
+        raise PoseError(
+            f"TEST.OKS_SIGMAS has {len(sigmas)} numbers, {file} names {len(names)} joints",
+            hint="one number for each joint, in the file's order; '()' takes the known ones",
+        )
+    return category_id, joints_named(names, skeleton, sigmas)
 
 
 def _numbers(entry: Mapping[str, Any], key: str, count: int) -> list[float]:

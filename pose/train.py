@@ -163,7 +163,7 @@ def _step(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]
     device = plan.devices.main
     pictures = normalise(batch["image"].to(device, non_blocking=True))
     joints, visible = (batch[key].to(device, non_blocking=True) for key in ("joints", "visible"))
-    target, weight = make_targets(joints, visible, plan.config)
+    target, weight = make_targets(joints, visible, plan.config, plan.dataset.joints.weights)
     output = plan.placed(pictures)
     loss = joints_mse(output, target, weight)
     plan.optimizer.zero_grad(set_to_none=True)
@@ -193,10 +193,13 @@ def _people_to_learn(config: Config, seed: int) -> CropDataset:
     truth = annotated(config, settings.TRAIN_SET)
     if not truth.records:
         raise PoseError(f"{truth.annotation_file} has no person with a labelled joint")
+    if settings.PROB_HALF_BODY > 0 and not truth.joints.upper_body:
+        note("DATASET.PROB_HALF_BODY has no effect: no joint's name says that it is of the upper body")
     return CropDataset(
         truth.records,
         config.MODEL.image_height_width,
         training=True,
+        joints=truth.joints,
         flip=settings.FLIP,
         scale_factor=settings.SCALE_FACTOR,
         rotation_factor=settings.ROT_FACTOR,

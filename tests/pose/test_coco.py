@@ -183,7 +183,7 @@ def test_malformed_json_is_named_with_its_line(dataset):
         ({"annotations": {}}, r'no list "annotations"'),
         ({"annotations": ["x"]}, r"annotations\[0\] cannot be read"),
         ({"categories": []}, r"categories\[0\] cannot be read"),
-        ({"categories": [{"id": 1, "keypoints": ["nose"]}]}, r"names 1 joints"),
+        ({"categories": [{"id": 1, "keypoints": ["nose"]}]}, r"\"keypoints\" is not a list of 3 numbers"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
