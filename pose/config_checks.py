@@ -50,7 +50,6 @@ def _choices(config: Config) -> None:
         ("MODEL.TARGET_TYPE", config.MODEL.TARGET_TYPE, ("gaussian",)),
         ("DATASET.DATASET", config.DATASET.DATASET, ("coco",)),
         ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg")),
-        ("DATASET.SELECT_DATA", config.DATASET.SELECT_DATA, (False,)),
         ("TRAIN.OPTIMIZER", config.TRAIN.OPTIMIZER, ("adam", "sgd")),
     ):
         if value not in choices:

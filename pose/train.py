@@ -26,6 +26,7 @@ from pose.loss import joints_mse, learning_rate
 from pose.output import BEST, CHECKPOINT, FINAL, Log, output_folder, prepare
 from pose.report import Result, bar, note
 from pose.resume import Progress
+from pose.selection import selected
 from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
 
 
@@ -193,10 +194,18 @@ def _people_to_learn(config: Config, seed: int) -> CropDataset:
     truth = annotated(config, settings.TRAIN_SET)
     if not truth.records:
         raise PoseError(f"{truth.annotation_file} has no person with a labelled joint")
+    records = selected(truth.records) if settings.SELECT_DATA else truth.records
+    if not records:
+        raise PoseError(
+            f"DATASET.SELECT_DATA leaves none of the {len(truth.records)} people of {truth.annotation_file}",
+            "DATASET.SELECT_DATA False",
+        )
+    if settings.SELECT_DATA:
+        note(f"DATASET.SELECT_DATA keeps {len(records)} of {len(truth.records)} people")
     if settings.PROB_HALF_BODY > 0 and not truth.joints.upper_body:
         note("DATASET.PROB_HALF_BODY has no effect: no joint's name says that it is of the upper body")
     return CropDataset(
-        truth.records,
+        records,
         config.MODEL.image_height_width,
         training=True,
         joints=truth.joints,
