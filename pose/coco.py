@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose import archive
 from pose.coco_files import annotation_file, image_folder
 from pose.crop import box_to_center_scale
 from pose.errors import PoseError
@@ -73,16 +74,14 @@ def load_ground_truth(
     Crowds, empty boxes and people without a labelled joint are left out. `sigmas` are the joints'
     tolerances where they are not COCO's.
     """
-    if image_format == "zip":
-        raise PoseError("DATASET.DATA_FORMAT zip is not read", hint="unpack the pictures into images/<set>/")
     file = annotation_file(root, image_set)
     hint = "DATASET.ROOT is the folder above annotations/; DATASET.TRAIN_SET and TEST_SET name the set"
     document = _read_json(file, dict, "the annotation file", hint)
     images = _entries(document, "images", file)
     category_id, joints = _category(document, file, sigmas)
     count = len(joints.names)
-    folder = image_folder(root, image_set)
-    present = _names_in(folder)
+    zipped = image_format == "zip"
+    folder, present = (_inside_zip if zipped else _inside_folder)(image_folder(root, image_set))
     pictures, sizes = {}, {}
     for position, image in enumerate(images):
         with _naming(file, "images", position):
@@ -151,21 +150,45 @@ def load_detections(
 def check_pictures(records: Iterable[Record]) -> None:
     """Stop unless every record's picture is there and holds something."""
     paths = dict.fromkeys(record.path for record in records)
-    bad = [path for path in paths if not path.is_file() or path.stat().st_size == 0]
+    sizes = _sizes(paths)
+    bad = [path for path in paths if not sizes[path]]
     if bad:
         others = f" (and {len(bad) - 1} more of {len(paths)})" if len(bad) > 1 else ""
-        what = "is empty" if bad[0].is_file() else "is missing"
+        what = "is missing" if sizes[bad[0]] is None else "is empty"
         raise PoseError(f"picture {bad[0]} {what}{others}", hint=f"complete the folder {bad[0].parent}")
 
 
-def dataset_fingerprint(root: Path, image_set: str) -> str:
+def _sizes(paths: Iterable[Path]) -> dict[Path, int | None]:
+    """The size of each picture's file, None where there is none; archives are listed once."""
+    sizes: dict[Path, int | None] = {}
+    listed: dict[Path, Mapping[str, tuple[int, int]]] = {}
+    for path in paths:
+        place = archive.split(path)
+        if place is None:
+            sizes[path] = path.stat().st_size if path.is_file() else None
+            continue
+        file, name = place
+        if file not in listed:
+            listed[file] = archive.members(file)
+        sizes[path] = listed[file][name][0] if name in listed[file] else None
+    return sizes
+
+
+def dataset_fingerprint(root: Path, image_set: str, *, image_format: str = "jpg") -> str:
     """sha256 (hex) over the annotation file's bytes and the names and sizes of the set's pictures.
+
+    Of zipped pictures the archive also knows the checksums.
 
     Same fingerprint, same data, short of pictures that changed without changing their size: reading
     20 GB of pixels before every run would cost more than that guards against.
     """
     digest = hashlib.sha256(annotation_file(root, image_set).read_bytes())
-    with os.scandir(image_folder(root, image_set)) as entries:
+    folder = image_folder(root, image_set)
+    if image_format == "zip":
+        for name, (size, checksum) in sorted(archive.members(folder.with_name(f"{folder.name}.zip")).items()):
+            digest.update(f"{name}\0{size}\0{checksum}\n".encode())
+        return digest.hexdigest()
+    with os.scandir(folder) as entries:
         sizes = sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
     for name, size in sizes:
         digest.update(f"{name}\0{size}\n".encode())
@@ -221,9 +244,18 @@ def _file_name(image: Mapping[str, Any], image_set: str, folder: Path, present: 
     return f"{prefix}{int(image['id']):012d}.jpg"
 
 
-def _names_in(folder: Path) -> frozenset[str]:
+def _inside_zip(folder: Path) -> tuple[Path, frozenset[str]]:
+    """Where the set's pictures lie in its archive, and their names; COCO's own archives hold a folder."""
+    names = frozenset(archive.members(folder.with_name(f"{folder.name}.zip")))
+    inner = f"{folder.name}/"
+    if names and all(name.startswith(inner) for name in names):
+        return archive.zip_of(folder) / folder.name, frozenset(name[len(inner) :] for name in names)
+    return archive.zip_of(folder), names
+
+
+def _inside_folder(folder: Path) -> tuple[Path, frozenset[str]]:
     try:
-        return frozenset(path.name for path in folder.iterdir())
+        return folder, frozenset(path.name for path in folder.iterdir())
     except FileNotFoundError:
         raise PoseError(
             f"there is no picture folder {folder}", hint="DATASET.ROOT is the folder above images/"

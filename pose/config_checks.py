@@ -49,7 +49,7 @@ def _choices(config: Config) -> None:
         ("MODEL.NAME", config.MODEL.NAME, ("pose_resnet",)),
         ("MODEL.TARGET_TYPE", config.MODEL.TARGET_TYPE, ("gaussian",)),
         ("DATASET.DATASET", config.DATASET.DATASET, ("coco",)),
-        ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg")),
+        ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg", "zip")),
         ("TRAIN.OPTIMIZER", config.TRAIN.OPTIMIZER, ("adam", "sgd")),
     ):
         if value not in choices:

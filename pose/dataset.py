@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 
+from pose import archive
 from pose.coco import Record
 from pose.crop import affine_matrix, map_points, require_fixed_point_warp, scale_of, warp
 from pose.errors import PoseError
@@ -153,7 +154,8 @@ class PictureCache:
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """The decoded BGR picture (H, W, 3), or a PoseError that names the file."""
     try:
-        encoded = np.fromfile(path, dtype=np.uint8)
+        zipped = archive.split(path) is not None
+        encoded = np.frombuffer(archive.read(path), np.uint8) if zipped else np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise PoseError(f"cannot read picture {path}: {error.strerror}") from error
     if is_truncated_jpeg(encoded):

@@ -120,7 +120,8 @@ def annotated(config: Config, image_set: str) -> CocoSet:
 def fingerprint(config: Config, *image_sets: str) -> dict[str, str]:
     """What the record says about the data: where it is, and one fingerprint over the sets that were used."""
     root = Path(config.DATASET.ROOT)
-    prints = [coco.dataset_fingerprint(root, name) for name in dict.fromkeys(image_sets)]
+    kind = config.DATASET.DATA_FORMAT
+    prints = [coco.dataset_fingerprint(root, name, image_format=kind) for name in dict.fromkeys(image_sets)]
     whole = prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
     return {"root": str(root.absolute()), "fingerprint": whole}
 

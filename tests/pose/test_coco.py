@@ -200,12 +200,6 @@ def test_a_file_of_another_kind_is_named(dataset):
         coco.load_ground_truth(root, "val2017", SIZE)
 
 
-def test_zip_archives_of_pictures_are_refused_in_a_sentence(dataset):
-    root = dataset(person(), load=False)
-    with pytest.raises(PoseError, match="zip"):
-        coco.load_ground_truth(root, "val2017", SIZE, image_format="zip")
-
-
 @pytest.mark.parametrize(("damage", "what"), [("unlink", "is missing"), ("truncate", "is empty")])
 def test_a_picture_that_is_missing_or_empty_is_named_before_work_starts(dataset, damage, what):
     loaded = dataset(person())
