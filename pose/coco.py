@@ -19,29 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose import archive
 from pose.coco_files import annotation_file, image_folder
 from pose.crop import box_to_center_scale
 from pose.errors import PoseError
+from pose.joints import COCO, Joints, joints_named
 
-JOINT_NAMES = (
-    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder"),
-    *("left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip"),
-    *("left_knee", "right_knee", "left_ankle", "right_ankle"),
-)
-FLIP_PAIRS = tuple((left, left + 1) for left in range(1, 17, 2))
-UPPER_BODY = tuple(range(11))
-# What half-body training and USE_DIFFERENT_JOINTS_WEIGHT look at: far joints are harder.
-JOINT_WEIGHTS = (1.0,) * 7 + (1.2, 1.2, 1.5, 1.5, 1.0, 1.0, 1.2, 1.2, 1.5, 1.5)
-# How far human annotators disagree per joint, as a share of the person's size. Source: COCO's
-# keypoint evaluation page; the same values stand in pycocotools.
-SIGMAS = (
-    *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
-    *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
-)
-SKELETON = (
-    *((15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8)),
-    *((7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
-)
+JOINT_NAMES, FLIP_PAIRS, SKELETON = COCO.names, COCO.flip_pairs, COCO.skeleton
 
 
 @dataclass(frozen=True)
@@ -69,9 +53,7 @@ class CocoSet:
     pictures: Mapping[int, Path]  # image id -> file, in the order of the annotation file
     records: tuple[Record, ...]
     category_id: int
-    joint_names: tuple[str, ...]
-    flip_pairs: tuple[tuple[int, int], ...] = FLIP_PAIRS
-    skeleton: tuple[tuple[int, int], ...] = SKELETON
+    joints: Joints
 
     @property
     def is_test(self) -> bool:
@@ -80,21 +62,26 @@ class CocoSet:
 
 
 def load_ground_truth(
-    root: Path, image_set: str, image_size: tuple[int, int], *, image_format: str = "jpg"
+    root: Path,
+    image_set: str,
+    image_size: tuple[int, int],
+    *,
+    image_format: str = "jpg",
+    sigmas: tuple[float, ...] = (),
 ) -> CocoSet:
     """The annotated people of one set, in the order of the annotation file's pictures.
 
-    Crowds, empty boxes and people without a labelled joint are left out.
+    Crowds, empty boxes and people without a labelled joint are left out. `sigmas` are the joints'
+    tolerances where they are not COCO's.
     """
-    if image_format == "zip":
-        raise PoseError("DATASET.DATA_FORMAT zip is not read", hint="unpack the pictures into images/<set>/")
     file = annotation_file(root, image_set)
     hint = "DATASET.ROOT is the folder above annotations/; DATASET.TRAIN_SET and TEST_SET name the set"
     document = _read_json(file, dict, "the annotation file", hint)
     images = _entries(document, "images", file)
-    category = _category(document, file)
-    folder = image_folder(root, image_set)
-    present = _names_in(folder)
+    category_id, joints = _category(document, file, sigmas)
+    count = len(joints.names)
+    zipped = image_format == "zip"
+    folder, present = (_inside_zip if zipped else _inside_folder)(image_folder(root, image_set))
     pictures, sizes = {}, {}
     for position, image in enumerate(images):
         with _naming(file, "images", position):
@@ -105,7 +92,7 @@ def load_ground_truth(
     for position, entry in enumerate(_entries(document, "annotations", file, needed="test" not in image_set)):
         with _naming(file, "annotations", position):
             image_id = int(entry["image_id"])
-            record = _person(entry, category["id"], pictures[image_id], sizes[image_id], image_size)
+            record = _person(entry, category_id, count, pictures[image_id], sizes[image_id], image_size)
             if record is not None:
                 people[image_id].append(record)
     return CocoSet(
@@ -114,8 +101,8 @@ def load_ground_truth(
         annotation_file=file,
         pictures=pictures,
         records=tuple(record for records in people.values() for record in records),
-        category_id=int(category["id"]),
-        joint_names=tuple(category["keypoints"]),
+        category_id=category_id,
+        joints=joints,
     )
 
 
@@ -130,8 +117,8 @@ def load_detections(
     entries = _read_json(
         file, list, "the detection file", hint="set TEST.COCO_BBOX_FILE, or TEST.USE_GT_BBOX True"
     )
-    joints = np.zeros((len(JOINT_NAMES), 2))
-    visible = np.ones(len(JOINT_NAMES), dtype=np.float32)
+    joints = np.zeros((len(coco.joints.names), 2))
+    visible = np.ones(len(coco.joints.names), dtype=np.float32)
     records = []
     for position, entry in enumerate(entries):
         with _naming(file, "", position):
@@ -163,21 +150,45 @@ def load_detections(
 def check_pictures(records: Iterable[Record]) -> None:
     """Stop unless every record's picture is there and holds something."""
     paths = dict.fromkeys(record.path for record in records)
-    bad = [path for path in paths if not path.is_file() or path.stat().st_size == 0]
+    sizes = _sizes(paths)
+    bad = [path for path in paths if not sizes[path]]
     if bad:
         others = f" (and {len(bad) - 1} more of {len(paths)})" if len(bad) > 1 else ""
-        what = "is empty" if bad[0].is_file() else "is missing"
+        what = "is missing" if sizes[bad[0]] is None else "is empty"
         raise PoseError(f"picture {bad[0]} {what}{others}", hint=f"complete the folder {bad[0].parent}")
 
 
-def dataset_fingerprint(root: Path, image_set: str) -> str:
+def _sizes(paths: Iterable[Path]) -> dict[Path, int | None]:
+    """The size of each picture's file, None where there is none; archives are listed once."""
+    sizes: dict[Path, int | None] = {}
+    listed: dict[Path, Mapping[str, tuple[int, int]]] = {}
+    for path in paths:
+        place = archive.split(path)
+        if place is None:
+            sizes[path] = path.stat().st_size if path.is_file() else None
+            continue
+        file, name = place
+        if file not in listed:
+            listed[file] = archive.members(file)
+        sizes[path] = listed[file][name][0] if name in listed[file] else None
+    return sizes
+
+
+def dataset_fingerprint(root: Path, image_set: str, *, image_format: str = "jpg") -> str:
     """sha256 (hex) over the annotation file's bytes and the names and sizes of the set's pictures.
+
+    Of zipped pictures the archive also knows the checksums.
 
     Same fingerprint, same data, short of pictures that changed without changing their size: reading
     20 GB of pixels before every run would cost more than that guards against.
     """
     digest = hashlib.sha256(annotation_file(root, image_set).read_bytes())
-    with os.scandir(image_folder(root, image_set)) as entries:
+    folder = image_folder(root, image_set)
+    if image_format == "zip":
+        for name, (size, checksum) in sorted(archive.members(folder.with_name(f"{folder.name}.zip")).items()):
+            digest.update(f"{name}\0{size}\0{checksum}\n".encode())
+        return digest.hexdigest()
+    with os.scandir(folder) as entries:
         sizes = sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
     for name, size in sizes:
         digest.update(f"{name}\0{size}\n".encode())
@@ -187,6 +198,7 @@ def dataset_fingerprint(root: Path, image_set: str) -> str:
 def _person(
     entry: Mapping[str, Any],
     category_id: int,
+    joint_count: int,
     picture: Path,
     picture_size: tuple[int, int],
     image_size: tuple[int, int],
@@ -196,7 +208,7 @@ def _person(
         return None
     box = _clean_box(_numbers(entry, "bbox", 4), picture_size)
     area = float(entry["area"])
-    keypoints = _numbers(entry, "keypoints", 3 * len(JOINT_NAMES))
+    keypoints = _numbers(entry, "keypoints", 3 * joint_count)
     if box is None or area <= 0 or max(keypoints) == 0:
         return None
     table = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
@@ -232,9 +244,18 @@ def _file_name(image: Mapping[str, Any], image_set: str, folder: Path, present: 
     return f"{prefix}{int(image['id']):012d}.jpg"
 
 
-def _names_in(folder: Path) -> frozenset[str]:
+def _inside_zip(folder: Path) -> tuple[Path, frozenset[str]]:
+    """Where the set's pictures lie in its archive, and their names; COCO's own archives hold a folder."""
+    names = frozenset(archive.members(folder.with_name(f"{folder.name}.zip")))
+    inner = f"{folder.name}/"
+    if names and all(name.startswith(inner) for name in names):
+        return archive.zip_of(folder) / folder.name, frozenset(name[len(inner) :] for name in names)
+    return archive.zip_of(folder), names
+
+
+def _inside_folder(folder: Path) -> tuple[Path, frozenset[str]]:
     try:
-        return frozenset(path.name for path in folder.iterdir())
+        return folder, frozenset(path.name for path in folder.iterdir())
     except FileNotFoundError:
         raise PoseError(
             f"there is no picture folder {folder}", hint="DATASET.ROOT is the folder above images/"
@@ -272,16 +293,29 @@ def _entries(
     return entries
 
 
-def _category(document: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
-    """The file's first category: the one that people belong to. Test sets do not list joints."""
+def _category(document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...]) -> tuple[int, Joints]:
+    """Id and joints of the file's first category: the one that people belong to.
+
+    Test sets do not list joints; there they are COCO's.
+    """
     categories = _entries(document, "categories", file)
     with _naming(file, "categories", 0):
-        category = {"keypoints": JOINT_NAMES, **categories[0]}
-        joints = len(category["keypoints"])
-        category["id"] = int(category["id"])
-    if joints != len(JOINT_NAMES):
-        raise PoseError(f"{file} names {joints} joints; this version knows COCO's {len(JOINT_NAMES)}")
-    return category
+        category = {"keypoints": list(COCO.names), **categories[0]}
+        names, bones = category["keypoints"], category.get("skeleton", [])
+        if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
+            raise ValueError('"keypoints" is not a list of names')
+        if len({name.lower() for name in names}) != len(names):
+            raise ValueError('"keypoints" names a joint twice')
+        skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in bones)  # the file counts from 1
+        if not all(0 <= end < len(names) for bone in skeleton for end in bone):
+            raise ValueError(f'"skeleton" goes beyond the {len(names)} joints, counted from 1')
+        category_id = int(category["id"])
+    if sigmas and len(sigmas) != len(names):
+        raise PoseError(
+            f"TEST.OKS_SIGMAS has {len(sigmas)} numbers, {file} names {len(names)} joints",
+            hint="one number for each joint, in the file's order; '()' takes the known ones",
+        )
+    return category_id, joints_named(names, skeleton, sigmas)
 
 
 def _numbers(entry: Mapping[str, Any], key: str, count: int) -> list[float]:

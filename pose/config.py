@@ -5,8 +5,8 @@ Order of effect: defaults <- YAML <- KEY VALUE list <- options <- path joins. Wh
 sense `config_checks.py`'s.
 
 *Source:* keys, defaults and order as leoxiaobin/deep-high-resolution-net.pytorch@6f69e46 has them; ours
-alone are TRAIN.EVAL_EVERY and TRAIN.SCALE_LR. Keys that the public implementation never reads are kept, so
-that its files load.
+alone are TRAIN.EVAL_EVERY, TRAIN.SCALE_LR and TEST.OKS_SIGMAS. Keys that the public implementation never
+reads are kept, so that its files load.
 """
 
 from __future__ import annotations
@@ -140,7 +140,11 @@ class Train:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The TEST section; NMS_THRE and BBOX_THRE are accepted and without effect."""
+    """The TEST section; NMS_THRE and BBOX_THRE are accepted and without effect.
+
+    OKS_SIGMAS is ours: one tolerance per joint, in the annotation file's order; () takes COCO's, and for
+    joints that COCO does not name the mean of COCO's.
+    """
 
     BATCH_SIZE_PER_GPU: int = 32
     FLIP_TEST: bool = False
@@ -151,6 +155,7 @@ class Evaluation:
     NMS_THRE: float = 0.6
     SOFT_NMS: bool = False
     OKS_THRE: float = 0.5
+    OKS_SIGMAS: tuple[float, ...] = ()
     IN_VIS_THRE: float = 0.0
     COCO_BBOX_FILE: str = ""
     BBOX_THRE: float = 1.0

@@ -49,8 +49,7 @@ def _choices(config: Config) -> None:
         ("MODEL.NAME", config.MODEL.NAME, ("pose_resnet",)),
         ("MODEL.TARGET_TYPE", config.MODEL.TARGET_TYPE, ("gaussian",)),
         ("DATASET.DATASET", config.DATASET.DATASET, ("coco",)),
-        ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg")),
-        ("DATASET.SELECT_DATA", config.DATASET.SELECT_DATA, (False,)),
+        ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg", "zip")),
         ("TRAIN.OPTIMIZER", config.TRAIN.OPTIMIZER, ("adam", "sgd")),
     ):
         if value not in choices:
@@ -85,6 +84,12 @@ def _ranges(config: Config) -> None:
         )
     if config.TRAIN.OPTIMIZER == "sgd" and config.TRAIN.NESTEROV and not config.TRAIN.MOMENTUM:
         raise PoseError("TRAIN.NESTEROV: it needs a momentum", "TRAIN.MOMENTUM 0.9")
+    for value in config.TEST.OKS_SIGMAS:
+        if type(value) not in {int, float} or not 0 < value < float("inf"):
+            raise PoseError(
+                f"TEST.OKS_SIGMAS: {value!r} is no tolerance",
+                "they are above 0, one per joint",
+            )
     if config.TEST.OKS_THRE <= 0.0 and config.TEST.SOFT_NMS:
         raise PoseError("TEST.OKS_THRE: soft NMS divides by it, it must be above 0", "TEST.OKS_THRE 0.9")
 

@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 
-from pose import coco
+from pose import archive
 from pose.coco import Record
 from pose.crop import affine_matrix, map_points, require_fixed_point_warp, scale_of, warp
 from pose.errors import PoseError
+from pose.joints import COCO, Joints
 
 HALF_BODY_PADDING = 1.5  # half bodies keep more of their surroundings than whole ones (1.25)
 # EXIF orientation is ignored: COCO's annotations belong to the pixels as they are stored.
@@ -37,6 +38,7 @@ class CropDataset(Dataset):
         image_size: tuple[int, int],
         *,
         training: bool,
+        joints: Joints = COCO,
         flip: bool = True,
         scale_factor: float = 0.3,
         rotation_factor: float = 40,
@@ -51,6 +53,7 @@ class CropDataset(Dataset):
         self.records = records
         self.image_size = image_size
         self.training = training
+        self.joints = joints
         self.flip = flip
         self.scale_factor = scale_factor
         self.rotation_factor = rotation_factor
@@ -86,7 +89,9 @@ class CropDataset(Dataset):
                 rotation = float(np.clip(turn, -2 * self.rotation_factor, 2 * self.rotation_factor))
             if self.flip and draw.random() <= 0.5:
                 image = cv2.flip(image, 1)
-                joints, visible, center = mirror(joints, visible, center, image.shape[1])
+                joints, visible, center = mirror(
+                    joints, visible, center, image.shape[1], self.joints.flip_pairs
+                )
         matrix = affine_matrix(center, scale, rotation, self.image_size)
         mapped = np.where(visible[:, None] > 0, map_points(joints, matrix), joints)
         return {
@@ -104,12 +109,21 @@ class CropDataset(Dataset):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Centre and scale of the person, or now and then of the upper or lower half alone."""
         whole = record.center, record.scale
+        if not self.joints.upper_body:
+            return whole
         # The first draw is taken whenever there are joints enough, whatever the probability.
         if record.visible.sum() <= self.half_body_min_joints or draw.random() >= self.half_body_probability:
             return whole
         # A normal, not a uniform number: the upper half wins 69 times in 100, as upstream.
         upper_wanted = draw.standard_normal() < 0.5
-        return half_body(record.joints, record.visible, self.image_size, upper_wanted=upper_wanted) or whole
+        half = half_body(
+            record.joints,
+            record.visible,
+            self.image_size,
+            upper_wanted=upper_wanted,
+            upper_body=self.joints.upper_body,
+        )
+        return half or whole
 
 
 class PictureCache:
@@ -140,7 +154,8 @@ class PictureCache:
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """The decoded BGR picture (H, W, 3), or a PoseError that names the file."""
     try:
-        encoded = np.fromfile(path, dtype=np.uint8)
+        zipped = archive.split(path) is not None
+        encoded = np.frombuffer(archive.read(path), np.uint8) if zipped else np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise PoseError(f"cannot read picture {path}: {error.strerror}") from error
     if is_truncated_jpeg(encoded):
@@ -165,11 +180,15 @@ def is_truncated_jpeg(encoded: NDArray[np.uint8]) -> bool:
 
 
 def mirror(
-    joints: NDArray[np.float64], visible: NDArray[np.float32], center: NDArray[np.float32], width: int
+    joints: NDArray[np.float64],
+    visible: NDArray[np.float32],
+    center: NDArray[np.float32],
+    width: int,
+    flip_pairs: Sequence[tuple[int, int]] = COCO.flip_pairs,
 ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
     """The person in the mirrored picture: left and right change names, unlabelled joints become 0."""
     order = np.arange(len(joints))
-    for left, right in coco.FLIP_PAIRS:
+    for left, right in flip_pairs:
         order[left], order[right] = right, left
     joints, visible = joints[order], visible[order]
     joints = np.stack([width - joints[:, 0] - 1, joints[:, 1]], axis=1) * visible[:, None]
@@ -182,9 +201,10 @@ def half_body(
     image_size: tuple[int, int],
     *,
     upper_wanted: bool,
+    upper_body: Sequence[int] = COCO.upper_body,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Centre and scale around the upper or lower half's labelled joints; None with fewer than two."""
-    is_upper = np.isin(np.arange(len(joints)), coco.UPPER_BODY)
+    is_upper = np.isin(np.arange(len(joints)), upper_body)
     upper, lower = joints[(visible > 0) & is_upper], joints[(visible > 0) & ~is_upper]
     chosen = upper if (upper_wanted and len(upper) > 2) or len(lower) <= 2 else lower
     if len(chosen) < 2:

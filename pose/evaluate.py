@@ -20,6 +20,7 @@ from pycocotools.cocoeval import COCOeval
 from pose.coco import CocoSet
 from pose.crop import SCALE_UNIT
 from pose.errors import FAILED, WRITE_HINT, PoseError
+from pose.joints import COCO as COCO_JOINTS
 from pose.oks import oks_nms, soft_oks_nms
 
 METRICS = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR", "AR .5", "AR .75", "AR (M)", "AR (L)")
@@ -36,6 +37,7 @@ def results_of(  # noqa: PLR0913 - what is known of N people, and three settings
     in_vis_threshold: float,
     oks_threshold: float,
     soft_nms: bool = False,
+    sigmas: Sequence[float] = COCO_JOINTS.sigmas,
 ) -> list[dict[str, Any]]:
     """COCO results of N people, doubles suppressed: pictures in order of first appearance, best first.
 
@@ -51,7 +53,7 @@ def results_of(  # noqa: PLR0913 - what is known of N people, and three settings
     results = []
     for image_id, members in people.items():
         rows = np.array(members)
-        for kept in suppress(keypoints[rows], scores[rows], areas[rows], oks_threshold):
+        for kept in suppress(keypoints[rows], scores[rows], areas[rows], oks_threshold, sigmas):
             row = rows[kept]
             results.append(
                 {
@@ -93,10 +95,12 @@ def coco_metrics(coco: CocoSet, results: Sequence[dict[str, Any]]) -> dict[str, 
     if coco.is_test:
         return {"Null": 0.0}
     with contextlib.redirect_stdout(StringIO()):  # pycocotools reports its progress by print
-        truth = COCO(str(coco.annotation_file))
+        truth = _complete(COCO(str(coco.annotation_file)))
         found = truth.loadRes(list(results)) if results else _nothing_found(truth)
         evaluation = COCOeval(truth, found, "keypoints")
         evaluation.params.catIds = [coco.category_id]
+        if coco.joints.sigmas != COCO_JOINTS.sigmas:  # pycocotools' own, to the last bit, for COCO
+            evaluation.params.kpt_oks_sigmas = np.array(coco.joints.sigmas)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -109,6 +113,15 @@ def coco_table(arch: str, metrics: dict[str, float]) -> str:
     titles = " ".join(f"| {title}" for title in metrics)
     numbers = " ".join(f"| {value:.3f}" for value in metrics.values())
     return f"| Arch {titles} |\n{'|---' * (len(metrics) + 1)}|\n| {name} {numbers} |"
+
+
+def _complete(truth: COCO) -> COCO:
+    """Fields that COCO's files always have and COCOeval insists on; tools for own files leave them out."""
+    for entry in truth.dataset.get("annotations", []):
+        entry.setdefault("iscrowd", 0)
+        if "keypoints" in entry:
+            entry.setdefault("num_keypoints", sum(seen > 0 for seen in entry["keypoints"][2::3]))
+    return truth
 
 
 def _nothing_found(truth: COCO) -> COCO:

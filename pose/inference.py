@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pose.coco import JOINT_WEIGHTS
 from pose.config import Config
 from pose.decode import decode, flip_back, pck_accuracy
+from pose.joints import COCO
 from pose.loss import joints_mse
 from pose.targets import heatmap_targets
 
@@ -54,7 +54,7 @@ def heat_maps(
 
 
 @torch.no_grad()
-def find(
+def find(  # noqa: PLR0913 - the network, its people, and what is known of their joints
     model: nn.Module,
     batches: Iterable[dict[str, Tensor]],
     config: Config,
@@ -62,6 +62,7 @@ def find(
     flip_pairs: Sequence[tuple[int, int]],
     *,
     has_truth: bool,
+    joint_weights: Sequence[float] = COCO.weights,
     each: Callable[[], None] = lambda: None,
 ) -> Found:
     """The joints of every record; `each` is called after every batch and may raise to stop."""
@@ -73,7 +74,7 @@ def find(
         maps = heat_maps(model, crops, config, flip_pairs)
         if has_truth:
             joints, visible = batch["joints"].to(device), batch["visible"].to(device)
-            target, weight = make_targets(joints, visible, config)
+            target, weight = make_targets(joints, visible, config, joint_weights)
             loss_sum += float(joints_mse(maps, target, weight)) * len(crops)
             people += len(crops)
             share, count = pck_accuracy(maps, target)
@@ -92,7 +93,9 @@ def find(
     )
 
 
-def make_targets(joints: Tensor, visible: Tensor, config: Config) -> tuple[Tensor, Tensor | None]:
+def make_targets(
+    joints: Tensor, visible: Tensor, config: Config, joint_weights: Sequence[float] = COCO.weights
+) -> tuple[Tensor, Tensor | None]:
     """Heat maps (B, K, h, w) and weights (B, K, 1), or None for 1 everywhere, as the LOSS section says."""
     model = config.MODEL
     target, weight = heatmap_targets(
@@ -101,5 +104,5 @@ def make_targets(joints: Tensor, visible: Tensor, config: Config) -> tuple[Tenso
     if not config.LOSS.USE_TARGET_WEIGHT:
         return target, None
     if config.LOSS.USE_DIFFERENT_JOINTS_WEIGHT:
-        weight = weight * torch.tensor(JOINT_WEIGHTS, device=weight.device).view(1, -1, 1)
+        weight = weight * torch.tensor(joint_weights, device=weight.device).view(1, -1, 1)
     return target, weight

@@ -1,24 +1,30 @@
 """Object keypoint similarity between two poses, and the suppression of double detections by it.
 
-NumPy only. Written for COCO's 17 joints, whose tolerances are fixed numbers.
+NumPy only. The joints' tolerances are COCO's unless others are given.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.coco import SIGMAS
+from pose.joints import COCO
 
 KEPT_BY_SOFT_NMS = 20
 
 
-def oks_matrix(keypoints: NDArray[np.floating], areas: NDArray[np.floating]) -> NDArray[np.float64]:
+def oks_matrix(
+    keypoints: NDArray[np.floating],
+    areas: NDArray[np.floating],
+    sigmas: Sequence[float] = COCO.sigmas,
+) -> NDArray[np.float64]:
     """Similarity (N, N) of each pair of poses (N, K, >=2), each pair's area being the mean of both.
 
     All joints count, seen or not: that is what the public implementation's suppression does.
     """
-    variances = (2 * np.array(SIGMAS)) ** 2
+    variances = (2 * np.array(sigmas)) ** 2
     points = keypoints[..., :2].astype(np.float64)
     squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)  # (N, N, K)
     area = (areas[:, None].astype(np.float64) + areas[None]) / 2 + np.spacing(1)
@@ -30,9 +36,10 @@ def oks_nms(
     scores: NDArray[np.floating],
     areas: NDArray[np.floating],
     threshold: float,
+    sigmas: Sequence[float] = COCO.sigmas,
 ) -> list[int]:
     """Indices kept, best score first; whoever is more similar than `threshold` to a better one goes."""
-    similar = oks_matrix(keypoints, areas)
+    similar = oks_matrix(keypoints, areas, sigmas)
     kept: list[int] = []
     remaining = np.argsort(scores)[::-1]
     while remaining.size:
@@ -47,12 +54,13 @@ def soft_oks_nms(
     scores: NDArray[np.floating],
     areas: NDArray[np.floating],
     threshold: float,
+    sigmas: Sequence[float] = COCO.sigmas,
 ) -> list[int]:
     """Indices of at most 20 poses, best first, similar ones losing score instead of going at once.
 
     The lowered scores only order the poses; callers write the original ones.
     """
-    similar = oks_matrix(keypoints, areas)
+    similar = oks_matrix(keypoints, areas, sigmas)
     remaining = np.argsort(scores)[::-1]
     lowered = np.asarray(scores, dtype=np.float64)[remaining]
     kept: list[int] = []

@@ -24,6 +24,7 @@ from pose.errors import PoseError
 from pose.evaluate import coco_metrics, coco_table, results_of, write_results
 from pose.inference import Found
 from pose.interruption import Stop, stop_on_signals
+from pose.joints import USUAL_SIGMA, without_sigma
 from pose.memory import within_memory
 from pose.output import FINAL, Log, output_folder, prepare, results_folder
 from pose.report import Result, bar, note
@@ -71,6 +72,12 @@ def run(arguments: Arguments, result: Result) -> None:
 def people_to_test(config: Config) -> People:
     """The people of TEST_SET: annotated ones, or the detector's boxes unless USE_GT_BBOX."""
     truth = annotated(config, config.DATASET.TEST_SET)
+    unknown = without_sigma(truth.joints)
+    if unknown and not config.TEST.OKS_SIGMAS and not truth.is_test:
+        note(
+            f"TEST.OKS_SIGMAS is not given: {USUAL_SIGMA:.3f}, the mean of COCO's, stands for {len(unknown)} "
+            f"joints that COCO does not name ({', '.join(unknown)})"
+        )
     if config.TEST.USE_GT_BBOX:
         if not truth.records:
             raise PoseError(f"{truth.annotation_file} has no person with a labelled joint")
@@ -96,15 +103,27 @@ def annotated(config: Config, image_set: str) -> CocoSet:
         raise PoseError(
             f"there is no dataset folder {root}", "--data DIR (or DATASET.ROOT) names another one"
         )
-    return coco.load_ground_truth(
-        root, image_set, config.MODEL.image_height_width, image_format=settings.DATA_FORMAT
+    found = coco.load_ground_truth(
+        root,
+        image_set,
+        config.MODEL.image_height_width,
+        image_format=settings.DATA_FORMAT,
+        sigmas=tuple(config.TEST.OKS_SIGMAS),
     )
+    count = len(found.joints.names)
+    if count != config.MODEL.NUM_JOINTS:
+        raise PoseError(
+            f"{found.annotation_file} names {count} joints, MODEL.NUM_JOINTS is {config.MODEL.NUM_JOINTS}",
+            f"MODEL.NUM_JOINTS {count}",
+        )
+    return found
 
 
 def fingerprint(config: Config, *image_sets: str) -> dict[str, str]:
     """What the record says about the data: where it is, and one fingerprint over the sets that were used."""
     root = Path(config.DATASET.ROOT)
-    prints = [coco.dataset_fingerprint(root, name) for name in dict.fromkeys(image_sets)]
+    kind = config.DATASET.DATA_FORMAT
+    prints = [coco.dataset_fingerprint(root, name, image_format=kind) for name in dict.fromkeys(image_sets)]
     whole = prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
     return {"root": str(root.absolute()), "fingerprint": whole}
 
@@ -131,7 +150,11 @@ def evaluate(
 ) -> tuple[Found, dict[str, float]]:
     """What was found and COCO's numbers; writes the results file."""
     dataset = CropDataset(
-        people.records, config.MODEL.image_height_width, training=False, rgb=config.DATASET.COLOR_RGB
+        people.records,
+        config.MODEL.image_height_width,
+        training=False,
+        joints=people.coco.joints,
+        rgb=config.DATASET.COLOR_RGB,
     )
     loader = batches(
         dataset,
@@ -146,8 +169,16 @@ def evaluate(
             stop.check()
 
         def find() -> Found:
-            pairs, known = people.coco.flip_pairs, people.has_truth
-            return inference.find(model, loader, config, used.main, pairs, has_truth=known, each=each)
+            return inference.find(
+                model,
+                loader,
+                config,
+                used.main,
+                people.coco.joints.flip_pairs,
+                has_truth=people.has_truth,
+                joint_weights=people.coco.joints.weights,
+                each=each,
+            )
 
         found = within_memory(
             find,
@@ -166,6 +197,7 @@ def evaluate(
         in_vis_threshold=config.TEST.IN_VIS_THRE,
         oks_threshold=config.TEST.OKS_THRE,
         soft_nms=config.TEST.SOFT_NMS,
+        sigmas=people.coco.joints.sigmas,
     )
     write_results(results_file(folder, config), results)
     return found, coco_metrics(people.coco, results)

@@ -27,6 +27,7 @@ from pose.memory import within_memory
 from pose.output import BEST, CHECKPOINT, CURVES, FINAL, HISTORY, PREDICTIONS, Log, output_folder, prepare
 from pose.report import Result, bar, note
 from pose.resume import Progress
+from pose.selection import selected
 from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
 from pose.writing import write_picture
 
@@ -227,7 +228,7 @@ def _step(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]
     device = plan.devices.main
     pictures = normalise(batch["image"].to(device, non_blocking=True))
     joints, visible = (batch[key].to(device, non_blocking=True) for key in ("joints", "visible"))
-    target, weight = make_targets(joints, visible, plan.config)
+    target, weight = make_targets(joints, visible, plan.config, plan.dataset.joints.weights)
     output = plan.placed(pictures)
     loss = joints_mse(output, target, weight)
     plan.optimizer.zero_grad(set_to_none=True)
@@ -251,10 +252,21 @@ def _people_to_learn(config: Config, seed: int) -> CropDataset:
     truth = annotated(config, settings.TRAIN_SET)
     if not truth.records:
         raise PoseError(f"{truth.annotation_file} has no person with a labelled joint")
+    records = selected(truth.records) if settings.SELECT_DATA else truth.records
+    if not records:
+        raise PoseError(
+            f"DATASET.SELECT_DATA leaves none of the {len(truth.records)} people of {truth.annotation_file}",
+            "DATASET.SELECT_DATA False",
+        )
+    if settings.SELECT_DATA:
+        note(f"DATASET.SELECT_DATA keeps {len(records)} of {len(truth.records)} people")
+    if settings.PROB_HALF_BODY > 0 and not truth.joints.upper_body:
+        note("DATASET.PROB_HALF_BODY has no effect: no joint's name says that it is of the upper body")
     return CropDataset(
-        truth.records,
+        records,
         config.MODEL.image_height_width,
         training=True,
+        joints=truth.joints,
         flip=settings.FLIP,
         scale_factor=settings.SCALE_FACTOR,
         rotation_factor=settings.ROT_FACTOR,

@@ -183,7 +183,7 @@ def test_malformed_json_is_named_with_its_line(dataset):
         ({"annotations": {}}, r'no list "annotations"'),
         ({"annotations": ["x"]}, r"annotations\[0\] cannot be read"),
         ({"categories": []}, r"categories\[0\] cannot be read"),
-        ({"categories": [{"id": 1, "keypoints": ["nose"]}]}, r"names 1 joints"),
+        ({"categories": [{"id": 1, "keypoints": ["nose"]}]}, r"\"keypoints\" is not a list of 3 numbers"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -198,12 +198,6 @@ def test_a_file_of_another_kind_is_named(dataset):
     coco.annotation_file(root, "val2017").write_text("[]")
     with pytest.raises(PoseError, match="holds a list"):
         coco.load_ground_truth(root, "val2017", SIZE)
-
-
-def test_zip_archives_of_pictures_are_refused_in_a_sentence(dataset):
-    root = dataset(person(), load=False)
-    with pytest.raises(PoseError, match="zip"):
-        coco.load_ground_truth(root, "val2017", SIZE, image_format="zip")
 
 
 @pytest.mark.parametrize(("damage", "what"), [("unlink", "is missing"), ("truncate", "is empty")])

@@ -7,8 +7,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose import inference  # noqa: E402
-from pose.coco import JOINT_WEIGHTS  # noqa: E402
 from pose.config import Config, Evaluation, Loss, Model  # noqa: E402
+from pose.joints import COCO  # noqa: E402
 
 MODEL = Model(IMAGE_SIZE=(32, 64), HEATMAP_SIZE=(8, 16), SIGMA=1)
 CPU = torch.device("cpu")
@@ -70,7 +70,7 @@ def test_without_the_flip_test_the_network_is_asked_once():
     ("loss", "weights"),
     [
         (Loss(), [1.0] * 17),
-        (Loss(USE_DIFFERENT_JOINTS_WEIGHT=True), list(JOINT_WEIGHTS)),
+        (Loss(USE_DIFFERENT_JOINTS_WEIGHT=True), list(COCO.weights)),
         (Loss(USE_TARGET_WEIGHT=False), None),
         (Loss(USE_TARGET_WEIGHT=False, USE_DIFFERENT_JOINTS_WEIGHT=True), None),
     ],
