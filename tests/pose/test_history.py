@@ -180,13 +180,13 @@ def test_testing_that_does_not_fit_names_the_batch_that_does(pose, monkeypatch):
     original = inference.find
 
     def find(model, *arguments, **more):
-        model.__class__, Small.most = Small, 2
+        model.__class__, Small.most = Small, 1
         return original(model, *arguments, **more)
 
     monkeypatch.setattr(inference, "find", find)
     code, _, err = pose("test", "--cfg", "small.yaml", "--untrained")
     assert code == 1
-    assert "TEST.BATCH_SIZE_PER_GPU 2 fits" in err
+    assert "TEST.BATCH_SIZE_PER_GPU 1 fits" in err
 
 
 def test_halves_are_tried_from_above_and_other_errors_pass():
