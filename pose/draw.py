@@ -68,7 +68,8 @@ def draw_heat(
         np.maximum(whole, warped, out=whole)
     strength = np.clip(whole, 0, 1)
     colours = cv2.applyColorMap(np.rint(strength * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    share = HEAT_COVER * np.sqrt(strength)[..., None]
+    # What is near 0 everywhere would show the crop's edge, and the person should stay in sight.
+    share = HEAT_COVER * np.clip((strength - 0.1) / 0.9, 0, 1)[..., None]
     return np.rint(image * (1 - share) + colours * share).astype(np.uint8)
 
 

@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose import film, inference, sources  # noqa: E402
+from pose import film, inference, pred, sources  # noqa: E402
+from pose.found import documents  # noqa: E402
 
 PRED = ("pred", "--cfg", "small.yaml", "--untrained", "--out", "out")
 
@@ -180,11 +181,41 @@ def test_a_video_gives_a_video_of_the_same_size_rate_and_length(pose):
 
 
 @pytest.mark.usefixtures("video")
-def test_frames_without_a_box_stay_in_the_video_and_no_more_than_a_batch_waits(pose):
+def test_frames_without_a_box_stay_in_the_video_and_boxes_of_later_ones_are_passed_over(pose):
     given = boxes(box(1, 0, 0, 20, 20), box(4, 0, 0, 20, 20), box(70, 0, 0, 9, 9))
     assert pose(*PRED, "v.avi", *given, "TEST.BATCH_SIZE_PER_GPU", "2")[0] == 0
     assert [entry["image_id"] for entry in found("v")] == [1, 4]
     assert cv2.VideoCapture("out/v-pose.mp4").get(cv2.CAP_PROP_FRAME_COUNT) == 6
+
+
+@pytest.mark.usefixtures("video")
+def test_no_more_frames_than_a_batch_wait_for_people(pose, monkeypatch):
+    read, ahead = [], []
+
+    def counted(*arguments):
+        for frame in sources.frames(*arguments):
+            read.append(frame.image_id)
+            yield frame
+
+    def drawn(picture, *_arguments, **_options):
+        ahead.append(len(read) - len(ahead))
+        return picture
+
+    monkeypatch.setattr(pred, "frames", counted)
+    monkeypatch.setattr(pred, "draw_people", drawn)
+    given = boxes(box(0, 0, 0, 20, 20))  # alone: no full batch ever comes
+    assert pose(*PRED, "v.avi", *given, "TEST.BATCH_SIZE_PER_GPU", "2")[0] == 0
+    assert len(ahead) == 6
+    assert max(ahead) <= 3
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_text(tmp_path):
+    person = {"category_id": 1, "bbox": [1, 2, 3, 4], "keypoints": [0] * 51, "score": 1}
+    with documents(tmp_path / "r.json", tmp_path / "t.csv") as both:
+        both.add("=1+1.png", 5, 0, person)
+    row = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert row.startswith("'=1+1.png,5,0,1,2,3,4,1,0,")
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))[0]["file_name"] == "=1+1.png"
 
 
 def test_a_video_that_ends_early_says_how_many_frames_there_were(video, pose):
