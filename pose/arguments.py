@@ -17,6 +17,7 @@ from pose.config import Config, Options, known_keys, load
 from pose.errors import PoseError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 KEY_LIKE = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)*")
 
 
@@ -70,10 +71,13 @@ STAGES = (
     ),
     Stage(
         "pred",
-        "the joints in one picture, drawn and as JSON",
+        "the joints in a picture, a folder or a video, drawn and as JSON and CSV",
         (
             *CONFIG_OPTIONS,
             Option("--box", "X,Y,W,H", "a person's box in pixels; else the whole picture", repeatable=True),
+            Option("--boxes", "FILE", "persons' boxes of a detector: COCO results, by image_id or file_name"),
+            Option("--threshold", "T", "joints drawn have values above T; else TEST.IN_VIS_THRE"),
+            Option("--heatmaps", "", "the network's heat maps, drawn under the skeletons"),
             Option("--out", "DIR", "where the drawn picture goes; else the run folder, else here"),
             Option("--untrained", "", "without weights: random ones"),
         ),
@@ -200,7 +204,7 @@ def parse(stage: Stage, argv: Sequence[str], run_dir: Path | None = None) -> Arg
             pictures.append(word)
         elif stage.takes_picture and not _is_key(word):
             raise PoseError(
-                f"{word}: one picture at a time, and {pictures[0]} is one",
+                f"{word}: one picture at a time (or folder, or video), and {pictures[0]} is one",
                 "overrides are KEY VALUE, after the picture",
             )
         elif stage.takes_overrides:
@@ -245,5 +249,5 @@ def _is_key(word: str) -> bool:
     """Whether the word is a config key, or must be meant as one (and will be answered with a near match)."""
     if word in known_keys() or word.startswith("MODEL.EXTRA."):
         return True
-    is_file = Path(word).suffix.lower() in PICTURE_SUFFIXES or Path(word).exists()
+    is_file = Path(word).suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES or Path(word).exists()
     return KEY_LIKE.fullmatch(word) is not None and not is_file

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.coco import SKELETON
+from pose.crop import affine_matrix
 
 LEFT, RIGHT, MIDDLE = (48, 140, 255), (255, 176, 56), (96, 214, 116)  # BGR: orange, sky, green
 OUTLINE = (36, 30, 28)
 PAPER, INK = (250, 248, 246), (52, 46, 42)
 SUBPIXEL_BITS = 4
+HEAT_COVER = 0.85
 MARGIN = 10
 CAPTION_HEIGHT = 22
 
@@ -46,6 +48,29 @@ def draw_people(
         points = (person[:, :2] + 0.5) * zoom - 0.5
         _draw_person(canvas, points, person[:, 2] > threshold, skeleton)
     return canvas
+
+
+def draw_heat(
+    image: NDArray[np.uint8],
+    heat: NDArray[np.floating],
+    center: NDArray[np.floating],
+    scale: NDArray[np.floating],
+) -> NDArray[np.uint8]:
+    """A copy of the BGR picture under N people's heat (N, h, w), the strongest of each place.
+
+    `center` and `scale` (N, 2) are the crops'. A value of 1 covers most of the picture, 0 nothing.
+    """
+    height, width = image.shape[:2]
+    whole = np.zeros((height, width), dtype=np.float32)
+    for person, middle, extent in zip(heat, center, scale, strict=True):
+        matrix = affine_matrix(middle, extent, 0.0, person.shape, inverse=True)
+        warped = cv2.warpAffine(person.astype(np.float32), matrix, (width, height), flags=cv2.INTER_LINEAR)
+        np.maximum(whole, warped, out=whole)
+    strength = np.clip(whole, 0, 1)
+    colours = cv2.applyColorMap(np.rint(strength * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    # What is near 0 everywhere would show the crop's edge, and the person should stay in sight.
+    share = HEAT_COVER * np.clip((strength - 0.1) / 0.9, 0, 1)[..., None]
+    return np.rint(image * (1 - share) + colours * share).astype(np.uint8)
 
 
 def sheet(

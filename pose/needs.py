@@ -80,10 +80,11 @@ def _test(arguments: Arguments) -> Needs:
 
 
 def _pred(arguments: Arguments) -> Needs:
-    """One process loads the picture, whatever WORKERS says."""
+    """One process loads the picture, folder or video, whatever WORKERS says."""
     config, _ = arguments.configuration
     weights = _given(config.TEST.MODEL_FILE) or map(absolute, _trained(arguments))
-    reads = (*_own_config(arguments), *map(absolute, arguments.pictures), *weights)
+    boxes = _given(arguments.one("--boxes") or "")
+    reads = (*_own_config(arguments), *map(absolute, arguments.pictures), *boxes, *weights)
     folder = picture_folder(arguments)
     return Needs(reads, () if folder == arguments.run_dir else (absolute(folder),))
 

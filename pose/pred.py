@@ -1,69 +1,78 @@
-"""Stage `pred`: the joints of the people in one picture, drawn on it and as JSON beside it."""
+"""Stage `pred`: the joints of the people in a picture, a folder or a video, drawn and as documents."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from pose import devices, inference, resnet
+from pose import devices, resnet
 from pose.arguments import Arguments
-from pose.coco import FLIP_PAIRS, JOINT_NAMES, Record
+from pose.boxes import Box, Boxed, load_boxes
+from pose.coco import JOINT_NAMES
 from pose.config import Config, as_dict
 from pose.crop import box_to_center_scale
-from pose.dataset import CropDataset, batches, read_picture
-from pose.draw import draw_people
-from pose.errors import PoseError
-from pose.evaluate import person_scores
+from pose.draw import draw_heat, draw_people
+from pose.errors import FAILED, PoseError
+from pose.film import Film, film, film_path
+from pose.found import documents
 from pose.output import output_folder, picture_folder
+from pose.people import Seen, find_people
 from pose.report import Result, data, note
+from pose.sources import Frame, Source, frames, open_source
 from pose.test import load_weights
 from pose.writing import write_json, write_picture
 
 SMALLEST_DRAWN_SIDE = 480  # smaller pictures are enlarged before they are drawn on
 
-Box = tuple[float, float, float, float]
+Given = dict[str | int, tuple[Boxed, ...]]
+Pictures = Iterator[tuple[Frame, tuple[Boxed, ...]]]
 
 
 def run(arguments: Arguments, result: Result) -> None:
-    """Finds, draws and writes the joints in one picture."""
+    """Finds, draws and writes the joints in what was named."""
     if not arguments.pictures:
         raise PoseError("no picture was named", "pred --cfg FILE PICTURE [KEY VALUE ...]")
     config, config_file = arguments.configuration
     seed = arguments.seed()
     result.config, result.seed = as_dict(config), seed
-    boxes = tuple(parse_box(text) for text in arguments.values.get("--box", ()))
-    path = Path(arguments.pictures[0])
-    if not path.is_file():
-        raise PoseError(f"there is no picture {path}", "a JPEG or PNG file was expected")
-    picture = read_picture(path)
-    boxes = tuple(inside(box, picture.shape[:2]) for box in boxes) or ((0.0, 0.0, *picture.shape[1::-1]),)
+    threshold = parse_threshold(arguments.one("--threshold"), config.TEST.IN_VIS_THRE)
+    typed = tuple(Boxed(parse_box(t), 1.0, f"--box {t}") for t in arguments.values.get("--box", ()))
+    file = arguments.one("--boxes")
+    if file is not None and typed:
+        raise PoseError("--box and --boxes both say where people are", "give one of them")
+    source = open_source(Path(arguments.pictures[0]))
+    given = load_boxes(Path(file), source, config.TEST.IMAGE_THRE) if file is not None else None
+    pictures = _with_boxes(source, typed, given)
+    first = next(pictures, None)  # what is wrong with it is said before the long work
+    if first is None:
+        raise PoseError(f"{source.troubles[0]}; nothing is left of {source.path}", "are the pictures whole?")
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = resnet.build(config.MODEL)
     folder = output_folder(config, config_file)
     note(load_weights(model, config, folder, untrained=arguments.untrained))
     used = devices.choose(config)
-    records = tuple(_record(box, path, config) for box in boxes)
-    keypoints = _find(used.place(model), records, config, used)
-    scores = person_scores(keypoints[..., 2], np.ones(len(records)), config.TEST.IN_VIS_THRE)
+    with_heat = "--heatmaps" in arguments.values
+    found = find_people(used.place(model), _again(first, pictures), config, used, with_heat=with_heat)
 
     out = picture_folder(arguments)
-    drawn, document = out / f"{path.stem}-pose.jpg", out / f"{path.stem}-pose.json"
-    people = [_person(*each) for each in zip(boxes, keypoints, scores, strict=True)]
-    found = {"picture": str(path), "joint_names": list(JOINT_NAMES), "people": people}
-    write_json(document, {"schema": "pose.people/1", **found})
-    zoom = max(1, math.ceil(SMALLEST_DRAWN_SIDE / max(picture.shape[:2])))
-    write_picture(drawn, draw_people(picture, keypoints, threshold=config.TEST.IN_VIS_THRE, zoom=zoom))
-    for box, score in zip(boxes, scores, strict=True):
-        data(f"person at {','.join(f'{side:g}' for side in box)}   score {score:.3f}")
-    data(f"{drawn}\n{document}")
     result.output_dir = str(out.absolute())
-    result.add_output(drawn)
-    result.add_output(document)
+    if source.kind == "picture":
+        _write_one(next(found), source, out, (config, threshold), result)
+    else:
+        _write_many(found, source, out, (config, threshold, first[0]), result)
+    if source.troubles:
+        for trouble in source.troubles:
+            note(trouble)
+        raise PoseError(
+            f"{len(source.troubles)} of {source.path} could not be used", "the others are done", FAILED
+        )
 
 
 def parse_box(text: str) -> Box:
@@ -79,49 +88,130 @@ def parse_box(text: str) -> Box:
     return numbers[0], numbers[1], numbers[2], numbers[3]
 
 
-def inside(box: Box, size: tuple[int, ...]) -> Box:
-    """The box, if some of it lies in the picture of (height, width)."""
-    x, y, width, height = box
-    if x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
-        raise PoseError(
-            f"--box {','.join(f'{side:g}' for side in box)} lies outside the picture",
-            f"the picture is {size[1]} wide and {size[0]} high",
-        )
-    return box
+def parse_threshold(text: str | None, default: float) -> float:
+    """`--threshold`: any finite number, or the config's."""
+    try:
+        value = default if text is None else float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise PoseError(f"--threshold {text} is no number", "--threshold 0.2; larger ones hide more joints")
+    return value
 
 
-def _record(box: Box, path: Path, config: Config) -> Record:
-    center, scale = box_to_center_scale(box, config.MODEL.image_height_width)
-    joints = config.MODEL.NUM_JOINTS
-    return Record(
-        image_id=0,
-        path=path,
-        box_xywh=np.array(box, dtype=np.float32),
-        center=center,
-        scale=scale,
-        joints=np.zeros((joints, 2)),
-        visible=np.zeros(joints, dtype=np.float32),
-        score=1.0,
-        area=None,
-    )
+def _inside(boxed: Boxed, size: tuple[int, ...]) -> bool:
+    """Whether some of the box lies in the picture of (height, width)."""
+    x, y, width, height = boxed.box
+    return x < size[1] and y < size[0] and x + width > 0 and y + height > 0
 
 
-def _find(
-    model: nn.Module, records: tuple[Record, ...], config: Config, used: devices.Devices
-) -> NDArray[np.float32]:
-    dataset = CropDataset(
-        records, config.MODEL.image_height_width, training=False, rgb=config.DATASET.COLOR_RGB
-    )
-    loader = batches(dataset, config.TEST.BATCH_SIZE_PER_GPU)
-    found = inference.find(model, loader, config, used.main, FLIP_PAIRS, has_truth=False)
-    return found.keypoints
+def _with_boxes(source: Source, typed: tuple[Boxed, ...], given: Given | None) -> Pictures:
+    """Each picture with its boxes; one outside stops a single picture, else it is told at the end."""
+    wanted = None if given is None or source.kind == "video" else frozenset(map(str, given))
+    for frame in frames(source, wanted):
+        size = frame.picture.shape[:2]
+        if given is not None:
+            boxes = given.get(frame.image_id if source.kind == "video" else frame.name, ())
+        else:
+            boxes = typed or (Boxed((0.0, 0.0, float(size[1]), float(size[0])), 1.0, "the whole picture"),)
+        outside = [boxed for boxed in boxes if not _inside(boxed, size)]
+        for boxed in outside:
+            trouble = f"{boxed.origin} lies outside the picture"
+            if source.kind == "picture" or (typed and source.kind == "video"):
+                raise PoseError(trouble, f"the picture is {size[1]} wide and {size[0]} high")
+            number = f" {frame.image_id}" if source.kind == "video" else ""
+            source.troubles.append(f"{trouble} {frame.name}{number}, {size[1]} wide and {size[0]} high")
+        yield frame, tuple(boxed for boxed in boxes if boxed not in outside)
 
 
-def _person(box: Box, keypoints: NDArray[np.float32], score: float) -> dict[str, Any]:
-    """One person with the fields of COCO's results."""
+def _again(first: tuple[Frame, tuple[Boxed, ...]], others: Pictures) -> Pictures:
+    yield first
+    yield from others
+
+
+def _write_one(seen: Seen, source: Source, out: Path, how: tuple[Config, float], result: Result) -> None:
+    config, threshold = how
+    stem = source.path.stem
+    drawn, document = out / f"{stem}-pose.jpg", out / f"{stem}-pose.json"
+    people = _people(seen, config)
+    found = {"picture": str(source.path), "joint_names": list(JOINT_NAMES), "people": people}
+    write_json(document, {"schema": "pose.people/1", **found})
+    write_picture(drawn, _draw(seen, config, threshold, zoom=_zoom(seen)))
+    for person in people:
+        data(f"person at {','.join(f'{side:g}' for side in person['bbox'])}   score {person['score']:.3f}")
+    data(f"{drawn}\n{document}")
+    result.add_output(drawn)
+    result.add_output(document)
+
+
+def _write_many(
+    found: Iterator[Seen], source: Source, out: Path, how: tuple[Config, float, Frame], result: Result
+) -> None:
+    """A folder's drawn pictures or the new video, with COCO results and a table of all people."""
+    config, threshold, first = how
+    is_video = source.kind == "video"
+    stem = source.path.stem if is_video else source.path.absolute().name
+    results, table = out / f"{stem}-keypoints.json", out / f"{stem}-keypoints.csv"
+    written = [results, table]
+    names = _drawn_names(source)
+    seen_pictures = 0
+    with ExitStack() as open_files:
+        document = open_files.enter_context(documents(results, table))
+        made: Film | None = None
+        if is_video:
+            size = (first.picture.shape[0], first.picture.shape[1])
+            path = film_path(out, f"{stem}-pose", source.fps, size)
+            made = open_files.enter_context(film(path, source.fps, size))
+            written.append(path)
+        for seen in found:
+            for number, person in enumerate(_people(seen, config)):
+                document.add(seen.frame.name, seen.frame.image_id, number, person)
+            if made is not None:
+                made.add(_draw(seen, config, threshold, zoom=1))
+            else:
+                path = out / names[seen.frame.name]
+                write_picture(path, _draw(seen, config, threshold, zoom=_zoom(seen)))
+                written.append(path)
+            seen_pictures += 1
+    what = "frames" if is_video else "pictures"
+    note(f"{document.people} people in {seen_pictures} {what}")
+    for path in written:
+        data(str(path))
+        result.add_output(path)
+
+
+def _drawn_names(source: Source) -> dict[str, str]:
+    """By picture; a.jpg and a.png keep their endings, or one would replace the other."""
+    stems = [Path(name).stem for name in source.names]
+    times = Counter(stems)
     return {
-        "category_id": 1,
-        "bbox": [float(side) for side in box],
-        "keypoints": [round(float(number), 4) for number in keypoints.reshape(-1)],
-        "score": float(score),
+        name: f"{stem if times[stem] == 1 else name}-pose.jpg"
+        for name, stem in zip(source.names, stems, strict=True)
     }
+
+
+def _draw(seen: Seen, config: Config, threshold: float, *, zoom: int) -> NDArray[np.uint8]:
+    picture = seen.frame.picture
+    if seen.heat:
+        crops = [box_to_center_scale(boxed.box, config.MODEL.image_height_width) for boxed in seen.boxes]
+        center, scale = (np.array(part) for part in zip(*crops, strict=True))
+        picture = draw_heat(picture, np.array(seen.heat), center, scale)
+    keypoints = np.array(seen.keypoints).reshape(-1, config.MODEL.NUM_JOINTS, 3)
+    return draw_people(picture, keypoints, threshold=threshold, zoom=zoom)
+
+
+def _zoom(seen: Seen) -> int:
+    return max(1, math.ceil(SMALLEST_DRAWN_SIDE / max(seen.frame.picture.shape[:2])))
+
+
+def _people(seen: Seen, config: Config) -> list[dict[str, Any]]:
+    """Each person with the fields of COCO's results."""
+    return [
+        {
+            "category_id": 1,
+            "bbox": [float(side) for side in boxed.box],
+            "keypoints": [round(float(number), 4) for number in keypoints.reshape(-1)],
+            "score": float(score),
+        }
+        for boxed, keypoints, score in zip(seen.boxes, seen.keypoints, seen.scores(config), strict=True)
+    ]

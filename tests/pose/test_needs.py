@@ -96,6 +96,12 @@ def test_prediction_reads_a_picture_and_weights_and_writes_where_it_is_told(
     assert found == (reads, [where], None)
 
 
+@pytest.mark.parametrize("source", ["folder", "film.mp4", "CLIP.MP4"])
+def test_prediction_reads_a_folder_or_video_and_its_detection_file(check, source):
+    found = check("pred", "--cfg", RES50, "--untrained", source, "--boxes", "b.json", "--heatmaps")
+    assert found[0] == [source, "b.json"]
+
+
 @pytest.mark.parametrize("leading", [("--run-dir", "run", "--check"), ("--check", "--run-dir", "run")])
 def test_the_run_folder_is_not_told(check, tmp_path, leading):
     assert check(*leading, "pred", "--cfg", RES50, "--untrained", "s.jpg") == (["s.jpg"], [], None)

@@ -1,0 +1,268 @@
+"""Prediction on folders, videos and detection files: what is written, matched, said and refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the pose extra")
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from pose import film, inference, pred, sources  # noqa: E402
+from pose.found import documents  # noqa: E402
+
+PRED = ("pred", "--cfg", "small.yaml", "--untrained", "--out", "out")
+
+
+def middle(_model, crops, _config, _pairs):
+    """Heat maps (B, 17, 16, 8) that all peak in the crop's centre."""
+    out = torch.zeros(len(crops), 17, 16, 8)
+    out[:, :, 8, 4] = 0.75
+    return out
+
+
+@pytest.fixture
+def folder(workplace, monkeypatch):
+    """Three grey pictures of different sizes."""
+    monkeypatch.setattr(inference, "heat_maps", middle)
+    place = workplace / "in"
+    place.mkdir()
+    for number, side in ((7, 100), (8, 120), (30, 140)):
+        cv2.imwrite(str(place / f"a_{number:06d}.png"), np.full((side, side, 3), 90, np.uint8))
+    (place / "notes.txt").write_text("no picture")
+    return place
+
+
+@pytest.fixture
+def video(workplace, monkeypatch):
+    """Six frames of 64 x 48 at 10 a second, each a little brighter."""
+    monkeypatch.setattr(inference, "heat_maps", middle)
+    path = workplace / "v.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
+    for number in range(6):
+        writer.write(np.full((48, 64, 3), 40 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def boxes(*entries):
+    Path("b.json").write_text(json.dumps(list(entries)), encoding="utf-8")
+    return "--boxes", "b.json"
+
+
+def box(image_id, *bbox, **more):
+    return {"image_id": image_id, "category_id": 1, "bbox": list(bbox), "score": 0.5, **more}
+
+
+def found(name):
+    return json.loads(Path(f"out/{name}-keypoints.json").read_text(encoding="utf-8"))
+
+
+def names():
+    return sorted(path.name for path in Path("out").iterdir())
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_gives_a_drawn_picture_each_and_two_documents(pose):
+    code, out, err = pose(*PRED, "in")
+    drawn = ["a_000007-pose.jpg", "a_000008-pose.jpg", "a_000030-pose.jpg"]
+    assert (code, names()) == (0, [*drawn, "in-keypoints.csv", "in-keypoints.json"])
+    assert sorted(out.split()) == [f"out/{name}" for name in names()]
+    assert "3 people in 3 pictures" in err
+    entries = found("in")
+    assert [entry["image_id"] for entry in entries] == [7, 8, 30]
+    assert [entry["bbox"] for entry in entries] == [[0, 0, side, side] for side in (100, 120, 140)]
+    assert entries[1]["keypoints"][:3] == pytest.approx([60, 60, 0.75])
+    table = Path("out/in-keypoints.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(table.splitlines()))
+    assert [row["file"] for row in rows] == ["a_000007.png", "a_000008.png", "a_000030.png"]
+    assert [float(rows[2][f"right_ankle_{part}"]) for part in ("x", "y", "value")] == [70, 70, 0.75]
+    assert len(rows[0]) == 8 + 3 * 17
+
+
+@pytest.mark.usefixtures("folder")
+def test_people_of_many_pictures_share_batches_and_come_back_in_order(pose, monkeypatch):
+    sizes = []
+
+    def counted(model, crops, config, pairs):
+        sizes.append(len(crops))
+        return middle(model, crops, config, pairs)
+
+    monkeypatch.setattr(inference, "heat_maps", counted)
+    given = [box(number, 10 * i, 0, 20, 40) for i in range(3) for number in (7, 8, 30)]
+    assert pose(*PRED, "in", *boxes(*given), "TEST.BATCH_SIZE_PER_GPU", "4")[0] == 0
+    assert sizes == [4, 4, 1]
+    assert [(e["image_id"], e["bbox"][0]) for e in found("in")] == [
+        (number, x) for number in (7, 8, 30) for x in (0, 10, 20)
+    ]
+    # The centre of each box, and COCO's score: the box's times the joints'.
+    assert found("in")[4]["keypoints"][:2] == pytest.approx([20, 20])
+    assert found("in")[4]["score"] == pytest.approx(0.375)
+
+
+@pytest.mark.usefixtures("folder")
+def test_boxes_go_by_number_or_file_name_and_those_of_other_pictures_are_passed_over(pose):
+    named = {"file_name": "sub/a_000030.png", "category_id": 1, "bbox": [1, 2, 30, 40], "score": 1}
+    other = box(7, 0, 0, 9, 9, category_id=3)
+    given = boxes(box(8, 0, 0, 50, 60), named, box(99, 0, 0, 5, 5), other)
+    assert pose(*PRED, "in", *given)[0] == 0
+    assert [(e["file_name"], e["bbox"]) for e in found("in")] == [
+        ("a_000008.png", [0, 0, 50, 60]),
+        ("a_000030.png", [1, 2, 30, 40]),
+    ]
+    code, out, err = pose(*PRED, "in", *boxes(box(99, 0, 0, 5, 5)))
+    assert (code, out) == (2, "")
+    assert "no person's box in b.json" in err
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (box(7, 0, 0, 0, 5), 'b.json: [1] "bbox" has a side of 0'),
+        (box(7, 0, 0, 5, -2), 'b.json: [1] "bbox" has a side of -2'),
+        (box(7, float("nan"), 0, 5, 5), 'b.json: [1] "bbox" is not four finite numbers'),
+        (box(7, 0, 0, 5), 'b.json: [1] "bbox" is not four finite numbers'),
+        (box("7", 0, 0, 5, 5), 'b.json: [1] "image_id" is no whole number'),
+        (box(7, 0, 0, 5, 5, score="x"), 'b.json: [1] "score" is no finite number'),
+        (3, "b.json: [1] is no object"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_bad_entry_is_named_before_any_work(pose, bad, says):
+    code, out, err = pose(*PRED, "in", *boxes(box(7, 0, 0, 5, 5), bad))
+    assert (code, out) == (2, "")
+    assert says in err
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_box_outside_its_picture_is_named_and_the_others_are_done(pose):
+    code, _, err = pose(*PRED, "in", *boxes(box(7, 0, 0, 50, 60), box(8, 500, 0, 5, 5)))
+    assert code == 1
+    assert "b.json: [1] bbox lies outside the picture a_000008.png" in err
+    assert [entry["image_id"] for entry in found("in")] == [7]
+
+
+def test_a_picture_that_cannot_be_decoded_is_named_at_the_end(folder, pose):
+    (folder / "a_000008.png").write_bytes(b"no picture at all")
+    code, _, err = pose(*PRED, "in")
+    assert code == 1
+    assert "a_000008.png cannot be decoded" in err
+    assert [entry["image_id"] for entry in found("in")] == [7, 30]
+
+
+def test_an_empty_folder_and_one_of_broken_pictures_are_answered(folder, pose):
+    (folder.parent / "none").mkdir()
+    code, _, err = pose(*PRED, "none")
+    assert code == 2
+    assert "there is no picture in the folder none" in err
+    for path in folder.glob("*.png"):
+        path.write_bytes(b"")
+    assert pose(*PRED, "in")[0] == 2
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("video")
+def test_a_video_gives_a_video_of_the_same_size_rate_and_length(pose):
+    code, _, err = pose(*PRED, "v.avi", "--box", "10,10,20,20")
+    assert (code, names()) == (0, ["v-keypoints.csv", "v-keypoints.json", "v-pose.mp4"])
+    made = cv2.VideoCapture("out/v-pose.mp4")
+    assert [made.get(key) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)] == [64, 48]
+    assert (made.get(cv2.CAP_PROP_FPS), made.get(cv2.CAP_PROP_FRAME_COUNT)) == (10, 6)
+    brightness = [float(made.read()[1][:, 50:].mean()) for _ in range(6)]
+    assert brightness == pytest.approx([0, 40, 80, 120, 160, 200], abs=6)
+    assert [entry["image_id"] for entry in found("v")] == list(range(6))
+    assert "6 people in 6 frames" in err
+
+
+@pytest.mark.usefixtures("video")
+def test_frames_without_a_box_stay_in_the_video_and_boxes_of_later_ones_are_passed_over(pose):
+    given = boxes(box(1, 0, 0, 20, 20), box(4, 0, 0, 20, 20), box(70, 0, 0, 9, 9))
+    assert pose(*PRED, "v.avi", *given, "TEST.BATCH_SIZE_PER_GPU", "2")[0] == 0
+    assert [entry["image_id"] for entry in found("v")] == [1, 4]
+    assert cv2.VideoCapture("out/v-pose.mp4").get(cv2.CAP_PROP_FRAME_COUNT) == 6
+
+
+@pytest.mark.usefixtures("video")
+def test_no_more_frames_than_a_batch_wait_for_people(pose, monkeypatch):
+    read, ahead = [], []
+
+    def counted(*arguments):
+        for frame in sources.frames(*arguments):
+            read.append(frame.image_id)
+            yield frame
+
+    def drawn(picture, *_arguments, **_options):
+        ahead.append(len(read) - len(ahead))
+        return picture
+
+    monkeypatch.setattr(pred, "frames", counted)
+    monkeypatch.setattr(pred, "draw_people", drawn)
+    given = boxes(box(0, 0, 0, 20, 20))  # alone: no full batch ever comes
+    assert pose(*PRED, "v.avi", *given, "TEST.BATCH_SIZE_PER_GPU", "2")[0] == 0
+    assert len(ahead) == 6
+    assert max(ahead) <= 3
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_text(tmp_path):
+    person = {"category_id": 1, "bbox": [1, 2, 3, 4], "keypoints": [0] * 51, "score": 1}
+    with documents(tmp_path / "r.json", tmp_path / "t.csv") as both:
+        both.add("=1+1.png", 5, 0, person)
+    row = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert row.startswith("'=1+1.png,5,0,1,2,3,4,1,0,")
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))[0]["file_name"] == "=1+1.png"
+
+
+def test_a_video_that_ends_early_says_how_many_frames_there_were(video, pose):
+    whole = video.read_bytes()
+    fourth = [at for at in range(len(whole)) if whole[at : at + 4] == b"00dc"][3]
+    video.write_bytes(whole[:fourth])
+    reader, there = cv2.VideoCapture("v.avi"), 0
+    while reader.read()[0]:
+        there += 1
+    assert 0 < there < 6
+    code, _, err = pose(*PRED, "v.avi")
+    assert code == 0
+    assert f"ends early: {there} of 6 frames were read" in err
+    assert len(found("v")) == there
+    assert cv2.VideoCapture("out/v-pose.mp4").get(cv2.CAP_PROP_FRAME_COUNT) == there
+    video.write_bytes(b"nothing")
+    code, _, err = pose(*PRED, "v.avi")
+    assert code == 2
+    assert "v.avi cannot be opened" in err
+
+
+@pytest.mark.usefixtures("video")
+def test_without_mp4v_the_video_is_motion_jpeg_and_that_is_said(pose, monkeypatch):
+    monkeypatch.setattr(film, "CODECS", ((".mp4", "zzzz"), (".avi", "MJPG")))
+    code, _, err = pose(*PRED, "v.avi")
+    assert code == 0
+    assert "cannot write zzzz in .mp4" in err
+    assert cv2.VideoCapture("out/v-pose.avi").get(cv2.CAP_PROP_FRAME_COUNT) == 6
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_drawing_threshold_leaves_the_score_alone_and_heat_maps_show(pose):
+    drawn = {}
+    for name, more in {"all": (), "none": ("--threshold", "0.9"), "heat": ("--heatmaps",)}.items():
+        assert pose(*PRED, "in", *more)[0] == 0
+        drawn[name] = cv2.imread("out/a_000007-pose.jpg").astype(int), found("in")[0]["score"]
+    assert [score for _, score in drawn.values()] == [0.75] * 3
+    assert np.ptp(drawn["none"][0]) < 8  # the grey picture as it was
+    assert np.ptp(drawn["all"][0]) > 100
+    assert np.abs(drawn["heat"][0] - drawn["all"][0]).max() > 50
+    code, _, err = pose(*PRED, "in", "--threshold", "nan")
+    assert (code, "--threshold nan is no number" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("COCO_val2014_000000000139.jpg", 139), ("000000000139.jpg", 139), ("me.jpg", None), ("a1_22b.png", 22)],
+)
+def test_a_pictures_number_is_the_last_in_its_name(name, number):
+    assert sources.digits(name) == number
