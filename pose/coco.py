@@ -51,6 +51,7 @@ class CocoSet:
     image_set: str
     annotation_file: Path
     pictures: Mapping[int, Path]  # image id -> file, in the order of the annotation file
+    sizes: Mapping[int, tuple[int, int]]  # image id -> (height, width)
     records: tuple[Record, ...]
     category_id: int
     joints: Joints
@@ -100,6 +101,7 @@ def load_ground_truth(
         image_set=image_set,
         annotation_file=file,
         pictures=pictures,
+        sizes=sizes,
         records=tuple(record for records in people.values() for record in records),
         category_id=category_id,
         joints=joints,
@@ -112,7 +114,7 @@ def load_detections(
     """The detector's persons with a score of at least `threshold`, in the file's order.
 
     Boxes of pictures that the set does not have are passed over (a detection file of all of val2017
-    serves a part of it), unless that leaves none.
+    serves a part of it), unless that leaves none. A box that holds nothing of its picture is an error.
     """
     entries = _read_json(
         file, list, "the detection file", hint="set TEST.COCO_BBOX_FILE, or TEST.USE_GT_BBOX True"
@@ -120,11 +122,18 @@ def load_detections(
     joints = np.zeros((len(coco.joints.names), 2))
     visible = np.ones(len(coco.joints.names), dtype=np.float32)
     records = []
+    strangers = []
     for position, entry in enumerate(entries):
         with _naming(file, "", position):
             image_id, score, box = int(entry["image_id"]), float(entry["score"]), _numbers(entry, "bbox", 4)
+            if not math.isfinite(score):
+                raise ValueError('"score" is not finite')
             wanted = entry["category_id"] == coco.category_id and score >= threshold
-        if wanted and image_id in coco.pictures:
+            if wanted and image_id in coco.pictures:
+                _check_box(box, coco.sizes[image_id])
+        if wanted and image_id not in coco.pictures:
+            strangers.append(f"; entry [{position}] is of picture {image_id}")
+        elif wanted:
             center, scale = box_to_center_scale(box, image_size)
             records.append(
                 Record(
@@ -141,10 +150,21 @@ def load_detections(
             )
     if not records:
         raise PoseError(
-            f"no box of {file} scores {threshold:g} or more and lies in a picture of {coco.annotation_file}",
+            f"no box of {file} scores {threshold:g} or more and lies in a picture of {coco.annotation_file}"
+            + "".join(strangers[:1]),
             hint="is it the detection file of this set? TEST.IMAGE_THRE sets the score",
         )
     return tuple(records)
+
+
+def _check_box(box: list[float], picture_size: tuple[int, int]) -> None:
+    """Boxes may reach over the picture's edges, but must have an area and lie in it somewhere."""
+    x, y, box_width, box_height = box
+    height, width = picture_size
+    if box_width <= 0 or box_height <= 0:
+        raise ValueError(f"its box {box} has no area")
+    if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
+        raise ValueError(f"its box {box} lies outside the picture of {width} x {height} pixels")
 
 
 def check_pictures(records: Iterable[Record]) -> None:

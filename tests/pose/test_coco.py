@@ -148,8 +148,32 @@ def test_detections_keep_their_boxes_unclipped_and_lose_low_scores_other_classes
 def test_a_detection_file_for_other_pictures_is_an_error_and_not_an_ap_of_zero(dataset, tmp_path):
     file = tmp_path / "boxes.json"
     file.write_text(json.dumps([{"image_id": 8, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]))
-    with pytest.raises(PoseError, match=r"no box of .*boxes\.json"):
+    with pytest.raises(PoseError, match=r"no box of .*boxes\.json .*; entry \[0\] is of picture 8$"):
         coco.load_detections(file, dataset(person()), 0.0, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"bbox": [1, 2, 0, 9]}, "has no area"),
+        ({"bbox": [1, 2, 9, -3]}, "has no area"),
+        ({"bbox": [1, 2, float("nan"), 3]}, "not finite"),
+        ({"score": float("nan")}, '"score" is not finite'),
+        ({"bbox": [100, 2, 9, 9]}, "outside the picture of 100 x 80 pixels"),
+        ({"bbox": [1, 80, 9, 9]}, "outside the picture"),
+        ({"bbox": [-9, 2, 9, 9]}, "outside the picture"),
+        ({"bbox": [1, -9, 9, 9]}, "outside the picture"),
+        ({"image_id": None}, "cannot be read"),
+    ],
+)
+def test_a_detected_box_that_cannot_be_looked_at_is_named_by_file_and_entry(dataset, tmp_path, wrong, said):
+    loaded, file = dataset(person()), tmp_path / "boxes.json"
+    good = {"image_id": 7, "category_id": 1, "bbox": [99, 79, 9, 9], "score": 1}
+    file.write_text(json.dumps([good, {**good, "bbox": [-8, -8, 9, 9]}]))
+    assert len(coco.load_detections(file, loaded, 0.0, SIZE)) == 2  # both reach into the picture
+    file.write_text(json.dumps([good, {**good, **wrong}]))
+    with pytest.raises(PoseError, match=rf"boxes\.json: \[1\] .*{said}"):
+        coco.load_detections(file, loaded, 0.0, SIZE)
 
 
 def test_a_missing_annotation_file_is_named(tmp_path):
