@@ -22,6 +22,7 @@ from pose.data_checks import (
     category_findings,
     detection_findings,
     image_findings,
+    joint_names,
     number,
     usable_people,
     whole,
@@ -49,6 +50,11 @@ class Contents:
 def run(arguments: Arguments, result: Result) -> None:
     """Prints the table, and stops with exit code 1 where there is an error in it."""
     config, _ = arguments.configuration
+    if config.DATASET.DATA_FORMAT == "zip":
+        raise PoseError(
+            "DATASET.DATA_FORMAT zip: only pictures in folders can be checked",
+            "unpack the pictures into images/<set>/ and set DATASET.DATA_FORMAT jpg",
+        )
     findings: list[Finding] = []
     for image_set in dict.fromkeys((config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)):
         findings += _check_set(config, image_set, is_decoding="--decode" in arguments.values)
@@ -90,7 +96,9 @@ def _check_set(config: Config, image_set: str, *, is_decoding: bool) -> list[Fin
     contents = Contents()
     if document is not None:
         evaluated = is_tested and "test" not in image_set
-        contents, found = _contents(document, has_truth="test" not in image_set, evaluated=evaluated)
+        contents, found = _contents(
+            document, config.MODEL.NUM_JOINTS, has_truth="test" not in image_set, evaluated=evaluated
+        )
         findings += _named(found, file)
         note(f"{file}: {len(contents.names)} pictures, {contents.people} persons with labelled joints")
         if not contents.people and "test" not in image_set:
@@ -107,7 +115,7 @@ def _check_set(config: Config, image_set: str, *, is_decoding: bool) -> list[Fin
 
 
 def _contents(
-    document: Mapping[str, Any], *, has_truth: bool, evaluated: bool
+    document: Mapping[str, Any], joints: int, *, has_truth: bool, evaluated: bool
 ) -> tuple[Contents, list[Finding]]:
     found: list[Finding] = []
     lists: dict[str, Sequence[object]] = {}
@@ -127,12 +135,15 @@ def _contents(
         contents.places[image_id] = f"images[{position}]"
     found += image_findings(lists["images"])
     if isinstance(document.get("categories"), list):
-        found += category_findings(lists["categories"])
+        found += category_findings(lists["categories"], joints)
     if lists["categories"] and isinstance(lists["categories"][0], Mapping):
         contents.category = whole(lists["categories"][0].get("id"))
     people = list(usable_people(lists["annotations"], contents.sizes, contents.category))
     contents.people, contents.opened = len(people), set(people)
-    found += annotation_findings(lists["annotations"], contents.sizes, contents.category, evaluated=evaluated)
+    names = joint_names(next(iter(lists["categories"]), None))
+    found += annotation_findings(
+        lists["annotations"], contents.sizes, contents.category, names, evaluated=evaluated
+    )
     return contents, found
 
 

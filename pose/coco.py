@@ -258,7 +258,8 @@ def _clean_box(box: list[float], picture_size: tuple[int, int]) -> tuple[float, 
 def _file_name(image: Mapping[str, Any], image_set: str, folder: Path, present: frozenset[str]) -> str:
     """The picture's own `file_name` where that file exists, else COCO's habit of twelve digits."""
     own = str(image.get("file_name", ""))
-    if own in present or ("/" in own and ".." not in Path(own).parts and (folder / own).is_file()):
+    is_below = "/" in own and not Path(own).is_absolute() and ".." not in Path(own).parts
+    if own in present or (is_below and (folder / own).is_file()):
         return own
     prefix = f"COCO_{image_set}_" if "2014" in image_set else ""
     return f"{prefix}{int(image['id']):012d}.jpg"

@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pose.coco import JOINT_NAMES
+from pose.joints import COCO
 
-JOINTS = len(JOINT_NAMES)
 VISIBILITIES = (0, 1, 2)
 # Boxes are fractions of pixels: a rounding at the border is not worth a line.
 BORDER = 1.0
@@ -71,8 +70,14 @@ def image_findings(images: Sequence[object]) -> Iterator[Finding]:
         yield from _repeated("picture id twice", image, first, where)
 
 
-def category_findings(categories: Sequence[object]) -> Iterator[Finding]:
-    """Of the first category, the one that people belong to; test sets need not list joints."""
+def joint_names(category: object) -> tuple[str, ...]:
+    """What the category calls its joints; COCO's where it does not say (as test sets do not)."""
+    names = category.get("keypoints", COCO.names) if isinstance(category, Mapping) else COCO.names
+    return tuple(map(str, names)) if isinstance(names, (list, tuple)) else COCO.names
+
+
+def category_findings(categories: Sequence[object], joints: int) -> Iterator[Finding]:
+    """Of the first category, the one that people belong to; `joints` is what the config expects of it."""
     where = "categories[0]"
     if not categories or not isinstance(categories[0], Mapping):
         yield Finding("no category", where, "there is none")
@@ -80,16 +85,24 @@ def category_findings(categories: Sequence[object]) -> Iterator[Finding]:
     category = categories[0]
     if whole(category.get("id")) is None:
         yield Finding("no category", where, f"id {_short(category.get('id'))}")
-    names = category.get("keypoints", JOINT_NAMES)
-    if not isinstance(names, (list, tuple)) or len(names) != JOINTS:
+    names = category.get("keypoints", COCO.names)
+    if not isinstance(names, (list, tuple)) or len(names) != joints:
         count = len(names) if isinstance(names, (list, tuple)) else _short(names)
-        yield Finding("joint count is wrong", where, f"names {count} joints, {JOINTS} are known")
+        yield Finding("joint count is wrong", where, f"names {count} joints, MODEL.NUM_JOINTS is {joints}")
 
 
 def annotation_findings(
-    annotations: Sequence[object], sizes: Mapping[int, Size | None], category: int | None, *, evaluated: bool
+    annotations: Sequence[object],
+    sizes: Mapping[int, Size | None],
+    category: int | None,
+    joints: Sequence[str],
+    *,
+    evaluated: bool,
 ) -> Iterator[Finding]:
-    """Of the entries of `annotations`; `sizes` has every picture of the file, None where its size is none."""
+    """Of the entries of `annotations`; `sizes` has every picture of the file, None where its size is none.
+
+    `joints` are the category's names.
+    """
     first: dict[int, str] = {}
     for position, entry in enumerate(annotations):
         where = f"annotations[{position}]"
@@ -104,7 +117,7 @@ def annotation_findings(
             yield Finding("picture is unknown", where, f"image_id {_short(entry['image_id'])}")
         if _is_person(entry, category):  # crowds and other categories are passed over
             size = sizes.get(image_id) if image_id is not None else None
-            yield from _person_findings(entry, size, where)
+            yield from _person_findings(entry, size, joints, where)
 
 
 def detection_findings(
@@ -147,7 +160,9 @@ def usable_people(
                 yield image_id
 
 
-def _person_findings(entry: Mapping[str, Any], size: Size | None, where: str) -> Iterator[Finding]:
+def _person_findings(
+    entry: Mapping[str, Any], size: Size | None, joints: Sequence[str], where: str
+) -> Iterator[Finding]:
     keypoints = entry.get("keypoints")
     is_used = _labelled(entry)
     if "bbox" in entry:
@@ -159,20 +174,23 @@ def _person_findings(entry: Mapping[str, Any], size: Size | None, where: str) ->
         return
     if not isinstance(keypoints, list):
         yield Finding("joint count is wrong", where, f"keypoints {_short(keypoints)}")
-    elif len(keypoints) == 2 * JOINTS:
-        what = f"{len(keypoints)} numbers: {JOINTS} times x, y without visibility"
+    elif len(keypoints) == 2 * len(joints):
+        what = f"{len(keypoints)} numbers: {len(joints)} times x, y without visibility"
         yield Finding("joints without visibility", where, what)
-    elif len(keypoints) != 3 * JOINTS:
-        what = f"{len(keypoints)} numbers, {3 * JOINTS} are x, y, visibility of {JOINTS} joints"
+    elif len(keypoints) != 3 * len(joints):
+        needed = f"{3 * len(joints)} are x, y, visibility of {len(joints)} joints"
+        what = f"{len(keypoints)} numbers, {needed}"
         yield Finding("joint count is wrong", where, what)
     else:
-        yield from _joint_findings(keypoints, size, where)
+        yield from _joint_findings(keypoints, size, joints, where)
         if not is_used:
             yield remark("person without labelled joints", where, "is passed over")
 
 
-def _joint_findings(keypoints: list[Any], size: Size | None, where: str) -> Iterator[Finding]:
-    for name, start in zip(JOINT_NAMES, range(0, 3 * JOINTS, 3), strict=True):
+def _joint_findings(
+    keypoints: list[Any], size: Size | None, joints: Sequence[str], where: str
+) -> Iterator[Finding]:
+    for name, start in zip(joints, range(0, 3 * len(joints), 3), strict=True):
         x, y, visibility = (number(value) for value in keypoints[start : start + 3])
         if x is None or y is None:
             yield Finding("joint is no number", where, f"{name} {_short(keypoints[start : start + 2])}")

@@ -20,7 +20,7 @@ import numpy as np
 
 from pose import data_checks
 from pose.check_data import table
-from pose.data_checks import Finding
+from pose.data_checks import Finding, category_findings
 from pose.picture_header import is_cut_off, picture_size
 
 CHECK = ("check-data", "--cfg", "small.yaml")
@@ -296,3 +296,10 @@ def test_it_runs_as_a_program(own, root, monkeypatch):
     assert done.returncode == 1
     assert "picture folder is missing" in done.stdout
     assert done.stderr.splitlines()[-2].startswith("error: 1 error in data would stop or spoil")
+
+
+def test_joints_of_ones_own_are_held_against_the_configs_number():
+    category = {"id": 1, "keypoints": ["head", "tail", "paw"]}
+    assert list(category_findings([category], 3)) == []
+    (finding,) = category_findings([category], 17)
+    assert finding.what == "names 3 joints, MODEL.NUM_JOINTS is 17"

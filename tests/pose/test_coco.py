@@ -109,7 +109,7 @@ def test_the_entry_s_own_file_name_wins_where_that_file_exists(dataset):
     assert named.records[0].path.name == "beach.jpg"
 
 
-@pytest.mark.parametrize("file_name", ["gone.jpg", "../annotations/person_keypoints_val2017.json"])
+@pytest.mark.parametrize("file_name", ["gone.jpg", "../annotations/person_keypoints_val2017.json", __file__])
 def test_any_other_file_name_falls_back_to_twelve_digits(dataset, file_name):
     root = dataset(person(), load=False)
     file = coco.annotation_file(root, "val2017")

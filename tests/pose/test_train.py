@@ -270,7 +270,7 @@ def test_a_batch_smaller_than_the_configs_names_the_learning_rate_and_scales_it_
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     four = ("GPUS", "(0,1,2,3)", "TRAIN.END_EPOCH", "1", "TRAIN.SCALE_LR", scale)
     code, _, err = pose(*TRAIN, *four)
-    assert code == 0
+    assert code == 0, err
     said = {
         "False": "the learning rate stays 0.001; TRAIN.SCALE_LR True would make it 0.00025",
         "True": "the learning rate is 0.00025 instead of 0.001",
