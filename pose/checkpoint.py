@@ -93,7 +93,8 @@ def load_backbone(model: nn.Module, state: State, path: Path) -> list[str]:
         raise PoseError(f"{path} is of another network: {len(misshapen)} shapes differ ({_some(misshapen)})")
     shared = {name: value for name, value in state.items() if name in wanted}
     if not shared:
-        raise PoseError(f"{path} has no weight of this network: its first is {next(iter(state))}")
+        first = next(iter(state), "none that MODEL.EXTRA.PRETRAINED_LAYERS names")
+        raise PoseError(f"{path} has no weight of this network: its first is {first}")
     model.load_state_dict(shared, strict=False)
     return [name for name in wanted if name not in shared and not name.endswith("num_batches_tracked")]
 

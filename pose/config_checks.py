@@ -5,6 +5,7 @@ Raises before any work; knows nothing about files, torch or the machine.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pose.config import Config
 
 BLOCKS = {18: "Basic", 34: "Basic", 50: "Bottleneck", 101: "Bottleneck", 152: "Bottleneck"}
-EXTRA_KEYS = (
+RESNET_KEYS = (
     "FINAL_CONV_KERNEL",
     "DECONV_WITH_BIAS",
     "NUM_DECONV_LAYERS",
@@ -22,13 +23,18 @@ EXTRA_KEYS = (
     "NUM_DECONV_KERNELS",
     "NUM_LAYERS",
 )
+HRNET_STAGES = ("STAGE2", "STAGE3", "STAGE4")
+STAGE_KEYS = ("NUM_MODULES", "NUM_BRANCHES", "BLOCK", "NUM_BLOCKS", "NUM_CHANNELS", "FUSE_METHOD")
 
 
 def check(config: Config, path: Path) -> None:
     """Nothing, or a PoseError about the first value that cannot work."""
     _choices(config)
     _ranges(config)
-    _extra(config.MODEL.EXTRA, path)
+    if config.MODEL.NAME == "pose_hrnet":
+        _hrnet_extra(config.MODEL.EXTRA, path)
+    else:
+        _resnet_extra(config.MODEL.EXTRA, path)
     _sizes(config)
 
 
@@ -46,7 +52,7 @@ def without_effect(config: Config) -> tuple[str, ...]:
 
 def _choices(config: Config) -> None:
     for key, value, choices in (
-        ("MODEL.NAME", config.MODEL.NAME, ("pose_resnet",)),
+        ("MODEL.NAME", config.MODEL.NAME, ("pose_resnet", "pose_hrnet")),
         ("MODEL.TARGET_TYPE", config.MODEL.TARGET_TYPE, ("gaussian",)),
         ("DATASET.DATASET", config.DATASET.DATASET, ("coco",)),
         ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg", "zip")),
@@ -100,8 +106,8 @@ def _each(key: str, values: tuple[Any, ...], least: int) -> None:
             raise PoseError(f"{key}: {value!r} inside {values!r} is not an integer of at least {least}")
 
 
-def _extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - Extra, whose keys the YAML decides
-    missing = [key for key in EXTRA_KEYS if key not in extra]
+def _resnet_extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - Extra, whose keys the YAML decides
+    missing = [key for key in RESNET_KEYS if key not in extra]
     if missing:
         raise PoseError(
             f"{path}: MODEL.EXTRA lacks {', '.join(missing)}", "a bundled ResNet file shows all six"
@@ -111,8 +117,7 @@ def _extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - Extra, whose keys 
             f"MODEL.EXTRA.NUM_LAYERS: there is no ResNet-{extra.NUM_LAYERS}",
             f"MODEL.EXTRA.NUM_LAYERS {', '.join(map(str, BLOCKS))}",
         )
-    if extra.FINAL_CONV_KERNEL not in {1, 3}:
-        raise PoseError("MODEL.EXTRA.FINAL_CONV_KERNEL: must be 1 or 3", "MODEL.EXTRA.FINAL_CONV_KERNEL 1")
+    _final_kernel(extra)
     if type(extra.DECONV_WITH_BIAS) is not bool:
         raise PoseError(
             "MODEL.EXTRA.DECONV_WITH_BIAS: must be True or False", "MODEL.EXTRA.DECONV_WITH_BIAS False"
@@ -131,15 +136,60 @@ def _extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - Extra, whose keys 
         raise PoseError("MODEL.EXTRA.NUM_DECONV_KERNELS: a deconvolution's kernel is 2, 3 or 4")
 
 
+def _final_kernel(extra: Any) -> None:  # noqa: ANN401 - as above
+    if extra.FINAL_CONV_KERNEL not in {1, 3}:
+        raise PoseError("MODEL.EXTRA.FINAL_CONV_KERNEL: must be 1 or 3", "MODEL.EXTRA.FINAL_CONV_KERNEL 1")
+
+
+def _hrnet_extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - as above
+    missing = [key for key in ("FINAL_CONV_KERNEL", *HRNET_STAGES) if key not in extra]
+    missing += [
+        f"{name}.{key}"
+        for name in HRNET_STAGES
+        if isinstance(extra.get(name), Mapping)
+        for key in STAGE_KEYS
+        if key not in extra[name]
+    ]
+    if missing:
+        lacking = f"MODEL.EXTRA lacks {', '.join(missing)}, which MODEL.NAME pose_hrnet needs"
+        raise PoseError(f"{path}: {lacking}", "a bundled HRNet file shows all")
+    _final_kernel(extra)
+    for branches, name in enumerate(HRNET_STAGES, start=2):
+        _stage(extra[name], f"MODEL.EXTRA.{name}", branches)
+    layers = extra.get("PRETRAINED_LAYERS", ("*",))
+    if not isinstance(layers, tuple) or not layers or not all(isinstance(layer, str) for layer in layers):
+        raise PoseError("MODEL.EXTRA.PRETRAINED_LAYERS: must be names of layers, or '*' for all")
+
+
+def _stage(stage: Any, key: str, branches: int) -> None:  # noqa: ANN401 - as above
+    """One stage of HRNet: each has a branch more than the one before, all of basic blocks, fused by sums."""
+    if not isinstance(stage, Mapping):
+        raise PoseError(f"{key}: must be a section with {', '.join(STAGE_KEYS)}")
+    _each(f"{key}.NUM_MODULES", (stage.NUM_MODULES,), 1)
+    for name, right in (("NUM_BRANCHES", branches), ("BLOCK", "BASIC"), ("FUSE_METHOD", "SUM")):
+        if stage[name] != right:
+            raise PoseError(
+                f"{key}.{name}: {stage[name]!r} is not built, only {right}", f"{key}.{name} {right}"
+            )
+    for name in ("NUM_BLOCKS", "NUM_CHANNELS"):
+        values = stage[name]
+        if not isinstance(values, tuple) or len(values) != branches:
+            raise PoseError(f"{key}.{name}: {values!r} must have NUM_BRANCHES = {branches} entries")
+        _each(f"{key}.{name}", values, 1)
+
+
 def _sizes(config: Config) -> None:
-    """The heat map must be what the network makes of the picture: a 32nd, doubled by each deconvolution."""
+    """The heat map must be what the network makes of the picture.
+
+    For a ResNet a 32nd, doubled by each deconvolution; for HRNet a quarter.
+    """
     image, heatmap = config.MODEL.IMAGE_SIZE, config.MODEL.HEATMAP_SIZE
     if len(image) != 2 or any(side % 32 for side in image) or sum(image) <= 64:
         raise PoseError(
             f"MODEL.IMAGE_SIZE: {image} must be (width, height), both multiples of 32, at least (32, 64)",
             "MODEL.IMAGE_SIZE '(192, 256)'",
         )
-    doubled = 2**config.MODEL.EXTRA.NUM_DECONV_LAYERS
+    doubled = 8 if config.MODEL.NAME == "pose_hrnet" else 2**config.MODEL.EXTRA.NUM_DECONV_LAYERS
     expected = tuple(side // 32 * doubled for side in image)
     if heatmap != expected:
         raise PoseError(

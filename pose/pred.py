@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose import devices, resnet
+from pose import devices, models
 from pose.arguments import Arguments
 from pose.boxes import Box, Boxed, load_boxes
 from pose.coco import JOINT_NAMES
@@ -54,7 +54,7 @@ def run(arguments: Arguments, result: Result) -> None:
     if first is None:
         raise PoseError(f"{source.troubles[0]}; nothing is left of {source.path}", "are the pictures whole?")
     devices.settle(config, seed, deterministic=arguments.deterministic)
-    model = resnet.build(config.MODEL)
+    model = models.build(config.MODEL)
     folder = output_folder(config, config_file)
     note(load_weights(model, config, folder, untrained=arguments.untrained))
     used = devices.choose(config)

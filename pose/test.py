@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pose import checkpoint, coco, devices, inference, resnet
+from pose import checkpoint, coco, devices, inference, models
 from pose.arguments import Arguments
 from pose.coco import CocoSet, Record
 from pose.config import Config, as_dict
@@ -53,7 +53,7 @@ def run(arguments: Arguments, result: Result) -> None:
     coco.check_pictures(people.records)
     result.dataset = fingerprint(config, config.DATASET.TEST_SET)
     folder = output_folder(config, config_file)
-    model = resnet.build(config.MODEL)
+    model = models.build(config.MODEL)
     devices.settle(config, seed, deterministic=arguments.deterministic)
     weights = load_weights(model, config, folder, untrained=arguments.untrained)
     prepare(folder)

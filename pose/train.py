@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pose import checkpoint, coco, curves, devices, history, resnet, resume, showcase
+from pose import checkpoint, coco, curves, devices, history, models, resume, showcase
 from pose.arguments import Arguments
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches, shuffled
@@ -42,7 +42,7 @@ class Plan:
     dataset: CropDataset
     people: People
     devices: devices.Devices
-    model: resnet.PoseResNet
+    model: nn.Module
     placed: nn.Module  # the model on its devices
     optimizer: torch.optim.Optimizer
     stop: Stop
@@ -79,7 +79,7 @@ def run(arguments: Arguments, result: Result) -> None:
     coco.check_pictures((*dataset.records, *people.records))
     result.dataset = fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
     devices.settle(config, seed, deterministic=arguments.deterministic)
-    model = resnet.build(config.MODEL)
+    model = models.build(config.MODEL)
     if last is None:
         _initialise(model, config)
     prepare(folder, needed_bytes=resume.room(model))
@@ -277,12 +277,12 @@ def _people_to_learn(config: Config, seed: int) -> CropDataset:
     )
 
 
-def _initialise(model: resnet.PoseResNet, config: Config) -> None:
+def _initialise(model: nn.Module, config: Config) -> None:
     """The public initialisation, except that pretrained weights which are not there are an error."""
     if not config.MODEL.INIT_WEIGHTS:
         return
     if not config.MODEL.PRETRAINED:
-        resnet.initialise_all(model)
+        models.initialise(model, is_pretrained=False)
         return
     path = Path(config.MODEL.PRETRAINED)
     if not path.is_file():
@@ -290,8 +290,9 @@ def _initialise(model: resnet.PoseResNet, config: Config) -> None:
             f"MODEL.PRETRAINED: there is no file {path}",
             "fetch ImageNet weights, or train from scratch with MODEL.PRETRAINED \"''\"",
         )
-    resnet.initialise_head(model)
-    fresh = checkpoint.load_backbone(model, checkpoint.read_state(path), path)
+    models.initialise(model, is_pretrained=True)
+    state = models.wanted_of(checkpoint.read_state(path), config.MODEL)
+    fresh = checkpoint.load_backbone(model, state, path)
     note(f"pretrained: {path}; {len(fresh)} weights start fresh")
 
 
