@@ -124,8 +124,8 @@ def test_an_interrupted_training_ends_with_130_and_goes_on_where_it_was(root, fo
     assert finished >= 1
     done = run(*words[:-1], finished + 1, "AUTO_RESUME", "True")
     assert done.returncode == 0, done.stderr
-    assert f"epoch {finished + 1}/{finished + 1}" in done.stdout
-    assert f"epoch {finished}/" not in done.stdout
+    assert f" {finished + 1}/{finished + 1} " in done.stdout
+    assert f" {finished}/" not in done.stdout
 
 
 @pytest.mark.parametrize(
