@@ -6,6 +6,7 @@ Raises before any work; knows nothing about files, torch or the machine.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,9 +157,22 @@ def _hrnet_extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - as above
     _final_kernel(extra)
     for branches, name in enumerate(HRNET_STAGES, start=2):
         _stage(extra[name], f"MODEL.EXTRA.{name}", branches)
+    _widths_that_stay(extra)
     layers = extra.get("PRETRAINED_LAYERS", ("*",))
     if not isinstance(layers, tuple) or not layers or not all(isinstance(layer, str) for layer in layers):
         raise PoseError("MODEL.EXTRA.PRETRAINED_LAYERS: must be names of layers, or '*' for all")
+
+
+def _widths_that_stay(extra: Any) -> None:  # noqa: ANN401 - as above
+    """A branch that goes on keeps its width, unless it was the coarsest: transitions start from that one."""
+    for before, after in pairwise(HRNET_STAGES):
+        widths = extra[before].NUM_CHANNELS
+        if extra[after].NUM_CHANNELS[: len(widths) - 1] != widths[:-1]:
+            shown = f"{extra[after].NUM_CHANNELS} must begin like {before}'s {widths}"
+            raise PoseError(
+                f"MODEL.EXTRA.{after}.NUM_CHANNELS: {shown}",
+                "only the last branch that is carried on may change its width",
+            )
 
 
 def _stage(stage: Any, key: str, branches: int) -> None:  # noqa: ANN401 - as above

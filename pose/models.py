@@ -27,8 +27,8 @@ def initialise(model: nn.Module, *, is_pretrained: bool) -> None:
 
 
 def wanted_of(state: State, settings: Model) -> State:
-    """What a network takes of pretrained weights: EXTRA.PRETRAINED_LAYERS, or all where that is not set."""
+    """What a network takes of pretrained weights: HRNet its EXTRA.PRETRAINED_LAYERS, else all."""
     layers = settings.EXTRA.get("PRETRAINED_LAYERS", ("*",))
-    if layers[:1] == ("*",):
+    if settings.NAME != "pose_hrnet" or layers[:1] == ("*",):
         return state
     return {name: value for name, value in state.items() if name.partition(".")[0] in layers}

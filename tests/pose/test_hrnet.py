@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 from torch.nn import functional  # noqa: E402
 
 from pose import checkpoint, models  # noqa: E402
-from pose.config import load  # noqa: E402
+from pose.config import Extra, Model, load  # noqa: E402
 from pose.config_file import BUNDLED, read_yaml  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 
@@ -193,6 +193,14 @@ def test_only_the_named_layers_are_taken_from_imagenet_weights(w32, tmp_path):
     assert torch.equal(model.state_dict()["conv1.weight"], w32.state_dict()["conv1.weight"])
 
 
+def test_a_star_takes_everything_and_a_resnet_always_does(w32):
+    state = w32.state_dict()
+    extra = {**load(bundled(32))[0].MODEL.EXTRA, "PRETRAINED_LAYERS": ("*",)}
+    assert models.wanted_of(state, Model(NAME="pose_hrnet", EXTRA=Extra(extra))) == state
+    resnet = Model(NAME="pose_resnet", EXTRA=Extra({"PRETRAINED_LAYERS": ("conv1",)}))
+    assert models.wanted_of(state, resnet) == state
+
+
 def test_the_older_files_with_module_names_load_strictly(w32, tmp_path):
     state = {f"module.{name}": value for name, value in w32.state_dict().items()}
     path = tmp_path / "pose_hrnet_w32.pth.tar"
@@ -208,6 +216,8 @@ def test_the_older_files_with_module_names_load_strictly(w32, tmp_path):
         (("MODEL.EXTRA.STAGE3.NUM_BRANCHES", "2"), "STAGE3.NUM_BRANCHES: 2 is not built, only 3"),
         (("MODEL.EXTRA.STAGE3.NUM_BLOCKS", "(4,4)"), "must have NUM_BRANCHES = 3 entries"),
         (("MODEL.EXTRA.STAGE4.BLOCK", "BOTTLENECK"), "only BASIC"),
+        (("MODEL.EXTRA.STAGE3.FUSE_METHOD", "CAT"), "only SUM"),
+        (("MODEL.EXTRA.STAGE3.NUM_CHANNELS", "(40,80,160)"), "must begin like STAGE2's"),
         (("MODEL.HEATMAP_SIZE", "(24,32)"), "is not what the network makes"),
     ],
 )
