@@ -84,7 +84,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Loss:
-    """USE_OHKM and TOPK are accepted and, as in the public implementation, without effect."""
+    """With USE_OHKM only each person's TOPK joints of the greatest loss teach; there both keys do nothing."""
 
     USE_OHKM: bool = False
     TOPK: int = 8

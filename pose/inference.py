@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pose.config import Config
 from pose.decode import decode, flip_back, pck_accuracy
 from pose.joints import COCO
-from pose.loss import joints_mse
+from pose.loss import joints_loss
 from pose.targets import heatmap_targets
 
 # ImageNet's, applied in the channel order at hand: with COLOR_RGB False the published weights saw blue first.
@@ -75,7 +75,7 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
         if has_truth:
             joints, visible = batch["joints"].to(device), batch["visible"].to(device)
             target, weight = make_targets(joints, visible, config, joint_weights)
-            loss_sum += float(joints_mse(maps, target, weight)) * len(crops)
+            loss_sum += float(joints_loss(maps, target, weight, config.LOSS)) * len(crops)
             people += len(crops)
             share, count = pck_accuracy(maps, target)
             accuracy_sum += share * count

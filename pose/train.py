@@ -22,7 +22,7 @@ from pose.decode import pck_accuracy
 from pose.errors import FAILED, Interrupted, PoseError
 from pose.inference import Found, make_targets, normalise
 from pose.interruption import Stop, stop_on_signals
-from pose.loss import joints_mse, learning_rate
+from pose.loss import joints_loss, learning_rate
 from pose.memory import within_memory
 from pose.output import BEST, CHECKPOINT, CURVES, FINAL, HISTORY, PREDICTIONS, Log, output_folder, prepare
 from pose.report import Result, bar, note
@@ -230,7 +230,7 @@ def _step(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]
     joints, visible = (batch[key].to(device, non_blocking=True) for key in ("joints", "visible"))
     target, weight = make_targets(joints, visible, plan.config, plan.dataset.joints.weights)
     output = plan.placed(pictures)
-    loss = joints_mse(output, target, weight)
+    loss = joints_loss(output, target, weight, plan.config.LOSS)
     plan.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     plan.optimizer.step()

@@ -302,11 +302,19 @@ def test_every_bundled_file_loads(root):
         (("MODEL.EXTRA.NUM_LAYERS", "20"), "MODEL.EXTRA.NUM_LAYERS"),
         (("MODEL.EXTRA.NUM_DECONV_FILTERS", "(256,)"), "MODEL.EXTRA.NUM_DECONV_FILTERS"),
         (("TRAIN.LR", "-0.1"), "TRAIN.LR"),
+        (("LOSS.USE_OHKM", "True", "LOSS.TOPK", "18"), "LOSS.TOPK"),
+        (("LOSS.USE_OHKM", "True", "LOSS.TOPK", "0"), "LOSS.TOPK"),
+        (("LOSS.USE_OHKM", "True", "MODEL.NUM_JOINTS", "7"), "LOSS.TOPK"),
         (("TRAIN.OPTIMIZER", "sgd", "TRAIN.NESTEROV", "True", "TRAIN.MOMENTUM", "0.0"), "TRAIN.NESTEROV"),
     ],
 )
 def test_values_that_cannot_work_are_named_before_any_work(overrides, names):
     assert names in refused(*overrides).message
+
+
+def test_as_many_hard_joints_as_there_are_will_do_and_topk_alone_is_nothing_to_refuse():
+    load(RES50, ("LOSS.USE_OHKM", "True", "LOSS.TOPK", "17"))
+    load(RES50, ("LOSS.TOPK", "99"))
 
 
 def test_a_configuration_cannot_be_changed():
