@@ -13,12 +13,16 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
 from pose.config_checks import without_effect
-from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Interrupted, PoseError, known_failure
+from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Followed, Interrupted, PoseError, known_failure
 from pose.needs import Needs, needs_of
 from pose.report import Result, data, note
+
+if TYPE_CHECKING:
+    from pose.team import Team
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return per way to end
@@ -27,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
         return _dispatch(list(sys.argv[1:] if argv is None else argv))
     except PoseError as error:
         return _tell(f"error: {error.message}", error.hint, error.exit_code)
+    except Followed as ended:
+        return ended.exit_code
     except Interrupted as stopped:
         return _tell(stopped.message, stopped.hint, INTERRUPTED)
     except KeyboardInterrupt:
@@ -43,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
         return _tell("error: this is a bug in pose, not in what you did", "the lines above say where", BUG)
 
 
-def _dispatch(words: list[str]) -> int:
-    run_dir, is_check, words = _own_options(words)
+def _dispatch(argv: list[str]) -> int:
+    run_dir, is_check, words = _own_options(argv)
     if is_check:
         data(json.dumps(_check(words, run_dir).document()))
         return 0
@@ -58,13 +64,38 @@ def _dispatch(words: list[str]) -> int:
     if _asks_for_help(rest):
         data(help_text(stage))
         return 0
-    arguments = _read(stage, rest, run_dir)
+    if stage.spreads:
+        return _spread(stage, rest, run_dir, argv)
+    return _work(stage, _read(stage, rest, run_dir), run_dir)
+
+
+def _spread(stage: Stage, words: Sequence[str], run_dir: Path | None, argv: Sequence[str]) -> int:
+    """The stage with a process for each of the config's GPUS that is here: this very command for each."""
+    if "LOCAL_RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":  # one of torchrun's
+        with import_module("pose.team").joined() as team:
+            return _work(stage, _read(stage, words, run_dir), run_dir if team.leads else None, team)
+    arguments = _read(stage, words, run_dir)
+    config, _ = arguments.configuration
+    # One GPU or none needs no torch to know it.
+    count = len(import_module("pose.devices").usable(config)) if len(config.GPUS) > 1 else 1
+    if count > 1:
+        program = sys.orig_argv[1 : len(sys.orig_argv) - len(argv)]
+        return import_module("pose.torchrun").start(count, [*program, *argv])
+    return _work(stage, arguments, run_dir)
+
+
+def _work(stage: Stage, arguments: Arguments, run_dir: Path | None, team: Team | None = None) -> int:
+    """The stage in this process, which may be one of a team."""
     if arguments.deterministic:  # cuBLAS reads it once, when it starts: before the proof
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if stage.takes_overrides:
         for line in without_effect(arguments.configuration[0]):
             note(line)
-    return _run(stage, run_dir, lambda result: import_module(stage.module).run(arguments, result))
+    more = (team,) if team else ()
+    proves = stage.proves and (team is None or team.leads)
+    return _run(
+        stage, run_dir, lambda result: import_module(stage.module).run(arguments, result, *more), proves
+    )
 
 
 def _own_options(words: list[str]) -> tuple[Path | None, bool, list[str]]:
@@ -104,11 +135,11 @@ def _read(stage: Stage, words: Sequence[str], run_dir: Path | None) -> Arguments
     return arguments
 
 
-def _run(stage: Stage, run_dir: Path | None, work: Callable[[Result], object]) -> int:
+def _run(stage: Stage, run_dir: Path | None, work: Callable[[Result], object], proves: bool = True) -> int:
     """The stage's work between the proof and the result, both in the run folder when there is one."""
     result = Result(stage.name)
     try:
-        if run_dir is not None or stage.proves:
+        if run_dir is not None or proves:
             import_module("pose.proof").require(run_dir)
         work(result)
     finally:

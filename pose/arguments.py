@@ -41,6 +41,7 @@ class Stage:
     takes_picture: bool = False
     takes_overrides: bool = False
     proves: bool = False  # computes with torch, so that the proof comes first even without a run folder
+    spreads: bool = False  # works with one process per GPU
     own_parser: bool = False  # reads its own options: pose.<name>_options
 
     @property
@@ -61,7 +62,14 @@ CONFIG_OPTIONS = (
     Option("--prevModelDir", "DIR", "as there: accepted, without effect"),
 )
 STAGES = (
-    Stage("train", "learn from a dataset's people", CONFIG_OPTIONS, takes_overrides=True, proves=True),
+    Stage(
+        "train",
+        "learn from a dataset's people",
+        CONFIG_OPTIONS,
+        takes_overrides=True,
+        proves=True,
+        spreads=True,
+    ),
     Stage(
         "test",
         "COCO's numbers of trained weights",

@@ -8,7 +8,7 @@ changes what is learnt.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -255,18 +255,22 @@ def batches(
     dataset: CropDataset,
     batch_size: int,
     *,
-    order: Iterable[int] | None = None,
+    order: Sequence[int] | None = None,
+    part: Callable[[int], range] = range,
     workers: int = 0,
     pin_memory: bool = False,
 ) -> Batches:
     """The dataset in batches of dicts of tensors, `order` (default: as it is) indexing the records.
 
-    The last, short batch is kept. Errors of the workers arrive as the PoseError they were.
+    The last, short batch is kept. `part` names the places of a batch of so many that are wanted (default:
+    all); where it names none, the first is there, as a batch cannot be empty. Errors of the workers arrive
+    as the PoseError they were.
     """
+    order = range(len(dataset)) if order is None else order
+    whole = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     loader = torch.utils.data.DataLoader(
         _Carrying(dataset),
-        batch_size=batch_size,
-        sampler=list(order) if order is not None else None,
+        batch_sampler=[[batch[place] for place in part(len(batch)) or (0,)] for batch in whole],
         num_workers=workers,
         pin_memory=pin_memory,
         collate_fn=_collate,

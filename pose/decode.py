@@ -74,7 +74,12 @@ def _uphill(heatmaps: Tensor, cells: Tensor) -> Tensor:
 
 
 def pck_accuracy(output: Tensor, target: Tensor) -> tuple[float, int]:
-    """Share of joints whose argmax lies near the target's, and the number of joints it is a mean over.
+    """Share of joints whose argmax lies near the target's, and the number of joints it is a mean over."""
+    return pck_share(*pck_counts(output, target))
+
+
+def pck_counts(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each joint (K,), in how many people its argmax lies near the target's, and in how many it counts.
 
     "Near" is under half of a tenth of the map; like the public implementation, x is measured against
     the height and y against the width. Joints whose target lies in the first two rows or columns of
@@ -85,8 +90,11 @@ def pck_accuracy(output: Tensor, target: Tensor) -> tuple[float, int]:
     tenth = torch.tensor(output.shape[2:], dtype=torch.float64, device=output.device) / 10
     distance = torch.linalg.vector_norm((found - wanted).to(torch.float64) / tenth, dim=-1)
     counted = (wanted > 1).all(dim=-1)
-    near = ((distance < 0.5) & counted).sum(dim=0).to(torch.float64)
-    people = counted.sum(dim=0)
-    share = near / people.clamp(min=1)
+    return ((distance < 0.5) & counted).sum(dim=0), counted.sum(dim=0)
+
+
+def pck_share(near: Tensor, people: Tensor) -> tuple[float, int]:
+    """The mean over the joints that count in anybody, and how many these are; see `pck_counts`."""
+    share = near.to(torch.float64) / people.clamp(min=1)
     joints = int((people > 0).sum())
     return (float(share.sum()) / joints if joints else 0.0), joints

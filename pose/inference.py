@@ -31,6 +31,8 @@ class Found:
     keypoints: NDArray[np.float32]  # (N, K, 3): x and y in picture pixels, the heat map's value
     loss: float | None  # None where the records have no truth
     accuracy: float | None
+    people: int = 0  # that the loss is a mean over
+    joints: int = 0  # that the accuracy is
 
 
 def normalise(crops: Tensor) -> Tensor:
@@ -90,6 +92,8 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
         keypoints=found,
         loss=loss_sum / people if people else None,
         accuracy=accuracy_sum / counted if counted else (0.0 if has_truth else None),
+        people=people,
+        joints=counted,
     )
 
 

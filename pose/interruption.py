@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -25,15 +26,18 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Stop]:
+def stop_on_signals(*, echo: float = 0.0) -> Iterator[Stop]:
     """A Stop that the signals set while the block runs; their former handlers come back after it.
 
-    A loader's workers inherit the handler and go on, so that the batch at hand can be finished.
+    A loader's workers inherit the handler and go on, so that the batch at hand can be finished. A signal that
+    comes within `echo` seconds is the first one again.
     """
-    stop = Stop()
+    stop, last = Stop(), 0.0
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.asked:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if stop.asked and last - before >= echo:
             raise KeyboardInterrupt
         stop.asked = True
 

@@ -28,6 +28,7 @@ from pose.joints import USUAL_SIGMA, without_sigma
 from pose.memory import within_memory
 from pose.output import FINAL, Log, output_folder, prepare, results_folder
 from pose.report import Result, bar, note
+from pose.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,19 @@ def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: b
 
 
 def evaluate(
-    model: nn.Module, people: People, config: Config, used: devices.Devices, folder: Path, stop: Stop
+    model: nn.Module,
+    people: People,
+    config: Config,
+    used: devices.Devices,
+    folder: Path,
+    stop: Stop,
+    team: Team = ALONE,
 ) -> tuple[Found, dict[str, float]]:
-    """What was found and COCO's numbers; writes the results file."""
+    """What was found and COCO's numbers; writes the results file.
+
+    Each process of a team looks at every so many-th batch, the same batches as one alone would have; the
+    one that leads judges and keeps.
+    """
     dataset = CropDataset(
         people.records,
         config.MODEL.image_height_width,
@@ -156,9 +167,12 @@ def evaluate(
         joints=people.coco.joints,
         rgb=config.DATASET.COLOR_RGB,
     )
+    size = config.TEST.BATCH_SIZE_PER_GPU * used.count
+    own = team.blocks(len(dataset), size)
     loader = batches(
         dataset,
-        config.TEST.BATCH_SIZE_PER_GPU * used.count,
+        size,
+        order=own,
         workers=used.workers,
         pin_memory=bool(used.gpus),
     )
@@ -186,6 +200,9 @@ def evaluate(
             min(config.TEST.BATCH_SIZE_PER_GPU, -(-len(dataset) // used.count)),
             "TEST.BATCH_SIZE_PER_GPU",
         )
+    found = _joined(team.collected((own, found)))
+    if not team.leads:
+        return found, {}
     records = people.records
     results = results_of(
         found.keypoints,
@@ -201,6 +218,22 @@ def evaluate(
     )
     write_results(results_file(folder, config), results)
     return found, coco_metrics(people.coco, results)
+
+
+def _joined(parts: Sequence[tuple[Sequence[int], Found]]) -> Found:
+    """What several processes found, each for the people of its indices, as if one had found it."""
+    if len(parts) == 1:
+        return parts[0][1]
+    order = np.argsort(np.concatenate([indices for indices, _ in parts]))
+    found = [one for _, one in parts]
+    people, joints = sum(one.people for one in found), sum(one.joints for one in found)
+    return Found(
+        np.concatenate([one.keypoints for one in found])[order],
+        sum((one.loss or 0.0) * one.people for one in found) / people if people else None,
+        sum((one.accuracy or 0.0) * one.joints for one in found) / joints if joints else found[0].accuracy,
+        people,
+        joints,
+    )
 
 
 def _try(model: nn.Module, config: Config, used: devices.Devices, size: int) -> None:

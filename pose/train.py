@@ -2,7 +2,7 @@
 
 Everything that can be checked early is checked before the first batch. Every random number is a function of
 (seed, epoch), so that a resumed run goes on exactly as an uninterrupted one would have; what is kept when the
-user stops are the finished epochs.
+user stops are the finished epochs. One epoch's steps are `learn.py`'s.
 """
 
 from __future__ import annotations
@@ -12,50 +12,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pose import checkpoint, coco, curves, devices, history, models, resume, showcase
 from pose.arguments import Arguments
 from pose.config import Config, as_dict
-from pose.dataset import CropDataset, batches, shuffled
-from pose.decode import pck_accuracy
-from pose.errors import FAILED, Interrupted, PoseError
-from pose.inference import Found, make_targets, normalise
-from pose.interruption import Stop, stop_on_signals
-from pose.loss import joints_loss, learning_rate
-from pose.memory import within_memory
+from pose.dataset import CropDataset
+from pose.errors import Interrupted, PoseError
+from pose.inference import Found
+from pose.interruption import stop_on_signals
+from pose.learn import Learner, batch_size, learn
 from pose.output import BEST, CHECKPOINT, CURVES, FINAL, HISTORY, PREDICTIONS, Log, output_folder, prepare
-from pose.report import Result, bar, note
+from pose.report import Result, note
 from pose.resume import Progress
 from pose.selection import selected
+from pose.team import ALONE, Team
 from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
 from pose.writing import write_picture
+
+# torchrun hands a signal on at once; before torch 2.0 the terminal has then given it to the process already.
+ECHO = 1.0
 
 
 @dataclass(frozen=True)
 class Plan:
     """Everything that stays the same from epoch to epoch."""
 
-    config: Config
+    learner: Learner
+    people: People  # to test on
     folder: Path
-    seed: int
-    dataset: CropDataset
-    people: People
-    devices: devices.Devices
-    model: nn.Module
-    placed: nn.Module  # the model on its devices
-    optimizer: torch.optim.Optimizer
-    stop: Stop
 
-
-@dataclass(frozen=True)
-class Learnt:
-    """What one pass over the training people came to."""
-
-    loss: float
-    accuracy: float
-    samples_per_second: float
-    seconds: float
+    @property
+    def config(self) -> Config:
+        """The learner's."""
+        return self.learner.config
 
 
 @dataclass
@@ -67,8 +57,11 @@ class Story:
     found: Found | None = None
 
 
-def run(arguments: Arguments, result: Result) -> None:
-    """Trains from BEGIN_EPOCH, or from the folder's checkpoint with AUTO_RESUME, to END_EPOCH."""
+def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
+    """Trains from BEGIN_EPOCH, or from the folder's checkpoint with AUTO_RESUME, to END_EPOCH.
+
+    Of a team, all learn and test together; the one that leads keeps what comes of it.
+    """
     config, config_file = arguments.configuration
     folder = output_folder(config, config_file)
     last = resume.last_checkpoint(folder) if config.AUTO_RESUME else None
@@ -82,44 +75,51 @@ def run(arguments: Arguments, result: Result) -> None:
     model = models.build(config.MODEL)
     if last is None:
         _initialise(model, config)
-    prepare(folder, needed_bytes=resume.room(model))
+    if team.leads:
+        prepare(folder, needed_bytes=resume.room(model))
     result.output_dir = str(folder.absolute())
-    used = devices.choose(config, learning=True)
-    placed = used.place(model)
+    used = devices.choose(config, learning=True, team=team)
+    placed = team.share(used.place(model), used.main)
     optimizer = _optimizer(model, config)
     progress = resume.restore(last, model, optimizer) if last else Progress(config.TRAIN.BEGIN_EPOCH)
     result.epochs_done = progress.epoch
     story = Story(history.read(folder / HISTORY, progress.epoch) if last else [])
     note(f"{len(dataset)} people to learn from; {people.boxes}; {folder}")
+    if team.size > 1:
+        note(f"{team.size} processes learn together, batches of {batch_size(config, used)}")
     try:
-        with stop_on_signals() as stop, Log(folder, config_file, "train") as log:
-            log.keep(f"seed {seed}\n{as_dict(config)}")
-            plan = Plan(config, folder, seed, dataset, people, used, model, placed, optimizer, stop)
-            _epochs(plan, progress, story, log, result)
+        with stop_on_signals(echo=ECHO if team.size > 1 else 0.0) as stop:
+            learner = Learner(config, seed, dataset, used, team, model, placed, optimizer, stop)
+            plan = Plan(learner, people, folder)
+            if team.leads:
+                with Log(folder, config_file, "train") as log:
+                    log.keep(f"seed {seed}\n{as_dict(config)}")
+                    _epochs(plan, progress, story, log, result)
+            else:
+                _follow(plan, progress)
     except Interrupted:
         done = f"{progress.epoch} of {config.TRAIN.END_EPOCH} epochs"
         raise Interrupted(
             f"stopped: {done} are finished and kept in {folder}",
             "the same command with AUTO_RESUME True goes on from there" if progress.epoch else "",
         ) from None
-    checkpoint.write(folder / FINAL, model.state_dict())
-    result.add_output(folder / FINAL)
-    _draw(plan, story, result)
+    if team.leads:
+        checkpoint.write(folder / FINAL, model.state_dict())
+        result.add_output(folder / FINAL)
+        _draw(plan, story, result)
 
 
 def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Result) -> None:
     """The remaining epochs; what is finished and kept is told to `progress` and `result`."""
-    train, folder = plan.config.TRAIN, plan.folder
-    if progress.epoch >= train.END_EPOCH:
-        note(f"nothing left to train: TRAIN.END_EPOCH is {train.END_EPOCH}")
+    learner, folder, end = plan.learner, plan.folder, plan.config.TRAIN.END_EPOCH
+    if progress.epoch >= end:
+        note(f"nothing left to train: TRAIN.END_EPOCH is {end}")
     else:
         log.say(history.HEADER)
-    facts = {"model": plan.config.MODEL.NAME, "seed": plan.seed}
-    for epoch in range(progress.epoch, train.END_EPOCH):
-        rate = plan.devices.rate(train, learning_rate(train.LR, train.LR_FACTOR, train.LR_STEP, epoch))
-        for group in plan.optimizer.param_groups:
-            group["lr"] = rate
-        learnt = _learn(plan, epoch)
+    facts = {"model": plan.config.MODEL.NAME, "seed": learner.seed}
+    for epoch in range(progress.epoch, end):
+        rate = learner.set_rate(epoch)
+        learnt = learn(learner, epoch)
         story.pace.learning.append(learnt.seconds)
         row = history.Row(
             epoch + 1, learnt.loss, learnt.accuracy, rate, learnt.samples_per_second, learnt.seconds
@@ -128,19 +128,39 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
             _tell(plan, story, row, log, result)
             continue
         begin = time.perf_counter()
-        story.found, metrics = evaluate(
-            plan.placed, plan.people, plan.config, plan.devices, folder, plan.stop
-        )
+        story.found, metrics = _test(plan)
         story.pace.testing.append(time.perf_counter() - begin)
         is_best = progress.advance(epoch + 1, metrics)
         row = history.with_metrics(row, metrics, story.pace.testing[-1])
         # The row before the checkpoint: a resumed run drops rows that are too many, it cannot make up one.
         _tell(plan, story, row, log, result, is_best=is_best)
-        resume.keep(folder, plan.model, plan.optimizer, progress, facts, is_best=is_best)
+        resume.keep(folder, learner.model, learner.optimizer, progress, facts, is_best=is_best)
         result.epochs_done, result.metrics = progress.epoch, metrics
         result.add_output(results_file(folder, plan.config))
         for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
             result.add_output(folder / name)
+        learner.team.wait()
+
+
+def _follow(plan: Plan, progress: Progress) -> None:
+    """The part in the remaining epochs of a process that does not lead: step for step as `_epochs`."""
+    learner = plan.learner
+    for epoch in range(progress.epoch, plan.config.TRAIN.END_EPOCH):
+        learner.set_rate(epoch)
+        learn(learner, epoch)
+        if _is_tested(plan.config, epoch):
+            _test(plan)
+            learner.team.wait()  # until the epoch is kept
+            progress.epoch = epoch + 1
+
+
+def _test(plan: Plan) -> tuple[Found, dict[str, float]]:
+    """What is found with the weights at hand, and the metrics."""
+    learner = plan.learner
+    learner.team.align(learner.model)
+    return evaluate(
+        learner.model, plan.people, plan.config, learner.devices, plan.folder, learner.stop, learner.team
+    )
 
 
 def _is_tested(config: Config, epoch: int) -> bool:
@@ -171,79 +191,6 @@ def _draw(plan: Plan, story: Story, result: Result) -> None:
         sheet = showcase.predictions(plan.people.records, story.found.keypoints)
         write_picture(plan.folder / PREDICTIONS, sheet)
         result.add_output(plan.folder / PREDICTIONS)
-
-
-def _learn(plan: Plan, epoch: int) -> Learnt:
-    """One pass over the training people."""
-    config, device, people = plan.config, plan.devices.main, len(plan.dataset)
-    size = config.TRAIN.BATCH_SIZE_PER_GPU * plan.devices.count
-    torch.manual_seed(plan.seed * 1_000_003 + epoch)
-    plan.dataset.set_epoch(epoch)
-    loader = batches(
-        plan.dataset,
-        size,
-        order=shuffled(people, plan.seed, epoch) if config.TRAIN.SHUFFLE else None,
-        workers=plan.devices.workers,
-        pin_memory=config.PIN_MEMORY and bool(plan.devices.gpus),
-    )
-    loss_sum = torch.zeros((), device=device)  # read once at the end: reading it stalls a GPU
-    accuracy_sum, counted, text = 0.0, 0, ""
-    begin = time.perf_counter()
-    plan.placed.train()
-    with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
-        for number, batch in enumerate(loader):
-            output, target, loss = _step_that_fits(plan, batch)
-            loss_sum += loss * len(output)
-            shown = number % config.PRINT_FREQ == 0
-            if shown or device.type == "cpu":  # on a GPU only now and then, for the same reason
-                _require_finite(loss, epoch, number)
-                share, joints = pck_accuracy(output, target)
-                accuracy_sum += share * joints
-                counted += joints
-            if shown:
-                speed = min((number + 1) * size, people) / (time.perf_counter() - begin)
-                accuracy = accuracy_sum / max(1, counted)
-                text = f"{speed:.0f} samples/s   loss {float(loss):.5f}   acc {accuracy:.3f}"
-            progress.advance(text)
-            plan.stop.check()
-    _require_finite(loss_sum, epoch, len(loader) - 1)
-    seconds = time.perf_counter() - begin
-    return Learnt(float(loss_sum) / people, accuracy_sum / max(1, counted), people / seconds, seconds)
-
-
-def _step_that_fits(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """One batch learnt, or the error that names the batch size which would have fitted."""
-    count, size = plan.devices.count, plan.config.TRAIN.BATCH_SIZE_PER_GPU
-    return within_memory(
-        lambda: _step(plan, batch),
-        # Whole steps, the optimiser's own memory included; what they learn is thrown away with the run.
-        lambda size: _step(plan, {key: value[: size * count] for key, value in batch.items()}),
-        min(size, -(-len(batch["image"]) // count)),
-        "TRAIN.BATCH_SIZE_PER_GPU",
-    )
-
-
-def _step(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """One batch learnt: the heat maps, the targets and the loss."""
-    device = plan.devices.main
-    pictures = normalise(batch["image"].to(device, non_blocking=True))
-    joints, visible = (batch[key].to(device, non_blocking=True) for key in ("joints", "visible"))
-    target, weight = make_targets(joints, visible, plan.config, plan.dataset.joints.weights)
-    output = plan.placed(pictures)
-    loss = joints_loss(output, target, weight, plan.config.LOSS)
-    plan.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    plan.optimizer.step()
-    return output.detach(), target, loss.detach()
-
-
-def _require_finite(loss: Tensor, epoch: int, batch: int) -> None:
-    if not torch.isfinite(loss):
-        raise PoseError(
-            f"the loss became {float(loss)} in epoch {epoch + 1}, batch {batch + 1}: training stopped",
-            f"a smaller TRAIN.LR; {CHECKPOINT}, if there is one, is the last finished epoch's",
-            FAILED,
-        )
 
 
 def _people_to_learn(config: Config, seed: int) -> CropDataset:

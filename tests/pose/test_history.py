@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose import curves, history, inference, memory, showcase, train  # noqa: E402
+from pose import curves, history, inference, learn, memory, showcase  # noqa: E402
 from pose.coco import Record  # noqa: E402
 from pose.draw import LEFT, RIGHT  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
@@ -162,13 +162,13 @@ class Small(PoseResNet):
     [(2, "TRAIN.BATCH_SIZE_PER_GPU 2 fits"), (0, "not even TRAIN.BATCH_SIZE_PER_GPU 1 fits")],
 )
 def test_training_that_does_not_fit_names_the_batch_that_does(pose, monkeypatch, most, hint):
-    original = train._step  # noqa: SLF001
+    original = learn._step  # noqa: SLF001
 
-    def step(plan, batch):
-        plan.model.__class__, Small.most = Small, most
-        return original(plan, batch)
+    def step(learner, batch, share):
+        learner.model.__class__, Small.most = Small, most
+        return original(learner, batch, share)
 
-    monkeypatch.setattr(train, "_step", step)
+    monkeypatch.setattr(learn, "_step", step)
     code, _, err = pose(*TRAIN)
     assert code == 1
     assert "error: CUDA out of memory" in err

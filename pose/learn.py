@@ -1,0 +1,166 @@
+"""One epoch of training: batches, steps, what they came to. Shared out among the processes of a team.
+
+Each process has its part of every batch, as DataParallel splits it, and its part's weight in the loss: the
+gradients, which DistributedDataParallel averages, are those of the whole batch. Knows no files and no tests.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pose.config import Config
+from pose.dataset import CropDataset, batches, shuffled
+from pose.decode import pck_counts, pck_share
+from pose.devices import Devices
+from pose.errors import FAILED, PoseError
+from pose.inference import make_targets, normalise
+from pose.interruption import Stop
+from pose.loss import joints_loss, learning_rate
+from pose.memory import within_memory
+from pose.output import CHECKPOINT
+from pose.report import bar
+from pose.team import Team
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Who learns, from whom and with what: the same from epoch to epoch."""
+
+    config: Config
+    seed: int
+    dataset: CropDataset
+    devices: Devices
+    team: Team
+    model: nn.Module
+    placed: nn.Module  # the model on its device, its gradients the team's
+    optimizer: torch.optim.Optimizer
+    stop: Stop
+
+    def set_rate(self, epoch: int) -> float:
+        """Makes the epoch's learning rate the optimiser's, and returns it."""
+        train = self.config.TRAIN
+        rate = self.devices.rate(train, learning_rate(train.LR, train.LR_FACTOR, train.LR_STEP, epoch))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What one pass over the training people came to."""
+
+    loss: float
+    accuracy: float
+    samples_per_second: float
+    seconds: float
+
+
+def batch_size(config: Config, used: Devices) -> int:
+    """How many people one step learns from, in all processes."""
+    return config.TRAIN.BATCH_SIZE_PER_GPU * used.together
+
+
+def learn(learner: Learner, epoch: int) -> Learnt:
+    """One pass over the training people."""
+    config, device, team, people = learner.config, learner.devices.main, learner.team, len(learner.dataset)
+    size = batch_size(config, learner.devices)
+    torch.manual_seed(learner.seed * 1_000_003 + epoch)
+    learner.dataset.set_epoch(epoch)
+    loader = batches(
+        learner.dataset,
+        size,
+        order=shuffled(people, learner.seed, epoch) if config.TRAIN.SHUFFLE else None,
+        part=team.part,
+        workers=learner.devices.workers,
+        pin_memory=config.PIN_MEMORY and bool(learner.devices.gpus),
+    )
+    loss_sum = torch.zeros((), device=device)  # read once at the end: reading it stalls a GPU
+    accuracy_sum, counted, text = 0.0, 0, ""
+    begin = time.perf_counter()
+    learner.placed.train()
+    with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
+        for number, batch in enumerate(loader):
+            whole = min(size, people - number * size)
+            own = len(team.part(whole))
+            output, target, loss = _step_that_fits(learner, batch, own / whole)
+            loss_sum += loss * own
+            shown = number % config.PRINT_FREQ == 0
+            if shown or device.type == "cpu":  # on a GPU only now and then, for the same reason
+                near, seen = (team.total(counts) for counts in pck_counts(output[:own], target[:own]))
+                joint_loss = float(team.total(loss * own)) / whole
+                _require_finite(joint_loss, epoch, number)
+                share, joints = pck_share(near, seen)
+                accuracy_sum += share * joints
+                counted += joints
+            if shown:
+                speed = min((number + 1) * size, people) / (time.perf_counter() - begin)
+                accuracy = accuracy_sum / max(1, counted)
+                text = f"{speed:.0f} samples/s   loss {joint_loss:.5f}   acc {accuracy:.3f}"
+            progress.advance(text)
+            team.check(learner.stop)
+    joint_loss = float(team.total(loss_sum)) / people
+    _require_finite(joint_loss, epoch, len(loader) - 1)
+    seconds = time.perf_counter() - begin
+    return Learnt(joint_loss, accuracy_sum / max(1, counted), people / seconds, seconds)
+
+
+def _step_that_fits(
+    learner: Learner, batch: dict[str, Tensor], share: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One batch learnt, or the error that names the batch size which would have fitted."""
+    return within_memory(
+        lambda: _step(learner, batch, share),
+        lambda size: _try(learner, batch, size),
+        min(learner.config.TRAIN.BATCH_SIZE_PER_GPU, len(batch["image"])),
+        "TRAIN.BATCH_SIZE_PER_GPU",
+    )
+
+
+def _step(learner: Learner, batch: dict[str, Tensor], share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """One batch learnt, of which this process has a share: its heat maps, targets and loss.
+
+    A process without a share goes through one person all the same, who counts for nothing: the others wait
+    for its gradients.
+    """
+    output, target, loss = _look(learner, learner.placed, batch)
+    learner.optimizer.zero_grad(set_to_none=True)
+    (loss * (share * learner.team.size)).backward()
+    learner.optimizer.step()
+    return output.detach(), target, loss.detach()
+
+
+def _try(learner: Learner, batch: dict[str, Tensor], size: int) -> None:
+    """A whole step with `size` people, to see whether it fits: what it learns is thrown away with the run.
+
+    Alone: the other processes know nothing of it, so that no gradient may reach DistributedDataParallel,
+    which listens where `backward` leaves them.
+    """
+    *_, loss = _look(learner, learner.model, {key: value[:size] for key, value in batch.items()})
+    weights = [weight for weight in learner.model.parameters() if weight.requires_grad]
+    for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+        weight.grad = gradient
+    learner.optimizer.step()
+
+
+def _look(learner: Learner, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """The heat maps, the targets and the loss."""
+    device, config = learner.devices.main, learner.config
+    pictures = normalise(batch["image"].to(device, non_blocking=True))
+    joints, visible = (batch[key].to(device, non_blocking=True) for key in ("joints", "visible"))
+    target, weight = make_targets(joints, visible, config, learner.dataset.joints.weights)
+    output = network(pictures)
+    return output, target, joints_loss(output, target, weight, config.LOSS)
+
+
+def _require_finite(loss: float, epoch: int, batch: int) -> None:
+    if not math.isfinite(loss):
+        raise PoseError(
+            f"the loss became {loss} in epoch {epoch + 1}, batch {batch + 1}: training stopped",
+            f"a smaller TRAIN.LR; {CHECKPOINT}, if there is one, is the last finished epoch's",
+            FAILED,
+        )
