@@ -27,7 +27,7 @@ from pose.interruption import Stop, stop_on_signals
 from pose.joints import USUAL_SIGMA, without_sigma
 from pose.memory import within_memory
 from pose.output import FINAL, Log, output_folder, prepare, results_folder
-from pose.report import Result, bar, note
+from pose.report import Result, bar, figure, note
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def run(arguments: Arguments, result: Result) -> None:
         log.keep(f"{weights}; {people.boxes}")
         log.say(coco_table(config.MODEL.NAME, metrics))
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
-    result.metrics = metrics
+    result.metrics, result.loss, result.accuracy = metrics, found.loss, found.accuracy
     result.add_output(results_file(folder, config))
 
 
@@ -215,8 +215,3 @@ def _try(model: nn.Module, config: Config, used: devices.Devices, size: int) -> 
 def results_file(folder: Path, config: Config) -> Path:
     """Where COCO's results of this config go."""
     return results_folder(folder) / f"keypoints_{config.DATASET.TEST_SET}_results_{config.RANK}.json"
-
-
-def figure(value: float | None, decimals: int) -> str:
-    """A number, or a dash where there is none."""
-    return "-" if value is None else f"{value:.{decimals}f}"

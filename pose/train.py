@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pose import checkpoint, coco, curves, devices, history, models, resume, showcase
 from pose.arguments import Arguments
+from pose.average import Average
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches, shuffled
 from pose.decode import pck_accuracy
@@ -25,7 +26,7 @@ from pose.interruption import Stop, stop_on_signals
 from pose.loss import joints_loss, learning_rate
 from pose.memory import within_memory
 from pose.output import BEST, CHECKPOINT, CURVES, FINAL, HISTORY, PREDICTIONS, Log, output_folder, prepare
-from pose.report import Result, bar, note
+from pose.report import Result, bar, figure, note
 from pose.resume import Progress
 from pose.selection import selected
 from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
@@ -53,7 +54,7 @@ class Learnt:
     """What one pass over the training people came to."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     samples_per_second: float
     seconds: float
 
@@ -138,6 +139,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
         _tell(plan, story, row, log, result, is_best=is_best)
         resume.keep(folder, plan.model, plan.optimizer, progress, facts, is_best=is_best)
         result.epochs_done, result.metrics = progress.epoch, metrics
+        result.loss, result.accuracy = story.found.loss, story.found.accuracy
         result.add_output(results_file(folder, plan.config))
         for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
             result.add_output(folder / name)
@@ -187,7 +189,7 @@ def _learn(plan: Plan, epoch: int) -> Learnt:
         pin_memory=config.PIN_MEMORY and bool(plan.devices.gpus),
     )
     loss_sum = torch.zeros((), device=device)  # read once at the end: reading it stalls a GPU
-    accuracy_sum, counted, text = 0.0, 0, ""
+    accuracy, text = Average(), ""
     begin = time.perf_counter()
     plan.placed.train()
     with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
@@ -197,18 +199,15 @@ def _learn(plan: Plan, epoch: int) -> Learnt:
             shown = number % config.PRINT_FREQ == 0
             if shown or device.type == "cpu":  # on a GPU only now and then, for the same reason
                 _require_finite(loss, epoch, number)
-                share, joints = pck_accuracy(output, target)
-                accuracy_sum += share * joints
-                counted += joints
+                accuracy.add(*pck_accuracy(output, target))
             if shown:
                 speed = min((number + 1) * size, people) / (time.perf_counter() - begin)
-                accuracy = accuracy_sum / max(1, counted)
-                text = f"{speed:.0f} samples/s   loss {float(loss):.5f}   acc {accuracy:.3f}"
+                text = f"{speed:.0f} samples/s   loss {float(loss):.5f}   acc {figure(accuracy.mean, 3)}"
             progress.advance(text)
             plan.stop.check()
     _require_finite(loss_sum, epoch, len(loader) - 1)
     seconds = time.perf_counter() - begin
-    return Learnt(float(loss_sum) / people, accuracy_sum / max(1, counted), people / seconds, seconds)
+    return Learnt(float(loss_sum) / people, accuracy.mean, people / seconds, seconds)
 
 
 def _step_that_fits(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
