@@ -64,9 +64,9 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
     *,
     has_truth: bool,
     joint_weights: Sequence[float] = COCO.weights,
-    each: Callable[[], None] = lambda: None,
+    each: Callable[[Average, Average], None] = lambda _loss, _accuracy: None,
 ) -> Found:
-    """The joints of every record; `each` is called after every batch and may raise to stop."""
+    """The joints of every record; `each` is told loss and accuracy so far, batch by batch, and may stop."""
     model.eval()
     keypoints: list[Tensor] = []
     loss, accuracy = Average(), Average()
@@ -80,7 +80,7 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
             accuracy.add(*pck_accuracy(maps, target))
         points, values = decode(maps, batch["center"], batch["scale"], post_process=config.TEST.POST_PROCESS)
         keypoints.append(torch.cat([points, values[..., None]], dim=2).cpu())
-        each()
+        each(loss, accuracy)
     found = (
         torch.cat(keypoints).numpy() if keypoints else np.zeros((0, config.MODEL.NUM_JOINTS, 3), np.float32)
     )

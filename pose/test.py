@@ -17,6 +17,7 @@ from torch import nn
 
 from pose import checkpoint, coco, devices, inference, models
 from pose.arguments import Arguments
+from pose.average import Average
 from pose.coco import CocoSet, Record
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches
@@ -25,6 +26,7 @@ from pose.evaluate import coco_metrics, coco_table, results_of, write_results
 from pose.inference import Found
 from pose.interruption import Stop, stop_on_signals
 from pose.joints import USUAL_SIGMA, without_sigma
+from pose.log_lines import LinesOfATest
 from pose.memory import within_memory
 from pose.output import FINAL, Log, output_folder, prepare, results_folder
 from pose.report import Result, bar, figure, note
@@ -61,7 +63,7 @@ def run(arguments: Arguments, result: Result) -> None:
     used = devices.choose(config)
     note(f"{weights}; {people.boxes}")
     with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
-        found, metrics = evaluate(used.place(model), people, config, used, folder, stop)
+        found, metrics = evaluate(used.place(model), people, config, used, folder, stop, log)
         log.keep(f"{weights}; {people.boxes}")
         log.say(coco_table(config.MODEL.NAME, metrics))
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
@@ -146,7 +148,13 @@ def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: b
 
 
 def evaluate(
-    model: nn.Module, people: People, config: Config, used: devices.Devices, folder: Path, stop: Stop
+    model: nn.Module,
+    people: People,
+    config: Config,
+    used: devices.Devices,
+    folder: Path,
+    stop: Stop,
+    log: Log,
 ) -> tuple[Found, dict[str, float]]:
     """What was found and COCO's numbers; writes the results file."""
     dataset = CropDataset(
@@ -162,10 +170,12 @@ def evaluate(
         workers=used.workers,
         pin_memory=bool(used.gpus),
     )
+    lines = LinesOfATest(log.keep, len(loader), config.PRINT_FREQ)
     with bar("testing", len(loader)) as progress:
 
-        def each() -> None:
+        def each(loss: Average, accuracy: Average) -> None:
             progress.advance()
+            lines.tell(loss, accuracy)
             stop.check()
 
         def find() -> Found:

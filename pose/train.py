@@ -130,7 +130,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
             continue
         begin = time.perf_counter()
         story.found, metrics = evaluate(
-            plan.placed, plan.people, plan.config, plan.devices, folder, plan.stop
+            plan.placed, plan.people, plan.config, plan.devices, folder, plan.stop, log
         )
         story.pace.testing.append(time.perf_counter() - begin)
         is_best = progress.advance(epoch + 1, metrics)
