@@ -46,6 +46,7 @@ class Result:
     loss: float | None = None  # of the people tested, like the metrics; None where they have no truth
     accuracy: float | None = None  # likewise, and where no joint could be judged
     outputs: list[str] = field(default_factory=list)
+    published: dict[str, Any] | None = None  # what a test's metrics are held against
     output_dir: str | None = None
     epochs_done: int = 0
 
@@ -60,6 +61,7 @@ class Result:
             "metrics": self.metrics,
             "loss": self.loss,
             "accuracy": self.accuracy,
+            "published": self.published,
             "outputs": self.outputs,
             "output_dir": self.output_dir,
             "epochs_done": self.epochs_done,

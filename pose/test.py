@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pose import checkpoint, coco, devices, inference, models
+from pose import checkpoint, coco, devices, expect, inference, models, published
 from pose.arguments import Arguments
 from pose.average import Average
 from pose.coco import CocoSet, Record
@@ -52,6 +52,8 @@ def run(arguments: Arguments, result: Result) -> None:
     seed = arguments.seed()
     result.config, result.seed = as_dict(config), seed
     people = people_to_test(config)
+    known = published.known(config, len(people.coco.pictures), untrained=arguments.untrained)
+    expected = expect.expectation(arguments, config, known)
     coco.check_pictures(people.records)
     result.dataset = fingerprint(config, config.DATASET.TEST_SET)
     folder = output_folder(config, config_file)
@@ -65,10 +67,15 @@ def run(arguments: Arguments, result: Result) -> None:
     with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
         found, metrics = evaluate(used.place(model), people, config, used, folder, stop, log)
         log.keep(f"{weights}; {people.boxes}")
-        log.say(coco_table(config.MODEL.NAME, metrics))
+        log.say(coco_table(config.MODEL.NAME, metrics, None if people.coco.is_test else known))
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
     result.metrics, result.loss, result.accuracy = metrics, found.loss, found.accuracy
     result.add_output(results_file(folder, config))
+    if known:
+        note(known.note)
+        result.published = known.document(metrics)
+    if expected:
+        expected.hold(metrics)
 
 
 def people_to_test(config: Config) -> People:
