@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
 from pose.config_checks import without_effect
+from pose.config_older import layout_notes
 from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Interrupted, PoseError, known_failure
 from pose.needs import Needs, needs_of
 from pose.report import Result, data, note
@@ -62,7 +63,8 @@ def _dispatch(words: list[str]) -> int:
     if arguments.deterministic:  # cuBLAS reads it once, when it starts: before the proof
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if stage.takes_overrides:
-        for line in without_effect(arguments.configuration[0]):
+        config, file = arguments.configuration
+        for line in (*layout_notes(config, file), *without_effect(config)):
             note(line)
     return _run(stage, run_dir, lambda result: import_module(stage.module).run(arguments, result))
 
