@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
 from pose.config_checks import without_effect
+from pose.config_older import layout_notes
 from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Followed, Interrupted, PoseError, known_failure
 from pose.needs import Needs, needs_of
 from pose.report import Result, data, note
@@ -89,7 +90,8 @@ def _work(stage: Stage, arguments: Arguments, run_dir: Path | None, team: Team |
     if arguments.deterministic:  # cuBLAS reads it once, when it starts: before the proof
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if stage.takes_overrides:
-        for line in without_effect(arguments.configuration[0]):
+        config, file = arguments.configuration
+        for line in (*layout_notes(config, file), *without_effect(config)):
             note(line)
     more = (team,) if team else ()
     proves = stage.proves and (team is None or team.leads)

@@ -25,7 +25,7 @@ class Devices:
     gpus: tuple[int, ...]  # CUDA indices; none for the CPU
     workers: int
     asked: int = 0  # how many the config names
-    team: int = 1  # how many processes train together
+    team: Team = ALONE  # the processes that train together
 
     @property
     def main(self) -> torch.device:
@@ -45,7 +45,7 @@ class Devices:
     @property
     def together(self) -> int:
         """How many batches are worked on side by side in all processes."""
-        return self.count * self.team
+        return self.count * self.team.size
 
     def rate(self, train: Train, rate: float) -> float:
         """The learning rate to use, scaled as the batch is where SCALE_LR asks for it."""
@@ -94,7 +94,7 @@ def choose(config: Config, *, learning: bool = False, team: Team = ALONE) -> Dev
         note(f"WORKERS {config.WORKERS} becomes {most}: as many as there are cores")
     own = gpus[team.local : team.local + 1] if team.size > 1 else gpus
     workers = -(-min(config.WORKERS, most) // team.size)
-    used = Devices(own, workers, asked=len(set(config.GPUS)), team=team.size)
+    used = Devices(own, workers, asked=len(set(config.GPUS)), team=team)
     if learning and used.share != 1:
         note(_on_the_rate(config.TRAIN, used))
     return used

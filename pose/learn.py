@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from pose.average import Average
 from pose.config import Config
 from pose.dataset import CropDataset, batches, shuffled
 from pose.decode import pck_counts, pck_share
@@ -20,10 +22,11 @@ from pose.devices import Devices
 from pose.errors import FAILED, PoseError
 from pose.inference import make_targets, normalise
 from pose.interruption import Stop
+from pose.log_lines import LinesOfAnEpoch
 from pose.loss import joints_loss, learning_rate
 from pose.memory import within_memory
 from pose.output import CHECKPOINT
-from pose.report import bar
+from pose.report import bar, figure
 from pose.team import Team
 
 
@@ -35,11 +38,15 @@ class Learner:
     seed: int
     dataset: CropDataset
     devices: Devices
-    team: Team
     model: nn.Module
     placed: nn.Module  # the model on its device, its gradients the team's
     optimizer: torch.optim.Optimizer
     stop: Stop
+
+    @property
+    def team(self) -> Team:
+        """The processes that learn together."""
+        return self.devices.team
 
     def set_rate(self, epoch: int) -> float:
         """Makes the epoch's learning rate the optimiser's, and returns it."""
@@ -55,7 +62,7 @@ class Learnt:
     """What one pass over the training people came to."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None  # None where no joint could be judged
     samples_per_second: float
     seconds: float
 
@@ -65,8 +72,8 @@ def batch_size(config: Config, used: Devices) -> int:
     return config.TRAIN.BATCH_SIZE_PER_GPU * used.together
 
 
-def learn(learner: Learner, epoch: int) -> Learnt:
-    """One pass over the training people."""
+def learn(learner: Learner, epoch: int, keep: Callable[[str], None]) -> Learnt:
+    """One pass over the training people; `keep` takes the log file's lines."""
     config, device, team, people = learner.config, learner.devices.main, learner.team, len(learner.dataset)
     size = batch_size(config, learner.devices)
     torch.manual_seed(learner.seed * 1_000_003 + epoch)
@@ -79,34 +86,35 @@ def learn(learner: Learner, epoch: int) -> Learnt:
         workers=learner.devices.workers,
         pin_memory=config.PIN_MEMORY and bool(learner.devices.gpus),
     )
-    loss_sum = torch.zeros((), device=device)  # read once at the end: reading it stalls a GPU
-    accuracy_sum, counted, text = 0.0, 0, ""
+    loss_sum = torch.zeros((), device=device)  # read now and then: reading it stalls a GPU
+    accuracy, text = Average(), ""
+    lines = LinesOfAnEpoch(keep, epoch, len(loader))
     begin = time.perf_counter()
     learner.placed.train()
     with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
         for number, batch in enumerate(loader):
+            lines.loaded()
             whole = min(size, people - number * size)
             own = len(team.part(whole))
             output, target, loss = _step_that_fits(learner, batch, own / whole)
             loss_sum += loss * own
             shown = number % config.PRINT_FREQ == 0
             if shown or device.type == "cpu":  # on a GPU only now and then, for the same reason
-                near, seen = (team.total(counts) for counts in pck_counts(output[:own], target[:own]))
                 joint_loss = float(team.total(loss * own)) / whole
                 _require_finite(joint_loss, epoch, number)
-                share, joints = pck_share(near, seen)
-                accuracy_sum += share * joints
-                counted += joints
+                accuracy.add(*pck_share(*map(team.total, pck_counts(output[:own], target[:own]))))
+            done = number * size + whole
+            lines.learnt(whole)
             if shown:
-                speed = min((number + 1) * size, people) / (time.perf_counter() - begin)
-                accuracy = accuracy_sum / max(1, counted)
-                text = f"{speed:.0f} samples/s   loss {joint_loss:.5f}   acc {accuracy:.3f}"
+                lines.tell(Average(joint_loss, float(team.total(loss_sum)), done), accuracy)
+                speed = done / (time.perf_counter() - begin)
+                text = f"{speed:.0f} samples/s   loss {joint_loss:.5f}   acc {figure(accuracy.mean, 3)}"
             progress.advance(text)
             team.check(learner.stop)
-    joint_loss = float(team.total(loss_sum)) / people
-    _require_finite(joint_loss, epoch, len(loader) - 1)
+    mean = float(team.total(loss_sum)) / people
+    _require_finite(mean, epoch, len(loader) - 1)
     seconds = time.perf_counter() - begin
-    return Learnt(joint_loss, accuracy_sum / max(1, counted), people / seconds, seconds)
+    return Learnt(mean, accuracy.mean, people / seconds, seconds)
 
 
 def _step_that_fits(

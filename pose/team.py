@@ -54,9 +54,10 @@ class Team:
 
     def total(self, values: Tensor) -> Tensor:
         """The sum over all processes, on the CPU."""
-        values = values.cpu()
-        if self.size > 1:
-            distributed.all_reduce(values)
+        if self.size == 1:
+            return values.cpu()
+        values = values.to("cpu", copy=True)  # the sum is taken in place
+        distributed.all_reduce(values)
         return values
 
     def check(self, stop: Stop) -> None:

@@ -7,7 +7,7 @@ Also what training uses after each epoch. Knows the way from people to the table
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from pose import checkpoint, coco, devices, inference, models
+from pose import checkpoint, coco, devices, expect, inference, models, published
 from pose.arguments import Arguments
+from pose.average import Average
 from pose.coco import CocoSet, Record
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches
@@ -25,10 +26,10 @@ from pose.evaluate import coco_metrics, coco_table, results_of, write_results
 from pose.inference import Found
 from pose.interruption import Stop, stop_on_signals
 from pose.joints import USUAL_SIGMA, without_sigma
+from pose.log_lines import LinesOfATest
 from pose.memory import within_memory
 from pose.output import FINAL, Log, output_folder, prepare, results_folder
-from pose.report import Result, bar, note
-from pose.team import ALONE, Team
+from pose.report import Result, bar, figure, note
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ def run(arguments: Arguments, result: Result) -> None:
     seed = arguments.seed()
     result.config, result.seed = as_dict(config), seed
     people = people_to_test(config)
+    known = published.known(config, len(people.coco.pictures), untrained=arguments.untrained)
+    expected = expect.expectation(arguments, config, known)
     coco.check_pictures(people.records)
     result.dataset = fingerprint(config, config.DATASET.TEST_SET)
     folder = output_folder(config, config_file)
@@ -62,12 +65,17 @@ def run(arguments: Arguments, result: Result) -> None:
     used = devices.choose(config)
     note(f"{weights}; {people.boxes}")
     with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
-        found, metrics = evaluate(used.place(model), people, config, used, folder, stop)
+        found, metrics = evaluate(used.place(model), people, config, used, folder, stop, log.keep)
         log.keep(f"{weights}; {people.boxes}")
-        log.say(coco_table(config.MODEL.NAME, metrics))
+        log.say(coco_table(config.MODEL.NAME, metrics, None if people.coco.is_test else known))
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
-    result.metrics = metrics
+    result.metrics, result.loss, result.accuracy = metrics, found.loss, found.accuracy
     result.add_output(results_file(folder, config))
+    if known:
+        note(known.note)
+        result.published = known.document(metrics)
+    if expected:
+        expected.hold(metrics)
 
 
 def people_to_test(config: Config) -> People:
@@ -153,12 +161,12 @@ def evaluate(
     used: devices.Devices,
     folder: Path,
     stop: Stop,
-    team: Team = ALONE,
+    keep: Callable[[str], None],
 ) -> tuple[Found, dict[str, float]]:
-    """What was found and COCO's numbers; writes the results file.
+    """What was found and COCO's numbers; writes the results file. `keep` takes the log file's lines.
 
     Each process of a team looks at every so many-th batch, the same batches as one alone would have; the
-    one that leads judges and keeps.
+    one that leads judges and writes, the others get what they found.
     """
     dataset = CropDataset(
         people.records,
@@ -168,7 +176,7 @@ def evaluate(
         rgb=config.DATASET.COLOR_RGB,
     )
     size = config.TEST.BATCH_SIZE_PER_GPU * used.count
-    own = team.blocks(len(dataset), size)
+    own = used.team.blocks(len(dataset), size)
     loader = batches(
         dataset,
         size,
@@ -176,10 +184,12 @@ def evaluate(
         workers=used.workers,
         pin_memory=bool(used.gpus),
     )
+    lines = LinesOfATest(keep, len(loader), config.PRINT_FREQ)
     with bar("testing", len(loader)) as progress:
 
-        def each() -> None:
+        def each(loss: Average, accuracy: Average) -> None:
             progress.advance()
+            lines.tell(loss, accuracy)
             stop.check()
 
         def find() -> Found:
@@ -200,9 +210,10 @@ def evaluate(
             min(config.TEST.BATCH_SIZE_PER_GPU, -(-len(dataset) // used.count)),
             "TEST.BATCH_SIZE_PER_GPU",
         )
-    found = _joined(team.collected((own, found)))
-    if not team.leads:
+    shares = used.team.collected((own, found))
+    if not used.team.leads:
         return found, {}
+    found = _joined(shares)
     records = people.records
     results = results_of(
         found.keypoints,
@@ -225,15 +236,12 @@ def _joined(parts: Sequence[tuple[Sequence[int], Found]]) -> Found:
     if len(parts) == 1:
         return parts[0][1]
     order = np.argsort(np.concatenate([indices for indices, _ in parts]))
-    found = [one for _, one in parts]
-    people, joints = sum(one.people for one in found), sum(one.joints for one in found)
-    return Found(
-        np.concatenate([one.keypoints for one in found])[order],
-        sum((one.loss or 0.0) * one.people for one in found) / people if people else None,
-        sum((one.accuracy or 0.0) * one.joints for one in found) / joints if joints else found[0].accuracy,
-        people,
-        joints,
-    )
+    loss, accuracy = Average(), Average()
+    for _, found in parts:
+        loss.add(found.loss or 0.0, found.people)
+        accuracy.add(found.accuracy or 0.0, found.joints)
+    keypoints = np.concatenate([found.keypoints for _, found in parts])[order]
+    return Found(keypoints, loss.mean, accuracy.mean, loss.count, accuracy.count)
 
 
 def _try(model: nn.Module, config: Config, used: devices.Devices, size: int) -> None:
@@ -248,8 +256,3 @@ def _try(model: nn.Module, config: Config, used: devices.Devices, size: int) -> 
 def results_file(folder: Path, config: Config) -> Path:
     """Where COCO's results of this config go."""
     return results_folder(folder) / f"keypoints_{config.DATASET.TEST_SET}_results_{config.RANK}.json"
-
-
-def figure(value: float | None, decimals: int) -> str:
-    """A number, or a dash where there is none."""
-    return "-" if value is None else f"{value:.{decimals}f}"

@@ -8,6 +8,7 @@ user stops are the finished epochs. One epoch's steps are `learn.py`'s.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
         note(f"{team.size} processes learn together, batches of {batch_size(config, used)}")
     try:
         with stop_on_signals(echo=ECHO if team.size > 1 else 0.0) as stop:
-            learner = Learner(config, seed, dataset, used, team, model, placed, optimizer, stop)
+            learner = Learner(config, seed, dataset, used, model, placed, optimizer, stop)
             plan = Plan(learner, people, folder)
             if team.leads:
                 with Log(folder, config_file, "train") as log:
@@ -119,7 +120,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
     facts = {"model": plan.config.MODEL.NAME, "seed": learner.seed}
     for epoch in range(progress.epoch, end):
         rate = learner.set_rate(epoch)
-        learnt = learn(learner, epoch)
+        learnt = learn(learner, epoch, log.keep)
         story.pace.learning.append(learnt.seconds)
         row = history.Row(
             epoch + 1, learnt.loss, learnt.accuracy, rate, learnt.samples_per_second, learnt.seconds
@@ -128,7 +129,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
             _tell(plan, story, row, log, result)
             continue
         begin = time.perf_counter()
-        story.found, metrics = _test(plan)
+        story.found, metrics = _test(plan, log.keep)
         story.pace.testing.append(time.perf_counter() - begin)
         is_best = progress.advance(epoch + 1, metrics)
         row = history.with_metrics(row, metrics, story.pace.testing[-1])
@@ -136,6 +137,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
         _tell(plan, story, row, log, result, is_best=is_best)
         resume.keep(folder, learner.model, learner.optimizer, progress, facts, is_best=is_best)
         result.epochs_done, result.metrics = progress.epoch, metrics
+        result.loss, result.accuracy = story.found.loss, story.found.accuracy
         result.add_output(results_file(folder, plan.config))
         for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
             result.add_output(folder / name)
@@ -145,22 +147,24 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
 def _follow(plan: Plan, progress: Progress) -> None:
     """The part in the remaining epochs of a process that does not lead: step for step as `_epochs`."""
     learner = plan.learner
+
+    def keep(_line: str) -> None:
+        """The log file is the first process's."""
+
     for epoch in range(progress.epoch, plan.config.TRAIN.END_EPOCH):
         learner.set_rate(epoch)
-        learn(learner, epoch)
+        learn(learner, epoch, keep)
         if _is_tested(plan.config, epoch):
-            _test(plan)
+            _test(plan, keep)
             learner.team.wait()  # until the epoch is kept
             progress.epoch = epoch + 1
 
 
-def _test(plan: Plan) -> tuple[Found, dict[str, float]]:
+def _test(plan: Plan, keep: Callable[[str], None]) -> tuple[Found, dict[str, float]]:
     """What is found with the weights at hand, and the metrics."""
     learner = plan.learner
     learner.team.align(learner.model)
-    return evaluate(
-        learner.model, plan.people, plan.config, learner.devices, plan.folder, learner.stop, learner.team
-    )
+    return evaluate(learner.model, plan.people, plan.config, learner.devices, plan.folder, learner.stop, keep)
 
 
 def _is_tested(config: Config, epoch: int) -> bool:

@@ -193,18 +193,17 @@ def test_yaml_reads_scientific_notation_and_tuples_as_the_public_implementation_
 
 
 @pytest.mark.parametrize(
-    ("lines", "here"),
+    ("words", "hint"),
     [
-        ("TRAIN:\n  BATCH_SIZE: 32\n", "TRAIN.BATCH_SIZE_PER_GPU"),
-        ("MODEL:\n  EXTRA:\n    SIGMA: 2\n", "MODEL.SIGMA"),  # where any key would be taken otherwise
+        (("TRAIN.BATCH_SIZE", "16"), "TRAIN.BATCH_SIZE_PER_GPU 16"),
+        (("MODEL.EXTRA.HEATMAP_SIZE", "[48, 64]"), "MODEL.HEATMAP_SIZE '[48, 64]'"),
+        (("MODEL.STYLE", "caffe"), "leave it out: of its styles pytorch is built"),
     ],
 )
-def test_a_file_of_the_older_implementation_is_recognised(tmp_path, lines, here):
-    own = tmp_path / "own.yaml"
-    own.write_text(lines, encoding="utf-8")
-    error = refused(cfg=str(own))
-    assert "human-pose-estimation.pytorch" in error.message
-    assert here in error.hint
+def test_an_override_of_the_older_implementation_is_answered_with_ours(words, hint):
+    error = refused(*words)
+    assert "microsoft/human-pose-estimation.pytorch" in error.message
+    assert error.hint.startswith(hint)
 
 
 def test_broken_yaml_is_answered_with_its_line(tmp_path):
