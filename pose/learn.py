@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +21,7 @@ from pose.devices import Devices
 from pose.errors import FAILED, PoseError
 from pose.inference import make_targets, normalise
 from pose.interruption import Stop
+from pose.journal import Journal
 from pose.log_lines import LinesOfAnEpoch
 from pose.loss import joints_loss, learning_rate
 from pose.memory import within_memory
@@ -72,8 +72,8 @@ def batch_size(config: Config, used: Devices) -> int:
     return config.TRAIN.BATCH_SIZE_PER_GPU * used.together
 
 
-def learn(learner: Learner, epoch: int, keep: Callable[[str], None]) -> Learnt:
-    """One pass over the training people; `keep` takes the log file's lines."""
+def learn(learner: Learner, epoch: int, journal: Journal) -> Learnt:
+    """One pass over the training people; `journal` hears of every PRINT_FREQ-th batch."""
     config, device, team, people = learner.config, learner.devices.main, learner.team, len(learner.dataset)
     size = batch_size(config, learner.devices)
     torch.manual_seed(learner.seed * 1_000_003 + epoch)
@@ -88,7 +88,7 @@ def learn(learner: Learner, epoch: int, keep: Callable[[str], None]) -> Learnt:
     )
     loss_sum = torch.zeros((), device=device)  # read now and then: reading it stalls a GPU
     accuracy, text = Average(), ""
-    lines = LinesOfAnEpoch(keep, epoch, len(loader))
+    lines = LinesOfAnEpoch(journal.line, epoch, len(loader))
     begin = time.perf_counter()
     learner.placed.train()
     with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
@@ -107,6 +107,9 @@ def learn(learner: Learner, epoch: int, keep: Callable[[str], None]) -> Learnt:
             lines.learnt(whole)
             if shown:
                 lines.tell(Average(joint_loss, float(team.total(loss_sum)), done), accuracy)
+                # Counts what was shown, as there; a resumed run counts on.
+                step = epoch * -(-len(loader) // config.PRINT_FREQ) + number // config.PRINT_FREQ
+                journal.scalars.add(step, train_loss=joint_loss, train_acc=accuracy.last)
                 speed = done / (time.perf_counter() - begin)
                 text = f"{speed:.0f} samples/s   loss {joint_loss:.5f}   acc {figure(accuracy.mean, 3)}"
             progress.advance(text)

@@ -18,7 +18,7 @@ from pose.arguments import Arguments
 from pose.coco_files import annotation_file, image_folder
 from pose.config import Config
 from pose.errors import PoseError
-from pose.output import CHECKPOINT, FINAL, output_folder, picture_folder, results_folder
+from pose.output import CHECKPOINT, FINAL, logs_folder, output_folder, picture_folder, results_folder
 
 SCHEMA = "pose.paths/1"
 
@@ -48,7 +48,8 @@ def needs_of(arguments: Arguments) -> Needs:
 
 def _train(arguments: Arguments) -> Needs:
     config, config_file = arguments.configuration
-    writes = _outputs(config, config_file)
+    outputs = _outputs(config, config_file)
+    writes = (*outputs, *_outside(_logs(config), outputs))
     pretrained = [config.MODEL.PRETRAINED] if config.MODEL.INIT_WEIGHTS else []
     resumed = [output_folder(config, config_file) / CHECKPOINT] if config.AUTO_RESUME else []
     return Needs(
@@ -143,12 +144,14 @@ def _trained(arguments: Arguments) -> tuple[Path, ...]:
 
 
 def _outputs(config: Config, config_file: Path) -> tuple[str, ...]:
-    """OUTPUT_DIR; where it is empty not the whole working directory but the folder of this config's runs.
-
-    Nothing is written into LOG_DIR.
-    """
+    """OUTPUT_DIR; where it is empty not the whole working directory but the folder of this config's runs."""
     folder = output_folder(config, config_file)
     return tuple(_with_links(Path(config.OUTPUT_DIR or folder), (results_folder(folder),)))
+
+
+def _logs(config: Config) -> tuple[str, ...]:
+    """LOG_DIR, where training's numbers go."""
+    return tuple(_with_links(Path(config.LOG_DIR), (logs_folder(config),))) if config.LOG_DIR else ()
 
 
 def _given(*paths: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ Also what training uses after each epoch. Knows the way from people to the table
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from pose.evaluate import coco_metrics, coco_table, results_of, write_results
 from pose.inference import Found
 from pose.interruption import Stop, stop_on_signals
 from pose.joints import USUAL_SIGMA, without_sigma
+from pose.journal import Journal
 from pose.log_lines import LinesOfATest
 from pose.memory import within_memory
 from pose.output import FINAL, Log, output_folder, prepare, results_folder
@@ -65,7 +66,7 @@ def run(arguments: Arguments, result: Result) -> None:
     used = devices.choose(config)
     note(f"{weights}; {people.boxes}")
     with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
-        found, metrics = evaluate(used.place(model), people, config, used, folder, stop, log.keep)
+        found, metrics = evaluate(used.place(model), people, config, used, folder, stop, Journal(log.keep))
         log.keep(f"{weights}; {people.boxes}")
         log.say(coco_table(config.MODEL.NAME, metrics, None if people.coco.is_test else known))
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
@@ -161,9 +162,9 @@ def evaluate(
     used: devices.Devices,
     folder: Path,
     stop: Stop,
-    keep: Callable[[str], None],
+    journal: Journal,
 ) -> tuple[Found, dict[str, float]]:
-    """What was found and COCO's numbers; writes the results file. `keep` takes the log file's lines.
+    """What was found and COCO's numbers; writes the results file. `journal` takes the lines on the way.
 
     Each process of a team looks at every so many-th batch, the same batches as one alone would have; the
     one that leads judges and writes, the others get what they found.
@@ -184,7 +185,7 @@ def evaluate(
         workers=used.workers,
         pin_memory=bool(used.gpus),
     )
-    lines = LinesOfATest(keep, len(loader), config.PRINT_FREQ)
+    lines = LinesOfATest(journal.line, len(loader), config.PRINT_FREQ)
     with bar("testing", len(loader)) as progress:
 
         def each(loss: Average, accuracy: Average) -> None:

@@ -8,7 +8,6 @@ user stops are the finished epochs. One epoch's steps are `learn.py`'s.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,10 +21,23 @@ from pose.dataset import CropDataset
 from pose.errors import Interrupted, PoseError
 from pose.inference import Found
 from pose.interruption import stop_on_signals
+from pose.journal import Journal
 from pose.learn import Learner, batch_size, learn
-from pose.output import BEST, CHECKPOINT, CURVES, FINAL, HISTORY, PREDICTIONS, Log, output_folder, prepare
+from pose.output import (
+    BEST,
+    CHECKPOINT,
+    CURVES,
+    FINAL,
+    HISTORY,
+    PREDICTIONS,
+    Log,
+    log_folder,
+    output_folder,
+    prepare,
+)
 from pose.report import Result, note
 from pose.resume import Progress
+from pose.scalars import scalars
 from pose.selection import selected
 from pose.team import ALONE, Team
 from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
@@ -93,9 +105,12 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
             learner = Learner(config, seed, dataset, used, model, placed, optimizer, stop)
             plan = Plan(learner, people, folder)
             if team.leads:
-                with Log(folder, config_file, "train") as log:
+                with (
+                    Log(folder, config_file, "train") as log,
+                    scalars(log_folder(config, config_file)) as numbers,
+                ):
                     log.keep(f"seed {seed}\n{as_dict(config)}")
-                    _epochs(plan, progress, story, log, result)
+                    _epochs(plan, progress, story, log, Journal(log.keep, numbers), result)
             else:
                 _follow(plan, progress)
     except Interrupted:
@@ -110,7 +125,7 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
         _draw(plan, story, result)
 
 
-def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Result) -> None:
+def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Journal, result: Result) -> None:
     """The remaining epochs; what is finished and kept is told to `progress` and `result`."""
     learner, folder, end = plan.learner, plan.folder, plan.config.TRAIN.END_EPOCH
     if progress.epoch >= end:
@@ -120,7 +135,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
     facts = {"model": plan.config.MODEL.NAME, "seed": learner.seed}
     for epoch in range(progress.epoch, end):
         rate = learner.set_rate(epoch)
-        learnt = learn(learner, epoch, log.keep)
+        learnt = learn(learner, epoch, journal)
         story.pace.learning.append(learnt.seconds)
         row = history.Row(
             epoch + 1, learnt.loss, learnt.accuracy, rate, learnt.samples_per_second, learnt.seconds
@@ -129,8 +144,10 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
             _tell(plan, story, row, log, result)
             continue
         begin = time.perf_counter()
-        story.found, metrics = _test(plan, log.keep)
+        story.found, metrics = _test(plan, journal)
         story.pace.testing.append(time.perf_counter() - begin)
+        journal.scalars.add(epoch, valid_loss=story.found.loss, valid_acc=story.found.accuracy)
+        journal.scalars.add_group(epoch, "valid", metrics)
         is_best = progress.advance(epoch + 1, metrics)
         row = history.with_metrics(row, metrics, story.pace.testing[-1])
         # The row before the checkpoint: a resumed run drops rows that are too many, it cannot make up one.
@@ -147,24 +164,22 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
 def _follow(plan: Plan, progress: Progress) -> None:
     """The part in the remaining epochs of a process that does not lead: step for step as `_epochs`."""
     learner = plan.learner
-
-    def keep(_line: str) -> None:
-        """The log file is the first process's."""
-
     for epoch in range(progress.epoch, plan.config.TRAIN.END_EPOCH):
         learner.set_rate(epoch)
-        learn(learner, epoch, keep)
+        learn(learner, epoch, Journal())
         if _is_tested(plan.config, epoch):
-            _test(plan, keep)
+            _test(plan, Journal())
             learner.team.wait()  # until the epoch is kept
             progress.epoch = epoch + 1
 
 
-def _test(plan: Plan, keep: Callable[[str], None]) -> tuple[Found, dict[str, float]]:
+def _test(plan: Plan, journal: Journal) -> tuple[Found, dict[str, float]]:
     """What is found with the weights at hand, and the metrics."""
     learner = plan.learner
     learner.team.align(learner.model)
-    return evaluate(learner.model, plan.people, plan.config, learner.devices, plan.folder, learner.stop, keep)
+    return evaluate(
+        learner.model, plan.people, plan.config, learner.devices, plan.folder, learner.stop, journal
+    )
 
 
 def _is_tested(config: Config, epoch: int) -> bool:

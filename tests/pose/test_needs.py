@@ -61,7 +61,7 @@ def mine(root, tmp_path):
     ],
 )
 def test_training_reads_the_dataset_detected_boxes_and_pretrained_weights(check, words, reads):
-    assert check("train", "--cfg", RES50, *words) == (reads, ["output"], 24)
+    assert check("train", "--cfg", RES50, *words) == (reads, ["output", "log"], 24)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_run_folder_is_not_told(check, tmp_path, leading):
     assert check(*leading, "pred", "--cfg", RES50, "--untrained", "s.jpg", "--out", "o")[1] == ["o"]
     assert check(*leading, "demo") == ([], [], 0)
     assert check(*leading, "demo", "--output", "o") == ([], ["o"], 0)
-    assert check(*leading, "train", "--cfg", RES50)[1] == ["output"]
+    assert check(*leading, "train", "--cfg", RES50)[1] == ["output", "log"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,12 +140,21 @@ def test_help_reads_and_writes_nothing(check, stage, word):
         (("OUTPUT_DIR", "o"), "o"),
         (("--modelDir", "/big/o"), "/big/o"),
         (("OUTPUT_DIR", "", "DATASET.HYBRID_JOINTS_TYPE", "h"), f"coco_h{RUN.removeprefix('output/coco')}"),
-        (("--logDir", "log", "LOG_DIR", "elsewhere"), "output"),  # nothing is written there
     ],
 )
 @pytest.mark.parametrize("stage", ["train", "test"])
 def test_the_output_folder_however_it_is_named(check, stage, words, writes):
-    assert check(stage, "--cfg", RES50, *words)[1] == [writes]
+    assert check(stage, "--cfg", RES50, *words)[1] == [writes, *(["log"] if stage == "train" else [])]
+
+
+def test_training_writes_its_numbers_into_log_dir_and_a_test_does_not(check, tmp_path):
+    words = ("--cfg", RES50, "--logDir", "log", "LOG_DIR", "elsewhere")
+    assert check("train", *words)[1] == ["output", "log"]
+    assert check("test", *words)[1] == ["output"]
+    assert check("train", "--cfg", RES50, "LOG_DIR", "output/log")[1] == ["output"]
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "coco").symlink_to("/big/logs")
+    assert check("train", *words)[1] == ["output", "log", "log/coco"]
 
 
 @pytest.mark.parametrize("words", [("--dataDir", "/d"), ("DATA_DIR", "/d")])
@@ -157,7 +166,7 @@ def test_data_dir_stands_before_root_and_weights_and_not_before_boxes(check, wor
 
 
 def test_a_config_of_one_s_own_is_read_and_a_bundled_one_travels_with_pose(check, mine, tmp_path):
-    assert check("train", "--cfg", mine) == (["mine.yaml", "data/drawn"], ["output"], 0)
+    assert check("train", "--cfg", mine) == (["mine.yaml", "data/drawn"], ["output", "log"], 0)
     assert check("train", "--cfg", str(tmp_path / mine))[0] == ["mine.yaml", "data/drawn"]
     assert check("pred", "s.jpg", "--untrained", "--cfg", mine)[0] == ["mine.yaml", "s.jpg"]
     assert check("train", "--cfg", DRAWN)[0] == ["data/drawn"]
@@ -182,7 +191,7 @@ def test_symbolic_links_stay_as_they_were_written(check, mine, tmp_path):
     (tmp_path / "link.yaml").symlink_to(mine)
     (tmp_path / "s.jpg").symlink_to("nowhere.jpg")
     words = ("--cfg", "link.yaml", "--data", "coco", "--output", "out")
-    assert check("train", *words) == (["link.yaml", "coco"], ["out"], 0)
+    assert check("train", *words) == (["link.yaml", "coco"], ["out", "log"], 0)
     assert check("pred", *words, "--untrained", "s.jpg", "--out", "out")[:2] == (
         ["link.yaml", "s.jpg"],
         ["out"],
@@ -224,7 +233,7 @@ def test_a_run_folder_and_a_checkpoint_on_another_disk_are_told(check, tmp_path)
     words = ("--cfg", DRAWN)
     assert check("train", *words, "AUTO_RESUME", "True")[:2] == (
         ["data/drawn", "output/coco/pose_resnet/res18_96x64/checkpoint.pth"],
-        ["output"],
+        ["output", "log"],
     )
     assert check("train", *words, "AUTO_RESUME", "False")[0] == ["data/drawn"]
     (run / "final_state.pth").symlink_to("/big/final_state.pth")
@@ -234,7 +243,7 @@ def test_a_run_folder_and_a_checkpoint_on_another_disk_are_told(check, tmp_path)
     (tmp_path / "o" / "coco").symlink_to("/big/runs")
     assert check("train", *words, "--output", "o", "AUTO_RESUME", "True") == (
         ["data/drawn"],
-        ["o", "o/coco"],
+        ["o", "o/coco", "log"],
         0,
     )
 
