@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
-from pose.config_checks import without_effect
 from pose.config_older import layout_notes
 from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Followed, Interrupted, PoseError, known_failure
 from pose.needs import Needs, needs_of
@@ -90,8 +89,7 @@ def _work(stage: Stage, arguments: Arguments, run_dir: Path | None, team: Team |
     if arguments.deterministic:  # cuBLAS reads it once, when it starts: before the proof
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if stage.takes_overrides:
-        config, file = arguments.configuration
-        for line in (*layout_notes(config, file), *without_effect(config)):
+        for line in layout_notes(*arguments.configuration):
             note(line)
     more = (team,) if team else ()
     proves = stage.proves and (team is None or team.leads)

@@ -165,7 +165,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Debug:
-    """Accepted so that the public files load; these pictures are not drawn."""
+    """Which pictures of every PRINT_FREQ-th batch are drawn, where DEBUG says so (debug_pictures.py)."""
 
     DEBUG: bool = False
     SAVE_BATCH_IMAGES_GT: bool = False

@@ -39,14 +39,6 @@ def check(config: Config, path: Path) -> None:
     _sizes(config)
 
 
-def without_effect(config: Config) -> tuple[str, ...]:
-    """Notes about keys that are set but, as in the public implementation or in this version, do nothing."""
-    notes = []
-    if config.DEBUG.DEBUG:
-        notes.append("DEBUG has no effect: its pictures are not drawn in this version")
-    return tuple(notes)
-
-
 def _choices(config: Config) -> None:
     for key, value, choices in (
         ("MODEL.NAME", config.MODEL.NAME, ("pose_resnet", "pose_hrnet")),

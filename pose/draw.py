@@ -66,11 +66,24 @@ def draw_heat(
         matrix = affine_matrix(middle, extent, 0.0, person.shape, inverse=True)
         warped = cv2.warpAffine(person.astype(np.float32), matrix, (width, height), flags=cv2.INTER_LINEAR)
         np.maximum(whole, warped, out=whole)
-    strength = np.clip(whole, 0, 1)
+    return cover(image, whole)
+
+
+def cover(image: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """The BGR picture under heat of its own size."""
+    strength = np.clip(heat, 0, 1)
     colours = cv2.applyColorMap(np.rint(strength * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     # What is near 0 everywhere would show the crop's edge, and the person should stay in sight.
     share = HEAT_COVER * np.clip((strength - 0.1) / 0.9, 0, 1)[..., None]
     return np.rint(image * (1 - share) + colours * share).astype(np.uint8)
+
+
+def mark(image: NDArray[np.uint8], at: NDArray[np.floating], colour: Colour) -> NDArray[np.uint8]:
+    """A copy of the picture with a ringed dot."""
+    canvas = image.copy()
+    for radius, ink in ((4.0, OUTLINE), (3.0, (255, 255, 255)), (1.7, colour)):
+        _dot(canvas, np.asarray(at, dtype=np.float64), ink, radius)
+    return canvas
 
 
 def sheet(

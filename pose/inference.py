@@ -25,6 +25,10 @@ MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 
 
+# A batch as it came, its heat maps as found and as wanted; None where the records have no truth.
+Seen = tuple[dict[str, Tensor], Tensor, "Tensor | None"]
+
+
 @dataclass(frozen=True)
 class Found:
     """What a network found for N records, in their order."""
@@ -66,7 +70,7 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
     *,
     has_truth: bool,
     joint_weights: Sequence[float] = COCO.weights,
-    each: Callable[[Average, Average], None] = lambda _loss, _accuracy: None,
+    each: Callable[[Average, Average, Seen], None] = lambda _loss, _accuracy, _seen: None,
 ) -> Found:
     """The joints of every record; `each` is told loss and accuracy so far, batch by batch, and may stop."""
     model.eval()
@@ -74,7 +78,7 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
     loss, accuracy = Average(), Average()
     for batch in batches:
         crops = batch["image"].to(device, non_blocking=True)
-        maps = heat_maps(model, crops, config, flip_pairs)
+        maps, target = heat_maps(model, crops, config, flip_pairs), None
         if has_truth:
             joints, visible = batch["joints"].to(device), batch["visible"].to(device)
             target, weight = make_targets(joints, visible, config, joint_weights)
@@ -82,7 +86,7 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
             accuracy.add(*pck_accuracy(maps, target))
         points, values = decode(maps, batch["center"], batch["scale"], post_process=config.TEST.POST_PROCESS)
         keypoints.append(torch.cat([points, values[..., None]], dim=2).cpu())
-        each(loss, accuracy)
+        each(loss, accuracy, (batch, maps, target))
     found = (
         torch.cat(keypoints).numpy() if keypoints else np.zeros((0, config.MODEL.NUM_JOINTS, 3), np.float32)
     )

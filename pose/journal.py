@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pose.debug_pictures import DebugPictures
 from pose.scalars import Scalars
 
 
@@ -18,3 +19,4 @@ class Journal:
 
     line: Callable[[str], None] = _nowhere  # the log file's
     scalars: Scalars = field(default_factory=Scalars)
+    pictures: DebugPictures | None = None

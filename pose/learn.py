@@ -110,6 +110,8 @@ def learn(learner: Learner, epoch: int, journal: Journal) -> Learnt:
                 # Counts what was shown, as there; a resumed run counts on.
                 step = epoch * -(-len(loader) // config.PRINT_FREQ) + number // config.PRINT_FREQ
                 journal.scalars.add(step, train_loss=joint_loss, train_acc=accuracy.last)
+                if journal.pictures:  # of this process's part
+                    journal.pictures.write("train", number, batch, output, target)
                 speed = done / (time.perf_counter() - begin)
                 text = f"{speed:.0f} samples/s   loss {joint_loss:.5f}   acc {figure(accuracy.mean, 3)}"
             progress.advance(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from pose.average import Average
 from pose.coco import CocoSet, Record
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches
+from pose.debug_pictures import debug_pictures
 from pose.errors import PoseError
 from pose.evaluate import coco_metrics, coco_table, results_of, write_results
 from pose.inference import Found
@@ -66,7 +68,8 @@ def run(arguments: Arguments, result: Result) -> None:
     used = devices.choose(config)
     note(f"{weights}; {people.boxes}")
     with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
-        found, metrics = evaluate(used.place(model), people, config, used, folder, stop, Journal(log.keep))
+        journal = Journal(log.keep, pictures=debug_pictures(folder, config, people.coco.joints))
+        found, metrics = evaluate(used.place(model), people, config, used, folder, stop, journal)
         log.keep(f"{weights}; {people.boxes}")
         log.say(coco_table(config.MODEL.NAME, metrics, None if people.coco.is_test else known))
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
@@ -186,11 +189,15 @@ def evaluate(
         pin_memory=bool(used.gpus),
     )
     lines = LinesOfATest(journal.line, len(loader), config.PRINT_FREQ)
+    numbers = count()
     with bar("testing", len(loader)) as progress:
 
-        def each(loss: Average, accuracy: Average) -> None:
+        def each(loss: Average, accuracy: Average, seen: inference.Seen) -> None:
+            number = next(numbers)
             progress.advance()
             lines.tell(loss, accuracy)
+            if journal.pictures and number % config.PRINT_FREQ == 0:
+                journal.pictures.write("val", number, *seen)
             stop.check()
 
         def find() -> Found:

@@ -18,6 +18,7 @@ from pose import checkpoint, coco, curves, devices, history, models, resume, sho
 from pose.arguments import Arguments
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset
+from pose.debug_pictures import debug_pictures
 from pose.errors import Interrupted, PoseError
 from pose.inference import Found
 from pose.interruption import stop_on_signals
@@ -110,7 +111,8 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
                     scalars(log_folder(config, config_file)) as numbers,
                 ):
                     log.keep(f"seed {seed}\n{as_dict(config)}")
-                    _epochs(plan, progress, story, log, Journal(log.keep, numbers), result)
+                    journal = Journal(log.keep, numbers, debug_pictures(folder, config, dataset.joints))
+                    _epochs(plan, progress, story, log, journal, result)
             else:
                 _follow(plan, progress)
     except Interrupted:
