@@ -18,7 +18,9 @@ from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_n
 from pose.config_checks import without_effect
 from pose.config_older import layout_notes
 from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Interrupted, PoseError, known_failure
+from pose.expect import expectation
 from pose.needs import Needs, needs_of
+from pose.published import known
 from pose.report import Result, data, note
 
 
@@ -100,9 +102,11 @@ def _asks_for_help(words: Sequence[str]) -> bool:
 def _read(stage: Stage, words: Sequence[str], run_dir: Path | None) -> Arguments:
     """The parsed command line; a wrong key is answered at once, before torch is even loaded."""
     arguments = parse(stage, words, run_dir)
-    _ = arguments.seed(), arguments.expected_figure
+    _ = arguments.seed()
     if stage.takes_overrides:
-        _ = arguments.configuration
+        config, _ = arguments.configuration
+        if arguments.expects:
+            expectation(arguments, config, known(config, untrained=arguments.untrained))
     return arguments
 
 
