@@ -76,7 +76,7 @@ def run(arguments: Arguments, result: Result) -> None:
 
 
 def describe(config: Config, name: str) -> dict[str, Any]:
-    """What a decoder must know beside the file, as its metadata `pose` says it; pairs are joints' positions."""
+    """What a decoder must know: the metadata `pose` of the file; pairs are positions in `joints`."""
     joints = COCO
     return {
         "schema": SCHEMA,

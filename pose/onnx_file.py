@@ -23,7 +23,7 @@ from torch import nn
 from pose.errors import FAILED, PoseError
 
 INPUT, OUTPUT = "input", "heatmaps"
-# The newest that torch 1.13 writes. Below 14, onnx's own evaluator takes a batch norm as one that still learns.
+# The newest that torch 1.13 writes. Below 14, onnx's own evaluator takes batch norms as still learning.
 OPSET = 17
 DESCRIPTION = "pose"  # the metadata's key
 
@@ -51,7 +51,7 @@ def require_onnx() -> None:
 def write(
     model: nn.Module, height_width: tuple[int, int], path: Path, description: Mapping[str, Any]
 ) -> None:
-    """The network for any number of float32 crops, in evaluation mode, with a JSON description as metadata."""
+    """The network for any number of float32 crops, in evaluation mode, the description as metadata."""
     import onnx  # noqa: PLC0415 - asked for by `require_onnx`
 
     written = io.BytesIO()
@@ -77,7 +77,7 @@ def write(
 
 
 def evaluator(path: Path) -> Evaluator:
-    """onnxruntime on the CPU where it is installed, else onnx's own evaluator, which is slow and as strict."""
+    """With onnxruntime on the CPU where it is installed, else with onnx's own evaluator: slow, as strict."""
     try:
         import onnxruntime  # noqa: PLC0415 - only here, and only where it is
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""The network as an ONNX file: that it computes what torch computes, says how to decode it, or is not there."""
+"""The network as an ONNX file: it computes what torch computes, says how to decode it, or is not there."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def test_the_file_computes_what_torch_computes_for_any_number_of_crops(network, 
     assert np.abs(maps - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
-def test_it_says_what_a_decoder_must_know(network, pose):
+@pytest.mark.usefixtures("network")
+def test_it_says_what_a_decoder_must_know(pose):
     assert pose(*EXPORT, "DATASET.COLOR_RGB", "True", "TEST.SHIFT_HEATMAP", "True")[0] == 0
     described = {entry.key: entry.value for entry in onnx.load("small.onnx").metadata_props}
     said = json.loads(described["pose"])
@@ -58,7 +59,8 @@ def test_it_says_what_a_decoder_must_know(network, pose):
     assert [9, 10] in said["flip_pairs"]
 
 
-def test_hrnet_too(workplace, pose):
+@pytest.mark.usefixtures("workplace")
+def test_hrnet_too(pose):
     widths = [
         f"MODEL.EXTRA.STAGE{stage}.{key}"
         for stage in (2, 3, 4)
@@ -79,7 +81,8 @@ def test_hrnet_too(workplace, pose):
     assert "data/coco has no val2017" in err
 
 
-def test_onnxs_own_evaluator_serves_where_onnxruntime_is_not(network, pose, monkeypatch):
+@pytest.mark.usefixtures("network")
+def test_onnxs_own_evaluator_serves_where_onnxruntime_is_not(pose, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     code, out, _ = pose(*EXPORT)
     assert code == 0
@@ -105,14 +108,16 @@ def test_a_file_that_computes_something_else_is_not_kept(network, pose, monkeypa
     assert not [path for path in Path().iterdir() if path.name.startswith(".small")]
 
 
-def test_a_picture_is_looked_at_whole(network, pose):
+@pytest.mark.usefixtures("network")
+def test_a_picture_is_looked_at_whole(pose):
     cv2.imwrite("s.png", np.random.default_rng(2).integers(0, 255, (90, 70, 3), np.uint8))
     code, out, _ = pose(*EXPORT, "s.png")
     assert code == 0
     assert "s.png, 17 of 17 joints in the same cell" in out
 
 
-def test_what_cannot_be_used_is_said_before_the_work(network, pose, monkeypatch):
+@pytest.mark.usefixtures("network")
+def test_what_cannot_be_used_is_said_before_the_work(pose, monkeypatch):
     Path("folder").mkdir()
     cv2.imwrite("folder/s.png", np.zeros((9, 7, 3), np.uint8))
     code, _, err = pose(*EXPORT, "folder")
