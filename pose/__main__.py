@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
 from pose.config_older import layout_notes
 from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Followed, Interrupted, PoseError, known_failure
+from pose.expect import expectation
 from pose.needs import Needs, needs_of
+from pose.published import known
 from pose.report import Result, data, note
 
 if TYPE_CHECKING:
@@ -131,7 +133,9 @@ def _read(stage: Stage, words: Sequence[str], run_dir: Path | None) -> Arguments
     arguments = parse(stage, words, run_dir)
     _ = arguments.seed()
     if stage.takes_overrides:
-        _ = arguments.configuration
+        config, _ = arguments.configuration
+        if arguments.expects:
+            expectation(arguments, config, known(config, untrained=arguments.untrained))
     return arguments
 
 

@@ -106,6 +106,18 @@ STAGES = (
         takes_overrides=True,
         proves=True,
     ),
+    Stage(
+        "export",
+        "the network as an ONNX file, checked against torch on random numbers and real people",
+        (
+            *CONFIG_OPTIONS,
+            Option("--out", "DIR", "where the file goes; else the run folder, else here"),
+            Option("--untrained", "", "without weights: random ones"),
+        ),
+        takes_picture=True,
+        takes_overrides=True,
+        proves=True,
+    ),
     Stage("synth", "a dataset of drawn people", own_parser=True),
     Stage(
         "check-data",

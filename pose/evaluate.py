@@ -22,7 +22,7 @@ from pose.crop import SCALE_UNIT
 from pose.errors import FAILED, WRITE_HINT, PoseError
 from pose.joints import COCO as COCO_JOINTS
 from pose.oks import oks_nms, soft_oks_nms
-from pose.published import COCO_METRICS, Known
+from pose.published import COCO_METRICS, MARK, Known
 from pose.report import figure
 
 
@@ -117,7 +117,8 @@ def coco_table(arch: str, metrics: Mapping[str, float], known: Known | None = No
     lines.append(table_row(name, [f"{value:.3f}" for value in metrics.values()]))
     if known:
         apart = known.apart(metrics)
-        lines.append(table_row("published", [figure(known.row.metrics.get(name), 3) for name in metrics]))
+        title = f"published{MARK if known.differences else ''}"
+        lines.append(table_row(title, [figure(known.row.metrics.get(name), 3) for name in metrics]))
         more = [f"{apart[name]:+.3f}" if name in apart else "-" for name in metrics]
         lines.append(table_row("difference", more))
     return "\n".join(lines)

@@ -53,7 +53,7 @@ def expectation(arguments: Arguments, config: Config, known: Known | None) -> Ex
     if "test" in config.DATASET.TEST_SET:
         raise PoseError(
             f"--expect: there will be no {metric}, the truth of {config.DATASET.TEST_SET} is not public",
-            "DATASET.TEST_SET val2017",
+            f"DATASET.TEST_SET {nearest(config)[0].conditions['DATASET.TEST_SET']}",
         )
     figure = arguments.expected_figure
     if figure is None:

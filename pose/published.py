@@ -47,6 +47,7 @@ MPII_LARGE = {  # of which only the two means are known
 
 DETECTIONS = "COCO_val2017_detections_AP_H_56_person.json"
 COCO_PICTURES = 5000  # of val2017
+MARK = " *"  # behind a row that is not comparable, and before the note that says why
 TRUE_BOXES = "the published figures are with detected boxes; true boxes give about .02 more"
 
 
@@ -79,7 +80,7 @@ class Known:
     def note(self) -> str:
         """One line for the person at the screen."""
         if self.differences:
-            return f"not comparable with {self.row.name} as published: {listed(self.differences)}"
+            return f"* not comparable with {self.row.name} as published: {listed(self.differences)}"
         return f"published: {self.row.name}, under the same conditions"
 
     def apart(self, metrics: Mapping[str, float]) -> dict[str, float]:
@@ -100,13 +101,13 @@ class Known:
         }
 
 
-def known(config: Config, pictures: int, *, untrained: bool = False) -> Known | None:
-    """The published row of this config, `pictures` being how many its TEST_SET has; None if there is none."""
+def known(config: Config, pictures: int | None = None, *, untrained: bool = False) -> Known | None:
+    """The published row of this config, or None; `pictures` is how many its TEST_SET has, if counted yet."""
     row, unlike = nearest(config)
     if unlike:
         return None
     found = [*_unlike(config, row.conditions)]
-    if config.DATASET.DATASET == "coco" and pictures != COCO_PICTURES:
+    if config.DATASET.DATASET == "coco" and pictures not in {None, COCO_PICTURES}:
         what = f"the set has {pictures} pictures, COCO's val2017 {COCO_PICTURES}"
         found.append(Difference(what, "--data DIR with all of them"))
     if untrained and not config.TEST.MODEL_FILE:

@@ -72,6 +72,8 @@ def run(arguments: Arguments, result: Result) -> None:
         found, metrics = evaluate(used.place(model), people, config, used, folder, stop, journal)
         log.keep(f"{weights}; {people.boxes}")
         log.say(coco_table(config.MODEL.NAME, metrics, None if people.coco.is_test else known))
+        if known:
+            log.keep(known.note)
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
     result.metrics, result.loss, result.accuracy = metrics, found.loss, found.accuracy
     result.add_output(results_file(folder, config))
