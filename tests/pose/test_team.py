@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,31 @@ def test_a_process_that_is_killed_is_named_and_ends_both(root, nine):
     code, _, err = train(root, nine, KILLED, "OUTPUT_DIR", "dying")
     assert code == FAILED, err
     assert err.count("error: ") == err.count("error: process 1 of 2 was killed by signal 9") == 1
+    assert "Traceback" not in err
+    assert left_over(nine) == []
+
+
+STUCK = """
+import time
+def stuck(*_arguments):
+    print("stuck", flush=True)
+    time.sleep(200)
+learn._look = stuck
+"""
+
+
+@pytest.mark.slow
+def test_a_second_signal_stops_both_at_once(root, nine):
+    with start(root, nine, STUCK, "train", "--cfg", "small.yaml", *GPUS, "OUTPUT_DIR", "stuck") as process:
+        for line in process.stdout:
+            if line == "stuck\n":
+                break
+        process.send_signal(signal.SIGINT)
+        time.sleep(2)  # longer than an echo
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert err.splitlines()[-1] == "stopped at once"
     assert "Traceback" not in err
     assert left_over(nine) == []
 
