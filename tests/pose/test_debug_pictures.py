@@ -54,6 +54,17 @@ def test_detected_boxes_have_no_truth_to_draw(pose):
     assert drawn() == {"val_0_pred", "val_0_hm_pred"}
 
 
+def test_a_map_without_a_positive_value_has_no_joint(tmp_path):
+    maps = torch.zeros((1, 17, 16, 8))
+    batch = {"image": torch.zeros((1, 64, 32, 3), dtype=torch.uint8), "joints": torch.ones((1, 17, 2)),
+             "visible": torch.ones((1, 17))}  # fmt: skip
+    debug = Debug(DEBUG=True, SAVE_BATCH_IMAGES_PRED=True, SAVE_HEATMAPS_PRED=True)
+    DebugPictures(tmp_path, Config(DEBUG=debug), COCO).write("val", 0, batch, maps, maps)
+    # The corner, where a maximum that is not positive has its cell by convention.
+    assert cv2.imread(str(tmp_path / "val_0_pred.jpg"))[10:60, 10:60].max() < 40
+    assert cv2.imread(str(tmp_path / "val_0_hm_pred.jpg"))[10:60, 76:130].max() < 40
+
+
 @pytest.fixture
 def pictures(tmp_path):
     """Two black crops of 128 x 256 with one known joint, at (100, 40), of 17; maps of a quarter of that size.
