@@ -105,19 +105,22 @@ def test_a_dead_server_is_exit_code_75_after_a_few_seconds(argv, server):
     assert not Path("data").exists()
 
 
-def test_ctrl_c_keeps_what_has_arrived_and_says_so(argv, site):
-    shown = Fault(cut=20_000, lengthless=True)
-    site.faults, site.always = [shown], Fault(stall=True)
+@pytest.mark.parametrize(
+    ("how", "code", "sentence"),
+    [(signal.SIGINT, 130, "the same command goes on from there"), (signal.SIGKILL, -9, "")],
+)
+def test_what_has_arrived_outlives_its_command(argv, site, how, code, sentence):
+    site.faults, site.always = [Fault(cut=20_000, lengthless=True)], Fault(stall=True)
     words, environ = argv("small", "--only", "val2017")
     process = subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     part = Path("data/small/images/.envcheck/val2017.zip.part")
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and len(site.gets()) < 2:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "the same command goes on from there" in said
+    assert process.returncode == code
+    assert sentence in said
     assert part.stat().st_size == 20_000
     site.released.set()
     site.always = None
