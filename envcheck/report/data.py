@@ -32,7 +32,7 @@ def plan_screen(plan: Plan) -> RenderableType:
     return Group(
         Text(f"{plan.dataset.name}: {plan.dataset.summary}", style="bold"),
         Text(f"  from {shown(plan.base)} into {plan.folder}"),
-        Padding.indent(table, 2),
+        Padding(table, (0, 0, 0, 2)),
         *(Text(f"  {_room(folder, need)}") for folder, need in plan.rooms().items()),
     )
 
@@ -48,8 +48,8 @@ def data_screen(got: Got) -> RenderableType:
     following = [Text(f"Next: {got.next}", no_wrap=True, overflow="ignore")] if got.next else []
     return Group(
         Text(f"{got.dataset} is in {got.folder}", style="bold"),
-        Padding.indent(table, 2),
-        *(Padding.indent(Text(sentence), 2) for sentence in got.afterwards),
+        Padding(table, (0, 0, 0, 2)),
+        *(Padding(Text(sentence), (0, 0, 0, 2)) for sentence in got.afterwards),
         *following,
     )
 
