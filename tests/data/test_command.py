@@ -110,7 +110,7 @@ def test_a_dead_server_is_exit_code_75_after_a_few_seconds(argv, server):
     [(signal.SIGINT, 130, "the same command goes on from there"), (signal.SIGKILL, -9, "")],
 )
 def test_what_has_arrived_outlives_its_command(argv, site, how, code, sentence):
-    site.faults, site.always = [Fault(cut=20_000, lengthless=True)], Fault(stall=True)
+    site.faults, site.always = [Fault(cut=5_000, lengthless=True)], Fault(stall=True)
     words, environ = argv("small", "--only", "val2017")
     process = subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     part = Path("data/small/images/.envcheck/val2017.zip.part")
@@ -121,8 +121,8 @@ def test_what_has_arrived_outlives_its_command(argv, site, how, code, sentence):
     _, said = process.communicate(timeout=30)
     assert process.returncode == code
     assert sentence in said
-    assert part.stat().st_size == 20_000
+    assert part.stat().st_size == 5_000
     site.released.set()
     site.always = None
     assert run(argv("small", "--only", "val2017")).returncode == 0
-    assert site.gets()[-1].headers["Range"] == "bytes=20000-"
+    assert site.gets()[-1].headers["Range"] == "bytes=5000-"

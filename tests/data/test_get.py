@@ -106,6 +106,14 @@ def test_another_archive_in_its_place_is_not_touched(bring, size):
     assert contents("data/small") == {"images/val2017.zip": before}
 
 
+def test_an_archive_of_another_size_is_told_before_anybody_is_asked(bring, site):
+    Path("data/small/images").mkdir(parents=True)
+    Path("data/small/images/val2017.zip").write_bytes(b"short")
+    with pytest.raises(EnvcheckError, match="one of 42,502 bytes is expected"):
+        bring()
+    assert site.asked == []
+
+
 def test_what_others_have_brought_is_kept_and_called_unchecked(bring):
     for name in PICTURES:
         path = Path("data/small/images") / name
