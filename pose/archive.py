@@ -23,6 +23,11 @@ def zip_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}{MARK}")
 
 
+def file_of(folder: Path) -> Path:
+    """The zip file beside a folder's place."""
+    return folder.with_name(f"{folder.name}.zip")
+
+
 def split(path: Path) -> tuple[Path, str] | None:
     """The archive and the name inside it, or None for an ordinary path."""
     for parent in path.parents:

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.coco import SKELETON, Record
+from pose.coco import SKELETON
 from pose.crop import SCALE_UNIT
 from pose.dataset import read_picture
 from pose.draw import draw_people, sheet
+from pose.record import Record
 
 SHOWN, COLUMNS = 12, 4
 TILE = (300, 220)  # (height, width) that the tiles fit into

@@ -14,10 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pose import checkpoint, coco, curves, devices, history, models, resume, showcase
+from pose import checkpoint, curves, devices, history, models, resume, showcase
 from pose.arguments import Arguments
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches, shuffled
+from pose.datasets import annotated, fingerprint, people_to_test, results_file
 from pose.decode import pck_accuracy
 from pose.errors import FAILED, Interrupted, PoseError
 from pose.inference import Found, make_targets, normalise
@@ -25,10 +26,12 @@ from pose.interruption import Stop, stop_on_signals
 from pose.loss import joints_mse, learning_rate
 from pose.memory import within_memory
 from pose.output import BEST, CHECKPOINT, CURVES, FINAL, HISTORY, PREDICTIONS, Log, output_folder, prepare
+from pose.pictures import check_pictures
+from pose.record import People
 from pose.report import Result, bar, note
 from pose.resume import Progress
 from pose.selection import selected
-from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
+from pose.test import evaluate
 from pose.writing import write_picture
 
 
@@ -76,7 +79,7 @@ def run(arguments: Arguments, result: Result) -> None:
     result.config, result.seed = as_dict(config), seed
     people = people_to_test(config)
     dataset = _people_to_learn(config, seed)
-    coco.check_pictures((*dataset.records, *people.records))
+    check_pictures((*dataset.records, *people.records))
     result.dataset = fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = models.build(config.MODEL)

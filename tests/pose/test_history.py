@@ -13,10 +13,10 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from pose import curves, history, inference, memory, showcase, train  # noqa: E402
-from pose.coco import Record  # noqa: E402
 from pose.draw import LEFT, RIGHT  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 from pose.history import Pace, Row  # noqa: E402
+from pose.record import Record  # noqa: E402
 from pose.resnet import PoseResNet  # noqa: E402
 
 TRAIN = ("train", "--cfg", "small.yaml")
