@@ -1,4 +1,4 @@
-"""Stage `train`: epochs of Simple Baseline training, each ending in COCO's numbers and a checkpoint.
+"""Stage `train`: epochs of Simple Baseline training, each ending in the dataset's numbers and a checkpoint.
 
 Everything that can be checked early is checked before the first batch. Every random number is a function of
 (seed, epoch), so that a resumed run goes on exactly as an uninterrupted one would have; what is kept when the
@@ -18,7 +18,7 @@ from pose import checkpoint, curves, devices, history, models, resume, showcase
 from pose.arguments import Arguments
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches, shuffled
-from pose.datasets import annotated, fingerprint, people_to_test, results_file
+from pose.datasets import annotated, fingerprint, kind, people_to_test, results_file
 from pose.decode import pck_accuracy
 from pose.errors import FAILED, Interrupted, PoseError
 from pose.inference import Found, make_targets, normalise
@@ -116,7 +116,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
     if progress.epoch >= train.END_EPOCH:
         note(f"nothing left to train: TRAIN.END_EPOCH is {train.END_EPOCH}")
     else:
-        log.say(history.HEADER)
+        log.say(history.header(kind(plan.config).SCORE))
     facts = {"model": plan.config.MODEL.NAME, "seed": plan.seed}
     for epoch in range(progress.epoch, train.END_EPOCH):
         rate = plan.devices.rate(train, learning_rate(train.LR, train.LR_FACTOR, train.LR_STEP, epoch))
@@ -171,7 +171,7 @@ def _draw(plan: Plan, story: Story, result: Result) -> None:
     write_picture(plan.folder / CURVES, curves.draw(story.rows))
     result.add_output(plan.folder / CURVES)
     if len(story.found.keypoints):
-        sheet = showcase.predictions(plan.people.records, story.found.keypoints)
+        sheet = showcase.predictions(plan.people.records, story.found.keypoints, plan.people.annotated.joints)
         write_picture(plan.folder / PREDICTIONS, sheet)
         result.add_output(plan.folder / PREDICTIONS)
 
