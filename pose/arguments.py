@@ -64,7 +64,7 @@ STAGES = (
     Stage("train", "learn from a dataset's people", CONFIG_OPTIONS, takes_overrides=True, proves=True),
     Stage(
         "test",
-        "COCO's numbers of trained weights",
+        "COCO's or MPII's numbers of trained weights",
         (*CONFIG_OPTIONS, Option("--untrained", "", "without weights: random ones")),
         takes_overrides=True,
         proves=True,

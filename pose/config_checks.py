@@ -24,6 +24,7 @@ RESNET_KEYS = (
     "NUM_DECONV_KERNELS",
     "NUM_LAYERS",
 )
+MPII_JOINTS = 16
 HRNET_STAGES = ("STAGE2", "STAGE3", "STAGE4")
 STAGE_KEYS = ("NUM_MODULES", "NUM_BRANCHES", "BLOCK", "NUM_BLOCKS", "NUM_CHANNELS", "FUSE_METHOD")
 
@@ -32,6 +33,7 @@ def check(config: Config, path: Path) -> None:
     """Nothing, or a PoseError about the first value that cannot work."""
     _choices(config)
     _ranges(config)
+    _mpii(config)
     if config.MODEL.NAME == "pose_hrnet":
         _hrnet_extra(config.MODEL.EXTRA, path)
     else:
@@ -55,7 +57,7 @@ def _choices(config: Config) -> None:
     for key, value, choices in (
         ("MODEL.NAME", config.MODEL.NAME, ("pose_resnet", "pose_hrnet")),
         ("MODEL.TARGET_TYPE", config.MODEL.TARGET_TYPE, ("gaussian",)),
-        ("DATASET.DATASET", config.DATASET.DATASET, ("coco",)),
+        ("DATASET.DATASET", config.DATASET.DATASET, ("coco", "mpii")),
         ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg", "zip")),
         ("TRAIN.OPTIMIZER", config.TRAIN.OPTIMIZER, ("adam", "sgd")),
     ):
@@ -63,6 +65,16 @@ def _choices(config: Config) -> None:
             raise PoseError(
                 f"{key}: {value!r} is not built in this version", f"{key} {' or '.join(map(str, choices))}"
             )
+
+
+def _mpii(config: Config) -> None:
+    """Its joints are always the same."""
+    joints = config.MODEL.NUM_JOINTS
+    if config.DATASET.DATASET == "mpii" and joints != MPII_JOINTS:
+        raise PoseError(
+            f"MODEL.NUM_JOINTS: MPII's people have {MPII_JOINTS} joints, not {joints}",
+            f"MODEL.NUM_JOINTS {MPII_JOINTS}; DATASET.DATASET coco is COCO's layout",
+        )
 
 
 def _ranges(config: Config) -> None:

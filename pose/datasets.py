@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pose import coco_dataset
+from pose import coco_dataset, mpii_dataset
 from pose.config import Config
 from pose.errors import PoseError
 from pose.record import ImageSet, People
@@ -42,7 +42,7 @@ class Kind(Protocol):
         """A digest of everything that is read of the set."""
 
 
-KINDS: Mapping[str, Kind] = {"coco": coco_dataset}
+KINDS: Mapping[str, Kind] = {"coco": coco_dataset, "mpii": mpii_dataset}
 
 
 def kind(config: Config) -> Kind:
