@@ -98,8 +98,9 @@ class CropDataset(Dataset):
             "image": warp(image, matrix, self.image_size),
             "joints": mapped,
             "visible": visible,
-            "center": center,
-            "scale": scale,
+            # A batch takes one kind of number, and mirrors and half bodies are computed in float32.
+            "center": center.astype(record.center.dtype),
+            "scale": scale.astype(record.scale.dtype),
             "score": np.float32(record.score),
             "index": index,
         }

@@ -27,6 +27,8 @@ def check_set(config: Config, image_set: str, *, is_decoding: bool) -> list[Find
     root, has_joints = Path(config.DATASET.ROOT), "test" not in image_set
     file, folder = annotation_file(root, image_set), image_folder(root)
     entries, findings = read_leniently(file, list, "annotation list")
+    if entries == []:
+        findings.append(Finding("no usable person", str(file), "nobody is listed"))
     entries, is_here = entries or [], folder.is_dir()
     if not is_here:
         findings.append(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pose import mpii, pckh, pictures
 from pose.config import Config
 from pose.mpii import MpiiSet
-from pose.mpii_files import annotation_file, image_folder, truth_file
+from pose.mpii_files import documents, image_folder, truth_file
 from pose.record import People
 
 SCORE = "Mean"
@@ -52,7 +52,5 @@ def results_file(folder: Path, _config: Config) -> Path:
 def fingerprint(config: Config, image_set: str) -> str:
     """Of the set's list, its pictures, and its truth where that is read."""
     root = Path(config.DATASET.ROOT)
-    truth = truth_file(root, image_set)
-    is_judged = image_set == config.DATASET.TEST_SET and "test" not in image_set
-    files = (annotation_file(root, image_set), *((truth,) if is_judged else ()))
+    files = documents(root, image_set, is_tested=image_set == config.DATASET.TEST_SET)
     return pictures.fingerprint(files, image_folder(root), config.DATASET.DATA_FORMAT)

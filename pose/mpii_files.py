@@ -15,6 +15,12 @@ def truth_file(root: Path, image_set: str) -> Path:
     return root / "annot" / f"gt_{image_set}.mat"
 
 
+def documents(root: Path, image_set: str, *, is_tested: bool) -> tuple[Path, ...]:
+    """What is read of a set beside its pictures: its truth where that is public and the set is tested."""
+    is_judged = is_tested and "test" not in image_set
+    return annotation_file(root, image_set), *((truth_file(root, image_set),) if is_judged else ())
+
+
 def is_name_below(name: object) -> bool:
     """Whether that names a file in a folder or below it, and cannot lead out of it."""
     if not isinstance(name, str) or not name or "\0" in name:

@@ -138,10 +138,8 @@ def _coco_files(config: Config, root: Path, image_set: str) -> tuple[Path, ...]:
 
 
 def _mpii_files(config: Config, root: Path, image_set: str) -> tuple[Path, ...]:
-    is_judged = image_set == config.DATASET.TEST_SET and "test" not in image_set
-    truth = (mpii_files.truth_file(root, image_set),) if is_judged else ()
-    folder = mpii_files.image_folder(root)
-    return mpii_files.annotation_file(root, image_set), *truth, _pictures(config, folder)
+    documents = mpii_files.documents(root, image_set, is_tested=image_set == config.DATASET.TEST_SET)
+    return *documents, _pictures(config, mpii_files.image_folder(root))
 
 
 BELOW_ROOT = {"coco": _coco_files, "mpii": _mpii_files}

@@ -73,7 +73,7 @@ def read_truth(file: Path, people: int) -> Truth:
         PoseError: naming file and variable, where it is not MPII's, of another set, or not to be read.
     """
     held = _load(file, people)
-    names = [str(np.asarray(name).squeeze()) for name in held["dataset_joints"].reshape(-1)]
+    names = [str(np.asarray(name).squeeze()).strip()[:20] for name in held["dataset_joints"].reshape(-1)]
     for joint, name in CALLED.items():
         if names[joint] != name:
             raise PoseError(

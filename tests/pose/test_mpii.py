@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose import mpii  # noqa: E402
 from pose.crop import affine_matrix  # noqa: E402
-from pose.dataset import CropDataset, half_body, mirror  # noqa: E402
+from pose.dataset import CropDataset, batches, half_body, mirror  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 from pose.joints import COCO, MPII, joints_of  # noqa: E402
 from pose.pictures import check_pictures  # noqa: E402
@@ -99,13 +99,14 @@ def test_five_real_people_are_cropped_as_plain_arithmetic_says(shared, tmp_path)
         np.testing.assert_array_equal(sample["image"], cv2.warpAffine(picture, matrix, (256, 256)))
 
 
-def test_mpii_s_scale_stays_a_double_down_to_the_point_pairs():
-    # 1.7 * 200 / 2 in float32 arithmetic is 170.00000 more or less; the third of 1/3 shows the difference.
-    scale = np.array([1 / 3, 1 / 3]) * 2.0000001
-    source = np.float32([[5, 7], [5, 7 - scale[0] * 200 * 0.5], [0, 0]])
-    source[2] = source[1] + np.float32([-(source[0] - source[1])[1], (source[0] - source[1])[0]])
+def test_mpii_s_scale_stays_a_double_until_the_points_are_paired():
+    scale = np.array([0.31282820705176295] * 2)
+    top = 500 - scale[0] * 200 * 0.5
+    assert np.float32(top) != np.float32(500 - np.float32(scale[0]) * np.float32(200) * 0.5)
+    source = np.float32([[500, 500], [500, top], [0, top]])
+    source[2, 0] = source[1, 0] - (source[0, 1] - source[1, 1])
     target = np.float32([[16, 32], [16, 16], [0, 16]])
-    ours = affine_matrix(np.array([5.0, 7.0]), scale, 0.0, (64, 32))
+    ours = affine_matrix(np.array([500.0, 500.0]), scale, 0.0, (64, 32))
     np.testing.assert_array_equal(ours, cv2.getAffineTransform(source, target))
 
 
@@ -124,6 +125,9 @@ def test_a_mirror_swaps_the_sides_and_leaves_the_middle():
 
 def test_limbs_join_a_side_to_itself_or_to_the_middle_and_reach_every_joint():
     assert {joint for limb in MPII.skeleton for joint in limb} == set(range(16))
+    other = {joint: opposite for pair in MPII.flip_pairs for joint, opposite in (pair, pair[::-1])}
+    limbs = {frozenset(limb) for limb in MPII.skeleton}
+    assert {frozenset(other.get(joint, joint) for joint in limb) for limb in limbs} == limbs
     for a, b in MPII.skeleton:
         assert len({MPII.side(a), MPII.side(b)} - {"middle"}) <= 1
     assert [MPII.side(joint) for joint in (0, 5, 6, 9, 10, 15)] == [
@@ -156,6 +160,17 @@ def test_half_bodies_are_cut_from_mpii_s_people_too(listed):
     assert ys == {61, 45}  # of 7 to 15, and of 0 to 6: 40 + 6 - 1
     whole = CropDataset([record] * 20, (64, 64), half_body_probability=-1.0, **settings)
     assert {float(whole[number]["center"][1]) for number in range(20)} == {66.5}
+
+
+def test_batches_of_varied_people_hold_one_kind_of_number(listed):
+    (record,) = listed({}).records
+    varied = CropDataset([record] * 20, (64, 64), training=True, joints=MPII, half_body_probability=0.5)
+    samples = [varied[number] for number in range(20)]
+    assert {(s["center"].dtype, s["scale"].dtype) for s in samples} == {(np.dtype(np.float64),) * 2}
+    (kinds,) = (
+        {str(batch[key].dtype) for key in ("center", "scale")} for batch in batches(varied, 20, workers=1)
+    )
+    assert kinds == {"torch.float64"}
 
 
 def test_pictures_in_a_zip_file_are_read_with_and_without_its_folder(listed):

@@ -169,3 +169,9 @@ def test_missing_lists_and_folders_are_told_together(own, pose):
     code, out, _ = pose(*CHECK)
     found = rows(out)
     assert (code, found["annotation list is missing"][1], found["picture folder is missing"][1]) == (1, 1, 2)
+
+
+def test_a_list_of_nobody_is_an_error(own, pose):
+    (own / "annot" / "train.json").write_text("[]")
+    code, out, _ = pose(*CHECK)
+    assert (code, rows(out)["no usable person"][:2]) == (1, ("error", 1))

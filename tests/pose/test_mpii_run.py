@@ -17,7 +17,7 @@ scipy_io = pytest.importorskip("scipy.io", reason="needs the pose extra's scipy"
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose import checkpoint  # noqa: E402
+from pose import checkpoint, inference  # noqa: E402
 from pose.draw import draw_people  # noqa: E402
 from pose.joints import MPII  # noqa: E402
 from tests.pose import mpii_layout  # noqa: E402
@@ -81,6 +81,7 @@ def test_a_training_is_measured_by_the_mean(trained):
     assert [line.split()[3] for line in lines] == [f"{mean:.2f}" for mean in means]
     content = checkpoint.read_checkpoint(place / OUT / "checkpoint.pth")
     assert (content["perf"], content["best_perf"]) == (means[-1], max(means))
+    assert max(means) > 0
     assert "by MPII's centres and sizes" in err
 
 
@@ -155,10 +156,26 @@ def test_a_prediction_names_and_draws_mpii_s_joints(trained, mpii_people, pose, 
     assert len(header) == 8 + 48
 
 
+def test_a_prediction_mirrors_mpii_s_joints(trained, mpii_people, pose, monkeypatch):
+    place, _, _ = trained
+    monkeypatch.chdir(place)
+    original, pairs = inference.heat_maps, []
+
+    def listening(model, crops, config, flip_pairs):
+        pairs.append(flip_pairs)
+        return original(model, crops, config, flip_pairs)
+
+    monkeypatch.setattr(inference, "heat_maps", listening)
+    picture = min((mpii_people / "images").iterdir())
+    assert run(pose, "pred", None, str(picture), "--out", "shown", "--heatmaps")[0] == 0
+    assert pairs == [MPII.flip_pairs] * 2
+
+
 def test_a_resumed_training_keeps_the_best_mean(own, pose):
     for end in ("1", "2"):
-        code, _, err = run(pose, "train", None, "TRAIN.END_EPOCH", end)
+        code, _, err = run(pose, "train", None, "TRAIN.END_EPOCH", end, "DATASET.SELECT_DATA", "True")
         assert code == 0, err
+        assert "DATASET.SELECT_DATA keeps " in err
         last = checkpoint.read_checkpoint(own.parent / OUT / "checkpoint.pth")
     with (own.parent / OUT / "history.csv").open(encoding="utf-8", newline="") as file:
         means = [float(row["Mean"]) for row in csv.DictReader(file)]
@@ -202,10 +219,12 @@ def drop_one(file):
     file.write_text(json.dumps(json.loads(file.read_text())[1:]))
 
 
-@pytest.mark.parametrize("stage", ["train", "test"])
-def test_an_environment_without_scipy_is_told_before_the_work(own, pose, monkeypatch, stage):
+@pytest.mark.parametrize(("stage", "image_set"), [("train", "valid"), ("test", "valid"), ("test", "test")])
+def test_an_environment_without_scipy_is_told_before_the_work(own, pose, monkeypatch, stage, image_set):
+    shutil.copy(own / "annot" / "valid.json", own / "annot" / "test.json")
+    words = ("DATASET.TEST_SET", image_set, *(("--untrained",) if stage == "test" else ()))
     monkeypatch.setitem(sys.modules, "scipy", None)  # what an import of it finds then
-    code, out, err = run(pose, stage, None, *(("--untrained",) if stage == "test" else ()))
+    code, out, err = run(pose, stage, None, *words)
     assert (code, out) == (1, "")
     assert "MPII's .mat files need scipy" in err
     assert "envcheck[pose]" in err
