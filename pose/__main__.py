@@ -16,8 +16,11 @@ from pathlib import Path
 
 from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
 from pose.config_checks import without_effect
+from pose.config_older import layout_notes
 from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Interrupted, PoseError, known_failure
+from pose.expect import expectation
 from pose.needs import Needs, needs_of
+from pose.published import known
 from pose.report import Result, data, note
 
 
@@ -62,7 +65,8 @@ def _dispatch(words: list[str]) -> int:
     if arguments.deterministic:  # cuBLAS reads it once, when it starts: before the proof
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if stage.takes_overrides:
-        for line in without_effect(arguments.configuration[0]):
+        config, file = arguments.configuration
+        for line in (*layout_notes(config, file), *without_effect(config)):
             note(line)
     return _run(stage, run_dir, lambda result: import_module(stage.module).run(arguments, result))
 
@@ -100,7 +104,9 @@ def _read(stage: Stage, words: Sequence[str], run_dir: Path | None) -> Arguments
     arguments = parse(stage, words, run_dir)
     _ = arguments.seed()
     if stage.takes_overrides:
-        _ = arguments.configuration
+        config, _ = arguments.configuration
+        if arguments.expects:
+            expectation(arguments, config, known(config, untrained=arguments.untrained))
     return arguments
 
 

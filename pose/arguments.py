@@ -23,12 +23,17 @@ KEY_LIKE = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)*")
 
 @dataclass(frozen=True)
 class Option:
-    """One option: a flag where `value` is empty."""
+    """One option: a flag where `value` is empty, one with a figure or without where it stands in brackets."""
 
     name: str
     value: str
     help: str
     repeatable: bool = False
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether the option may stand alone."""
+        return self.value.startswith("[")
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,15 @@ STAGES = (
     Stage(
         "test",
         "COCO's or MPII's numbers of trained weights",
-        (*CONFIG_OPTIONS, Option("--untrained", "", "without weights: random ones")),
+        (
+            *CONFIG_OPTIONS,
+            Option("--untrained", "", "without weights: random ones"),
+            Option(
+                "--expect",
+                "[FIGURE]",
+                "exit code 1 where AP or Mean is 0.2 % off this config's published figure, or off FIGURE",
+            ),
+        ),
         takes_overrides=True,
         proves=True,
     ),
@@ -79,6 +92,18 @@ STAGES = (
             Option("--threshold", "T", "joints drawn have values above T; else TEST.IN_VIS_THRE"),
             Option("--heatmaps", "", "the network's heat maps, drawn under the skeletons"),
             Option("--out", "DIR", "where the drawn picture goes; else the run folder, else here"),
+            Option("--untrained", "", "without weights: random ones"),
+        ),
+        takes_picture=True,
+        takes_overrides=True,
+        proves=True,
+    ),
+    Stage(
+        "export",
+        "the network as an ONNX file, checked against torch on random numbers and real people",
+        (
+            *CONFIG_OPTIONS,
+            Option("--out", "DIR", "where the file goes; else the run folder, else here"),
             Option("--untrained", "", "without weights: random ones"),
         ),
         takes_picture=True,
@@ -139,6 +164,23 @@ class Arguments:
         return "--deterministic" in self.values
 
     @property
+    def expects(self) -> bool:
+        """Whether the test's figure is to be held against another."""
+        return "--expect" in self.values
+
+    @property
+    def expected_figure(self) -> float | None:
+        """`--expect FIGURE`'s; None where the published one is meant."""
+        text = self.one("--expect")
+        if not text:
+            return None
+        if not _is_number(text) or not 0 <= float(text) <= 100:
+            raise PoseError(
+                f"--expect {text} is no figure", "--expect 0.704, or --expect alone for the published one"
+            )
+        return float(text)
+
+    @property
     def untrained(self) -> bool:
         """Whether random weights are welcome."""
         return "--untrained" in self.values
@@ -191,14 +233,7 @@ def parse(stage: Stage, argv: Sequence[str], run_dir: Path | None = None) -> Arg
         name, has_value, attached = word.partition("=")
         if word.startswith("--"):
             option = _option(stage, options, name)
-            if not option.value:
-                if has_value:
-                    raise PoseError(f"{name} takes no value", name)
-                values[name] = ("",)
-                continue
-            if not has_value and not words:
-                raise PoseError(f"{name}: a value is missing", f"{name} {option.value}")
-            value = attached if has_value else words.pop(0)
+            value = _value_of(option, attached if has_value else None, words)
             values[name] = (*values.get(name, ()), value) if option.repeatable else (value,)
         elif stage.takes_picture and not pictures and not _is_key(word):
             pictures.append(word)
@@ -243,6 +278,27 @@ def _option(stage: Stage, options: dict[str, Option], name: str) -> Option:
     raise PoseError(
         f"{stage.name} has no option {name}", f"did you mean {near[0]}?" if near else f"{stage.name} --help"
     )
+
+
+def _value_of(option: Option, attached: str | None, words: list[str]) -> str:
+    """What follows the option's `=`, or is taken off the words; "" where it stands alone."""
+    if not option.value and attached is not None:
+        raise PoseError(f"{option.name} takes no value", option.name)
+    if attached is not None:
+        return attached
+    if not option.value or (option.is_optional and not (words and _is_number(words[0]))):
+        return ""
+    if not words:
+        raise PoseError(f"{option.name}: a value is missing", f"{option.name} {option.value}")
+    return words.pop(0)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_key(word: str) -> bool:

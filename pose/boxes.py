@@ -28,6 +28,11 @@ class Boxed:
     origin: str
 
 
+def whole(height: int, width: int) -> Boxed:
+    """The box that a picture of that size itself is."""
+    return Boxed((0.0, 0.0, float(width), float(height)), 1.0, "the whole picture")
+
+
 def load_boxes(file: Path, source: Source, threshold: float) -> dict[str | int, tuple[Boxed, ...]]:
     """The persons' boxes of at least that score, by picture name; for a video by frame number from 0.
 

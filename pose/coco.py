@@ -33,6 +33,11 @@ class CocoSet(ImageSet):
     sizes: Mapping[int, tuple[int, int]]  # image id -> (height, width)
     category_id: int
 
+    @property
+    def picture_count(self) -> int:
+        """Of all its pictures, those with nobody to look at as well."""
+        return len(self.pictures)
+
 
 def load_ground_truth(
     root: Path,

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pose import coco, pictures
+from pose import coco, coco_files, pictures
 from pose.coco import CocoSet
-from pose.coco_files import annotation_file, image_folder
 from pose.config import Config
 from pose.errors import PoseError
 from pose.evaluate import coco_metrics, results_of, write_results
@@ -22,6 +21,7 @@ from pose.record import People
 from pose.report import note
 
 SCORE = "AP"
+annotation_file = coco_files.annotation_file
 
 
 def annotated(config: Config, image_set: str) -> CocoSet:
@@ -91,4 +91,4 @@ def fingerprint(config: Config, image_set: str) -> str:
     """Of the set's annotations and pictures."""
     root = Path(config.DATASET.ROOT)
     files = (annotation_file(root, image_set),)
-    return pictures.fingerprint(files, image_folder(root, image_set), config.DATASET.DATA_FORMAT)
+    return pictures.fingerprint(files, coco_files.image_folder(root, image_set), config.DATASET.DATA_FORMAT)

@@ -1,8 +1,8 @@
 """The configuration: the public implementation's tree and defaults, frozen, and how it is filled.
 
 Order of effect: defaults <- YAML <- KEY VALUE list <- options <- path joins. What a value may be is
-`config_values.py`'s affair, how a YAML file is found and read `config_file.py`'s, which combinations make
-sense `config_checks.py`'s.
+`config_values.py`'s affair, how a YAML file is found and read `config_file.py`'s, what a file of the older
+layout means `config_older.py`'s, which combinations make sense `config_checks.py`'s.
 
 *Source:* keys, defaults and order as leoxiaobin/deep-high-resolution-net.pytorch@6f69e46 has them; ours
 alone are TRAIN.EVAL_EVERY, TRAIN.SCALE_LR and TEST.OKS_SIGMAS. Keys that the public implementation never
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from pose import config_older
 from pose.config_checks import check
 from pose.config_file import find_config, read_yaml
 from pose.config_values import Place, Setting, assign
@@ -84,7 +85,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Loss:
-    """USE_OHKM and TOPK are accepted and, as in the public implementation, without effect."""
+    """With USE_OHKM only each person's TOPK joints of the greatest loss teach; there both keys do nothing."""
 
     USE_OHKM: bool = False
     TOPK: int = 8
@@ -218,13 +219,15 @@ def load(cfg: str, overrides: tuple[str, ...] = (), options: Options | None = No
     options = options or Options()
     path = find_config(cfg)
     tree = as_dict(Config())
-    for setting in read_yaml(path):
+    settings = read_yaml(path)
+    older = config_older.is_older(settings)
+    for setting in config_older.converted(settings, path) if older else settings:
         assign(tree, setting, open_extra=True)
     for setting in pair_up(overrides):
         _refuse_doubles(setting.key, options)
         assign(tree, setting, open_extra=False)
     _apply_options(tree, options)
-    _join_paths(tree)
+    _join_paths(tree, "COCO_BBOX_FILE" if older else "MODEL_FILE")
     config = _freeze(Config, tree)
     check(config, path)
     return config, path
@@ -286,14 +289,14 @@ def _apply_options(tree: dict[str, Any], options: Options) -> None:
         tree["DATASET"]["ROOT"] = str(Path(options.data).absolute())
 
 
-def _join_paths(tree: dict[str, Any]) -> None:
-    """Puts DATA_DIR before ROOT, PRETRAINED and MODEL_FILE.
+def _join_paths(tree: dict[str, Any], of_test: str) -> None:
+    """Puts DATA_DIR before ROOT, PRETRAINED and one key of the TEST section.
 
     The public implementation also joins an empty PRETRAINED, which makes a folder of "no weights"; not here.
     """
     base = tree["DATA_DIR"]
     tree["DATASET"]["ROOT"] = os.path.join(base, tree["DATASET"]["ROOT"])  # noqa: PTH118 - '' must stay ''
-    for section, key in (("MODEL", "PRETRAINED"), ("TEST", "MODEL_FILE")):
+    for section, key in (("MODEL", "PRETRAINED"), ("TEST", of_test)):
         if tree[section][key]:
             tree[section][key] = os.path.join(base, tree[section][key])  # noqa: PTH118 - as written
 

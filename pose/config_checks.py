@@ -44,10 +44,6 @@ def check(config: Config, path: Path) -> None:
 def without_effect(config: Config) -> tuple[str, ...]:
     """Notes about keys that are set but, as in the public implementation or in this version, do nothing."""
     notes = []
-    if config.LOSS.USE_OHKM:
-        notes.append(
-            "LOSS.USE_OHKM has no effect: as in the public implementation, the loss is the plain MSE"
-        )
     if config.DEBUG.DEBUG:
         notes.append("DEBUG has no effect: its pictures are not drawn in this version")
     return tuple(notes)
@@ -97,6 +93,12 @@ def _ranges(config: Config) -> None:
             raise PoseError(f"{key}: {value} is too small", f"{key} {least} is the least")
     if not 0.0 < config.TRAIN.LR < float("inf"):
         raise PoseError(f"TRAIN.LR: {config.TRAIN.LR} cannot teach anything", "TRAIN.LR 0.001")
+    joints = config.MODEL.NUM_JOINTS
+    if config.LOSS.USE_OHKM and not 1 <= config.LOSS.TOPK <= joints:
+        raise PoseError(
+            f"LOSS.TOPK: {config.LOSS.TOPK} of {joints} joints (MODEL.NUM_JOINTS) cannot be the hardest",
+            f"LOSS.TOPK {max(1, joints // 2)}",
+        )
     if config.TRAIN.MOMENTUM < 0 or config.TRAIN.WD < 0:
         raise PoseError(
             "TRAIN.MOMENTUM and TRAIN.WD cannot be negative", "TRAIN.MOMENTUM 0.9 TRAIN.WD 0.0001"

@@ -12,7 +12,7 @@ import difflib
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pose.errors import PoseError
@@ -32,7 +32,8 @@ SWITCHES = {
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
 
-# Where microsoft/human-pose-estimation.pytorch kept a key, and where it is here.
+OLDER = "microsoft/human-pose-estimation.pytorch"
+# Where that one kept a key, and where it is here; its files are read by `config_older.py`.
 MOVED = {
     "MODEL.EXTRA.TARGET_TYPE": "MODEL.TARGET_TYPE",
     "MODEL.EXTRA.SIGMA": "MODEL.SIGMA",
@@ -178,10 +179,10 @@ def near_keys(key: str, known: tuple[str, ...]) -> tuple[str, ...]:
 def _moved(setting: Setting) -> PoseError:
     target = MOVED[setting.key]
     return setting.error(
-        "this key is microsoft/human-pose-estimation.pytorch's, whose files have another layout",
-        f"here it is {target}"
+        f"this key is {OLDER}'s",
+        replace(setting, key=target).written(setting.value)
         if target
-        else "leave it out: stride stands in the 3x3 convolution, as PyTorch's own",
+        else "leave it out: of its styles pytorch is built, with the stride in the 3x3 convolutions",
     )
 
 

@@ -24,6 +24,9 @@ class Kind(Protocol):
 
     SCORE: str  # the metric by which epochs are compared
 
+    def annotation_file(self, root: Path, image_set: str) -> Path:
+        """Where a set's people are listed."""
+
     def annotated(self, config: Config, image_set: str) -> ImageSet:
         """One set's annotated people."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from pose.crop import SCALE_UNIT
 from pose.errors import FAILED, WRITE_HINT, PoseError
 from pose.joints import COCO as COCO_JOINTS
 from pose.oks import oks_nms, soft_oks_nms
-
-METRICS = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR", "AR .5", "AR .75", "AR (M)", "AR (L)")
+from pose.published import COCO_METRICS, MARK, Known
+from pose.report import figure
 
 
 def results_of(  # noqa: PLR0913 - what is known of N people, and three settings
@@ -104,15 +104,29 @@ def coco_metrics(coco: CocoSet, results: Sequence[dict[str, Any]]) -> dict[str, 
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return {name: float(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}
+    return {name: float(value) for name, value in zip(COCO_METRICS, evaluation.stats, strict=True)}
 
 
-def coco_table(arch: str, metrics: dict[str, float]) -> str:
-    """The numbers as the public implementation prints them: a markdown table with three decimals."""
+def coco_table(arch: str, metrics: Mapping[str, float], known: Known | None = None) -> str:
+    """The numbers as the public implementation prints them: a markdown table with three decimals.
+
+    Below them the published row and how much more each number is, where there is one.
+    """
     name = f"{arch[:8]}..." if len(arch) > 15 else arch
-    titles = " ".join(f"| {title}" for title in metrics)
-    numbers = " ".join(f"| {value:.3f}" for value in metrics.values())
-    return f"| Arch {titles} |\n{'|---' * (len(metrics) + 1)}|\n| {name} {numbers} |"
+    lines = [table_row("Arch", metrics), "|---" * (len(metrics) + 1) + "|"]
+    lines.append(table_row(name, [f"{value:.3f}" for value in metrics.values()]))
+    if known:
+        apart = known.apart(metrics)
+        title = f"published{MARK if known.differences else ''}"
+        lines.append(table_row(title, [figure(known.row.metrics.get(name), 3) for name in metrics]))
+        more = [f"{apart[name]:+.3f}" if name in apart else "-" for name in metrics]
+        lines.append(table_row("difference", more))
+    return "\n".join(lines)
+
+
+def table_row(name: str, cells: Iterable[str]) -> str:
+    """One line of a markdown table."""
+    return f"| {' | '.join((name, *cells))} |"
 
 
 def _complete(truth: COCO) -> COCO:

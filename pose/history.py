@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from pose.errors import PoseError
+from pose.report import figure
 from pose.writing import replacing
 
 COLUMNS = ("epoch", "loss", "accuracy", "lr", "samples_per_second", "seconds")
@@ -29,7 +30,7 @@ class Row:
 
     epoch: int  # counted from 1
     loss: float
-    accuracy: float
+    accuracy: float | None  # None where no joint could be judged: a dash, and an empty cell
     lr: float
     samples_per_second: float
     seconds: float  # learning and testing
@@ -86,7 +87,7 @@ def table_line(row: Row, end_epoch: int, left: str, *, is_best: bool = False) ->
     cells = (
         f"{f'{row.epoch}/{end_epoch}':>9}",
         f"{row.loss:8.5f}",
-        f"{row.accuracy:5.3f}",
+        f"{figure(row.accuracy, 3):>5}",
         f"{score:>5}",
         f"{row.lr:8.3g}",
         f"{row.samples_per_second:9.0f}",
@@ -147,6 +148,7 @@ def _row(head: Sequence[str], cells: Sequence[str]) -> Row:
     if len(cells) != len(head):
         raise ValueError(f"{len(cells)} values under {len(head)} names")
     own = len(COLUMNS)
-    loss, accuracy, rate, speed, seconds = (float(cell) for cell in cells[1:own])
+    accuracy = float(cells[2]) if cells[2] else None
+    loss, rate, speed, seconds = (float(cell) for cell in (cells[1], *cells[3:own]))
     metrics = {name: float(cell) for name, cell in zip(head[own:], cells[own:], strict=True) if cell}
     return Row(int(cells[0]), loss, accuracy, rate, speed, seconds, metrics)

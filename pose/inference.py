@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pose.average import Average
 from pose.config import Config
 from pose.decode import decode, flip_back, pck_accuracy
 from pose.joints import COCO
-from pose.loss import joints_mse
+from pose.loss import joints_loss
 from pose.targets import heatmap_targets
 
 # ImageNet's, applied in the channel order at hand: with COLOR_RGB False the published weights saw blue first.
@@ -30,7 +31,7 @@ class Found:
 
     keypoints: NDArray[np.float32]  # (N, K, 3): x and y in picture pixels, the heat map's value
     loss: float | None  # None where the records have no truth
-    accuracy: float | None
+    accuracy: float | None  # None also where no joint could be judged
 
 
 def normalise(crops: Tensor) -> Tensor:
@@ -63,34 +64,27 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
     *,
     has_truth: bool,
     joint_weights: Sequence[float] = COCO.weights,
-    each: Callable[[], None] = lambda: None,
+    each: Callable[[Average, Average], None] = lambda _loss, _accuracy: None,
 ) -> Found:
-    """The joints of every record; `each` is called after every batch and may raise to stop."""
+    """The joints of every record; `each` is told loss and accuracy so far, batch by batch, and may stop."""
     model.eval()
     keypoints: list[Tensor] = []
-    loss_sum, people, accuracy_sum, counted = 0.0, 0, 0.0, 0
+    loss, accuracy = Average(), Average()
     for batch in batches:
         crops = batch["image"].to(device, non_blocking=True)
         maps = heat_maps(model, crops, config, flip_pairs)
         if has_truth:
             joints, visible = batch["joints"].to(device), batch["visible"].to(device)
             target, weight = make_targets(joints, visible, config, joint_weights)
-            loss_sum += float(joints_mse(maps, target, weight)) * len(crops)
-            people += len(crops)
-            share, count = pck_accuracy(maps, target)
-            accuracy_sum += share * count
-            counted += count
+            loss.add(float(joints_loss(maps, target, weight, config.LOSS)), len(crops))
+            accuracy.add(*pck_accuracy(maps, target))
         points, values = decode(maps, batch["center"], batch["scale"], post_process=config.TEST.POST_PROCESS)
         keypoints.append(torch.cat([points, values[..., None]], dim=2).cpu())
-        each()
+        each(loss, accuracy)
     found = (
         torch.cat(keypoints).numpy() if keypoints else np.zeros((0, config.MODEL.NUM_JOINTS, 3), np.float32)
     )
-    return Found(
-        keypoints=found,
-        loss=loss_sum / people if people else None,
-        accuracy=accuracy_sum / counted if counted else (0.0 if has_truth else None),
-    )
+    return Found(found, loss.mean, accuracy.mean)
 
 
 def make_targets(

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pose import mpii, pckh, pictures
+from pose import mpii, mpii_files, pckh, pictures
 from pose.config import Config
 from pose.mpii import MpiiSet
-from pose.mpii_files import documents, image_folder, truth_file
 from pose.record import People
 
 SCORE = "Mean"
+annotation_file = mpii_files.annotation_file
 
 
 def annotated(config: Config, image_set: str) -> MpiiSet:
@@ -29,7 +29,7 @@ def people_to_test(config: Config, people: MpiiSet) -> People[MpiiSet]:
     """Everyone, with the truth about them; a test set's is not public."""
     pckh.scipy_io()
     if not people.is_test:
-        file = truth_file(Path(config.DATASET.ROOT), people.image_set)
+        file = mpii_files.truth_file(Path(config.DATASET.ROOT), people.image_set)
         people = dataclasses.replace(people, truth=pckh.read_truth(file, len(people.records)))
     return People(people, people.records, f"boxes: {len(people.records)} by MPII's centres and sizes")
 
@@ -52,5 +52,5 @@ def results_file(folder: Path, _config: Config) -> Path:
 def fingerprint(config: Config, image_set: str) -> str:
     """Of the set's list, its pictures, and its truth where that is read."""
     root = Path(config.DATASET.ROOT)
-    files = documents(root, image_set, is_tested=image_set == config.DATASET.TEST_SET)
-    return pictures.fingerprint(files, image_folder(root), config.DATASET.DATA_FORMAT)
+    files = mpii_files.documents(root, image_set, is_tested=image_set == config.DATASET.TEST_SET)
+    return pictures.fingerprint(files, mpii_files.image_folder(root), config.DATASET.DATA_FORMAT)

@@ -88,6 +88,18 @@ def _pred(arguments: Arguments) -> Needs:
     return Needs(reads, () if folder == arguments.run_dir else (absolute(folder),))
 
 
+def _export(arguments: Arguments) -> Needs:
+    """TEST_SET's people are looked at where no picture is named, if they are there."""
+    config, _ = arguments.configuration
+    weights = _given(config.TEST.MODEL_FILE) or map(absolute, _trained(arguments))
+    people = (
+        map(absolute, arguments.pictures) if arguments.pictures else _dataset(config, config.DATASET.TEST_SET)
+    )
+    folder = picture_folder(arguments)
+    writes = () if folder == arguments.run_dir else (absolute(folder),)
+    return Needs((*_own_config(arguments), *people, *weights), writes)
+
+
 def _demo(arguments: Arguments) -> Needs:
     """Of its training and test what is not its own work: a config here goes before the bundled one."""
     stage = demo_options.stage_arguments(arguments)
@@ -113,6 +125,7 @@ STAGES = {
     "train": _train,
     "test": _test,
     "pred": _pred,
+    "export": _export,
     "demo": _demo,
     "check-data": _check_data,
     "env": _env,

@@ -6,7 +6,7 @@ Holds a batch of pictures at most, however many come. Knows no files and no draw
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -73,18 +73,22 @@ def find_people(
     for frame, boxes in pictures:
         seen = Seen(frame, boxes)
         waiting.append(seen)
-        colours = (
-            cv2.cvtColor(frame.picture, cv2.COLOR_BGR2RGB) if config.DATASET.COLOR_RGB else frame.picture
-        )
-        for boxed in boxes:
-            center, scale = box_to_center_scale(boxed.box, config.MODEL.image_height_width)
-            matrix = affine_matrix(center, scale, 0.0, config.MODEL.image_height_width)
-            pixels = warp(colours, matrix, config.MODEL.image_height_width)
-            crops.append(_Crop(seen, pixels, center, scale))
+        crops += [_Crop(seen, *cut) for cut in crops_of(frame.picture, boxes, config)]
         yield from work(size)
     while crops:
         yield from work(1)
     yield from work(1)
+
+
+def crops_of(
+    picture: NDArray[np.uint8], boxes: Sequence[Boxed], config: Config
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
+    """What the network is to see of each box in a BGR picture (H, W, 3): pixels, centre and scale."""
+    colours = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if config.DATASET.COLOR_RGB else picture
+    for boxed in boxes:
+        center, scale = box_to_center_scale(boxed.box, config.MODEL.image_height_width)
+        matrix = affine_matrix(center, scale, 0.0, config.MODEL.image_height_width)
+        yield warp(colours, matrix, config.MODEL.image_height_width), center, scale
 
 
 def _run(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pose import devices, models
 from pose.arguments import Arguments
-from pose.boxes import Box, Boxed, load_boxes
+from pose.boxes import Box, Boxed, load_boxes, whole
 from pose.config import Config, as_dict
 from pose.crop import box_to_center_scale
 from pose.draw import draw_heat, draw_people
@@ -114,11 +114,11 @@ def _with_boxes(source: Source, typed: tuple[Boxed, ...], given: Given | None) -
     """Each picture with its boxes; one outside stops a single picture, else it is told at the end."""
     wanted = None if given is None or source.kind == "video" else frozenset(map(str, given))
     for frame in frames(source, wanted):
-        size = frame.picture.shape[:2]
+        size = frame.picture.shape[0], frame.picture.shape[1]
         if given is not None:
             boxes = given.get(frame.image_id if source.kind == "video" else frame.name, ())
         else:
-            boxes = typed or (Boxed((0.0, 0.0, float(size[1]), float(size[0])), 1.0, "the whole picture"),)
+            boxes = typed or (whole(*size),)
         outside = [boxed for boxed in boxes if not _inside(boxed, size)]
         for boxed in outside:
             trouble = f"{boxed.origin} lies outside the picture"

@@ -46,6 +46,11 @@ class ImageSet:
         """True for the sets whose truth is not public: nothing to evaluate against."""
         return "test" in self.image_set
 
+    @property
+    def picture_count(self) -> int:
+        """How many pictures it has."""
+        return len({record.path for record in self.records})
+
 
 SetT = TypeVar("SetT", bound=ImageSet)
 

@@ -29,6 +29,11 @@ def data(text: str) -> None:
     print(text, flush=True)
 
 
+def figure(value: float | None, decimals: int) -> str:
+    """A number, or a dash where there is none."""
+    return "-" if value is None else f"{value:.{decimals}f}"
+
+
 @dataclass
 class Result:
     """What is known about a run so far; stages fill it, `__main__` writes it whatever happens."""
@@ -38,7 +43,10 @@ class Result:
     config: dict[str, Any] | None = None
     dataset: dict[str, str] | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    loss: float | None = None  # of the people tested, like the metrics; None where they have no truth
+    accuracy: float | None = None  # likewise, and where no joint could be judged
     outputs: list[str] = field(default_factory=list)
+    published: dict[str, Any] | None = None  # what a test's metrics are held against
     output_dir: str | None = None
     epochs_done: int = 0
 
@@ -51,6 +59,9 @@ class Result:
             "seed": self.seed,
             "dataset": self.dataset,
             "metrics": self.metrics,
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "published": self.published,
             "outputs": self.outputs,
             "output_dir": self.output_dir,
             "epochs_done": self.epochs_done,

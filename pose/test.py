@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pose import checkpoint, devices, inference, models
+from pose import checkpoint, devices, expect, inference, models, published
 from pose.arguments import Arguments
+from pose.average import Average
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches
 from pose.datasets import fingerprint, judge, people_to_test, results_file
@@ -20,11 +21,12 @@ from pose.errors import PoseError
 from pose.evaluate import coco_table
 from pose.inference import Found
 from pose.interruption import Stop, stop_on_signals
+from pose.log_lines import LinesOfATest
 from pose.memory import within_memory
 from pose.output import FINAL, Log, output_folder, prepare
 from pose.pictures import check_pictures
 from pose.record import People
-from pose.report import Result, bar, note
+from pose.report import Result, bar, figure, note
 
 
 def run(arguments: Arguments, result: Result) -> None:
@@ -33,6 +35,8 @@ def run(arguments: Arguments, result: Result) -> None:
     seed = arguments.seed()
     result.config, result.seed = as_dict(config), seed
     people = people_to_test(config)
+    known = published.known(config, people.annotated.picture_count, untrained=arguments.untrained)
+    expected = expect.expectation(arguments, config, known)
     check_pictures(people.records)
     result.dataset = fingerprint(config, config.DATASET.TEST_SET)
     folder = output_folder(config, config_file)
@@ -44,12 +48,19 @@ def run(arguments: Arguments, result: Result) -> None:
     used = devices.choose(config)
     note(f"{weights}; {people.boxes}")
     with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
-        found, metrics = evaluate(used.place(model), people, config, used, folder, stop)
+        found, metrics = evaluate(used.place(model), people, config, used, folder, stop, log)
         log.keep(f"{weights}; {people.boxes}")
-        log.say(coco_table(config.MODEL.NAME, metrics))
+        log.say(coco_table(config.MODEL.NAME, metrics, None if people.annotated.is_test else known))
+        if known:
+            log.keep(known.note)
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
-    result.metrics = metrics
+    result.metrics, result.loss, result.accuracy = metrics, found.loss, found.accuracy
     result.add_output(results_file(folder, config))
+    if known:
+        note(known.note)
+        result.published = known.document(metrics)
+    if expected:
+        expected.hold(metrics)
 
 
 def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: bool = False) -> str:
@@ -70,7 +81,13 @@ def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: b
 
 
 def evaluate(
-    model: nn.Module, people: People, config: Config, used: devices.Devices, folder: Path, stop: Stop
+    model: nn.Module,
+    people: People,
+    config: Config,
+    used: devices.Devices,
+    folder: Path,
+    stop: Stop,
+    log: Log,
 ) -> tuple[Found, dict[str, float]]:
     """What was found and its numbers; writes the results file."""
     dataset = CropDataset(
@@ -86,10 +103,12 @@ def evaluate(
         workers=used.workers,
         pin_memory=bool(used.gpus),
     )
+    lines = LinesOfATest(log.keep, len(loader), config.PRINT_FREQ)
     with bar("testing", len(loader)) as progress:
 
-        def each() -> None:
+        def each(loss: Average, accuracy: Average) -> None:
             progress.advance()
+            lines.tell(loss, accuracy)
             stop.check()
 
         def find() -> Found:
@@ -120,8 +139,3 @@ def _try(model: nn.Module, config: Config, used: devices.Devices, size: int) -> 
     )
     with torch.no_grad():
         model(inference.normalise(blank))
-
-
-def figure(value: float | None, decimals: int) -> str:
-    """A number, or a dash where there is none."""
-    return "-" if value is None else f"{value:.{decimals}f}"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pose import checkpoint, curves, devices, history, models, resume, showcase
 from pose.arguments import Arguments
+from pose.average import Average
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches, shuffled
 from pose.datasets import annotated, fingerprint, kind, people_to_test, results_file
@@ -23,12 +24,12 @@ from pose.decode import pck_accuracy
 from pose.errors import FAILED, Interrupted, PoseError
 from pose.inference import Found, make_targets, normalise
 from pose.interruption import Stop, stop_on_signals
-from pose.loss import joints_mse, learning_rate
+from pose.loss import joints_loss, learning_rate
 from pose.memory import within_memory
 from pose.output import BEST, CHECKPOINT, CURVES, FINAL, HISTORY, PREDICTIONS, Log, output_folder, prepare
 from pose.pictures import check_pictures
 from pose.record import People
-from pose.report import Result, bar, note
+from pose.report import Result, bar, figure, note
 from pose.resume import Progress
 from pose.selection import selected
 from pose.test import evaluate
@@ -56,7 +57,7 @@ class Learnt:
     """What one pass over the training people came to."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     samples_per_second: float
     seconds: float
 
@@ -132,7 +133,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
             continue
         begin = time.perf_counter()
         story.found, metrics = evaluate(
-            plan.placed, plan.people, plan.config, plan.devices, folder, plan.stop
+            plan.placed, plan.people, plan.config, plan.devices, folder, plan.stop, log
         )
         story.pace.testing.append(time.perf_counter() - begin)
         is_best = progress.advance(epoch + 1, metrics)
@@ -141,6 +142,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
         _tell(plan, story, row, log, result, is_best=is_best)
         resume.keep(folder, plan.model, plan.optimizer, progress, facts, is_best=is_best)
         result.epochs_done, result.metrics = progress.epoch, metrics
+        result.loss, result.accuracy = story.found.loss, story.found.accuracy
         result.add_output(results_file(folder, plan.config))
         for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
             result.add_output(folder / name)
@@ -190,7 +192,7 @@ def _learn(plan: Plan, epoch: int) -> Learnt:
         pin_memory=config.PIN_MEMORY and bool(plan.devices.gpus),
     )
     loss_sum = torch.zeros((), device=device)  # read once at the end: reading it stalls a GPU
-    accuracy_sum, counted, text = 0.0, 0, ""
+    accuracy, text = Average(), ""
     begin = time.perf_counter()
     plan.placed.train()
     with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
@@ -200,18 +202,15 @@ def _learn(plan: Plan, epoch: int) -> Learnt:
             shown = number % config.PRINT_FREQ == 0
             if shown or device.type == "cpu":  # on a GPU only now and then, for the same reason
                 _require_finite(loss, epoch, number)
-                share, joints = pck_accuracy(output, target)
-                accuracy_sum += share * joints
-                counted += joints
+                accuracy.add(*pck_accuracy(output, target))
             if shown:
                 speed = min((number + 1) * size, people) / (time.perf_counter() - begin)
-                accuracy = accuracy_sum / max(1, counted)
-                text = f"{speed:.0f} samples/s   loss {float(loss):.5f}   acc {accuracy:.3f}"
+                text = f"{speed:.0f} samples/s   loss {float(loss):.5f}   acc {figure(accuracy.mean, 3)}"
             progress.advance(text)
             plan.stop.check()
     _require_finite(loss_sum, epoch, len(loader) - 1)
     seconds = time.perf_counter() - begin
-    return Learnt(float(loss_sum) / people, accuracy_sum / max(1, counted), people / seconds, seconds)
+    return Learnt(float(loss_sum) / people, accuracy.mean, people / seconds, seconds)
 
 
 def _step_that_fits(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -233,7 +232,7 @@ def _step(plan: Plan, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]
     joints, visible = (batch[key].to(device, non_blocking=True) for key in ("joints", "visible"))
     target, weight = make_targets(joints, visible, plan.config, plan.dataset.joints.weights)
     output = plan.placed(pictures)
-    loss = joints_mse(output, target, weight)
+    loss = joints_loss(output, target, weight, plan.config.LOSS)
     plan.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     plan.optimizer.step()

@@ -57,6 +57,7 @@ class Stage(str, Enum):
     pred = "pred"
     synth = "synth"
     check_data = "check-data"
+    export = "export"
     env = "env"
 
 

@@ -95,6 +95,7 @@ class Book:
             seed=result.get("seed"),
             dataset=result.get("dataset"),
             metrics=result.get("metrics") or {},
+            published=result.get("published"),
             output_dir=result.get("output_dir"),
             outputs=_outputs(result),
         )

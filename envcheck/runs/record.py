@@ -75,6 +75,7 @@ class Record:
     seed: int | None = None
     dataset: dict[str, Any] | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    published: dict[str, Any] | None = None  # a test's published row, and how far the metrics are from it
     output_dir: str | None = None
     outputs: tuple[Output, ...] = ()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pose import config, config_file
+from pose import config, config_file, published
 from pose.config import Config, Options, as_dict, load
 from pose.errors import PoseError
 
@@ -193,18 +193,17 @@ def test_yaml_reads_scientific_notation_and_tuples_as_the_public_implementation_
 
 
 @pytest.mark.parametrize(
-    ("lines", "here"),
+    ("words", "hint"),
     [
-        ("TRAIN:\n  BATCH_SIZE: 32\n", "TRAIN.BATCH_SIZE_PER_GPU"),
-        ("MODEL:\n  EXTRA:\n    SIGMA: 2\n", "MODEL.SIGMA"),  # where any key would be taken otherwise
+        (("TRAIN.BATCH_SIZE", "16"), "TRAIN.BATCH_SIZE_PER_GPU 16"),
+        (("MODEL.EXTRA.HEATMAP_SIZE", "[48, 64]"), "MODEL.HEATMAP_SIZE '[48, 64]'"),
+        (("MODEL.STYLE", "caffe"), "leave it out: of its styles pytorch is built"),
     ],
 )
-def test_a_file_of_the_older_implementation_is_recognised(tmp_path, lines, here):
-    own = tmp_path / "own.yaml"
-    own.write_text(lines, encoding="utf-8")
-    error = refused(cfg=str(own))
-    assert "human-pose-estimation.pytorch" in error.message
-    assert here in error.hint
+def test_an_override_of_the_older_implementation_is_answered_with_ours(words, hint):
+    error = refused(*words)
+    assert "microsoft/human-pose-estimation.pytorch" in error.message
+    assert error.hint.startswith(hint)
 
 
 def test_broken_yaml_is_answered_with_its_line(tmp_path):
@@ -332,6 +331,20 @@ def test_the_known_mpii_files_have_the_public_values(stem, number):
         assert (test.NMS_THRE, test.BBOX_THRE) == (1.0, 1.0)
 
 
+def test_mpii_s_published_files_are_known_without_a_difference():
+    found = {
+        stem: published.known(load(f"experiments/mpii/{stem}_adam_lr1e-3.yaml")[0]) for stem, _ in MPII_FILES
+    }
+    means = {stem: known.row.metrics["Mean"] for stem, known in found.items() if known}
+    assert all(known.differences == () for known in found.values() if known)
+    assert means == {  # behaviour.md section 15
+        "resnet/res50_256x256_d256x3": 88.5,
+        "resnet/res101_256x256_d256x3": 89.1,
+        "resnet/res152_256x256_d256x3": 89.6,
+        "hrnet/w32_256x256": 90.3,
+    }
+
+
 def test_every_bundled_file_loads(root):
     files = sorted((root / "pose").glob("experiments/**/*.yaml"))
     public = [file for file in files if file.parts[-3] in {"coco", "mpii"} and "mini" not in file.name]
@@ -356,11 +369,19 @@ def test_every_bundled_file_loads(root):
         (("MODEL.EXTRA.NUM_LAYERS", "20"), "MODEL.EXTRA.NUM_LAYERS"),
         (("MODEL.EXTRA.NUM_DECONV_FILTERS", "(256,)"), "MODEL.EXTRA.NUM_DECONV_FILTERS"),
         (("TRAIN.LR", "-0.1"), "TRAIN.LR"),
+        (("LOSS.USE_OHKM", "True", "LOSS.TOPK", "18"), "LOSS.TOPK"),
+        (("LOSS.USE_OHKM", "True", "LOSS.TOPK", "0"), "LOSS.TOPK"),
+        (("LOSS.USE_OHKM", "True", "MODEL.NUM_JOINTS", "7"), "LOSS.TOPK"),
         (("TRAIN.OPTIMIZER", "sgd", "TRAIN.NESTEROV", "True", "TRAIN.MOMENTUM", "0.0"), "TRAIN.NESTEROV"),
     ],
 )
 def test_values_that_cannot_work_are_named_before_any_work(overrides, names):
     assert names in refused(*overrides).message
+
+
+def test_as_many_hard_joints_as_there_are_will_do_and_topk_alone_is_nothing_to_refuse():
+    load(RES50, ("LOSS.USE_OHKM", "True", "LOSS.TOPK", "17"))
+    load(RES50, ("LOSS.TOPK", "99"))
 
 
 def test_a_configuration_cannot_be_changed():

@@ -6,9 +6,11 @@ import pytest
 
 np = pytest.importorskip("numpy", reason="needs the pose extra")
 cv2 = pytest.importorskip("cv2", reason="needs the pose extra")
+pytest.importorskip("pycocotools", reason="needs the pose extra")
 
 from pose import crop  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
+from tests.pose import reference  # noqa: E402
 
 SIZE = (256, 192)  # (height, width): aspect 0.75
 
@@ -56,6 +58,18 @@ def test_the_inverse_matrix_leads_back(rotation):
     back = crop.affine_matrix(center, scale, rotation, SIZE, inverse=True)
     points = np.random.default_rng(3).uniform(-50, 300, (20, 2))
     np.testing.assert_allclose(crop.map_points(crop.map_points(points, there), back), points, atol=1e-3)
+
+
+def test_the_matrix_is_the_references_within_a_billionth():
+    draw = np.random.default_rng(8)
+    for _ in range(200):
+        center = draw.uniform(-50, 2000, 2).astype(np.float32)
+        scale = draw.uniform(0.05, 9, 2).astype(np.float32)
+        degrees = float(draw.uniform(-80, 80))
+        size = tuple(int(side) for side in draw.integers(1, 13, 2) * 32)
+        matrix = crop.affine_matrix(center, scale, degrees, size)
+        wanted = reference.affine(center, scale, degrees, size[1], size[0])
+        np.testing.assert_allclose(matrix, wanted, rtol=1e-9, atol=1e-9)
 
 
 def warp_in_fixed_point(image, matrix, size):

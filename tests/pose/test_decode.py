@@ -11,22 +11,13 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose.coco import FLIP_PAIRS  # noqa: E402
 from pose.decode import decode, flip_back, pck_accuracy, peaks  # noqa: E402
+from tests.pose import reference  # noqa: E402
 
 
 def reference_decode(heatmaps, center, scale, *, post_process):
     """One sample (K, h, w): joints (K, 2) in the picture, values (K,)."""
-    joints, height, width = heatmaps.shape
-    points, values = np.zeros((joints, 2)), np.zeros(joints, dtype=np.float32)
-    for joint in range(joints):
-        flat = heatmaps[joint].reshape(-1)
-        best = int(np.argmax(flat))
-        values[joint] = flat[best]
-        px, py = (best % width, best // width) if flat[best] > 0 else (0, 0)
-        x, y = float(px), float(py)
-        if post_process and 1 < px < width - 1 and 1 < py < height - 1:
-            x += 0.25 * np.sign(heatmaps[joint, py, px + 1] - heatmaps[joint, py, px - 1])
-            y += 0.25 * np.sign(heatmaps[joint, py + 1, px] - heatmaps[joint, py - 1, px])
-        points[joint] = x, y
+    places, values = reference.cells(heatmaps, post_process=post_process)
+    height, width = heatmaps.shape[1:]
     # The inverse crop, rotation 0: half the crop's width maps to half of 200 * scale in x.
     half = np.float32(scale[0]) * np.float32(200) / 2
     source = np.array(
@@ -37,7 +28,7 @@ def reference_decode(heatmaps, center, scale, *, post_process):
         direct = three[0] - three[1]
         three[2] = three[1] + [-direct[1], direct[0]]
     matrix = cv2.getAffineTransform(source, target)
-    return np.array([matrix @ [x, y, 1] for x, y in points]).astype(np.float32), values
+    return np.array([matrix @ [x, y, 1] for x, y in places]).astype(np.float32), values
 
 
 def some_crops(count):

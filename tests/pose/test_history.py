@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,23 @@ def test_a_resumed_run_continues_the_history_and_drops_what_is_done_again(workpl
     assert len(told[0]) == 2
 
 
+def test_an_accuracy_that_means_nothing_is_a_dash_an_empty_cell_and_null(workplace, pose):
+    """Maps of 2 by 4 cells: no joint lies beyond the second column, where counting begins."""
+    maps = ("MODEL.HEATMAP_SIZE", "(2, 4)", "MODEL.EXTRA.NUM_DECONV_LAYERS", "1")
+    deconvolution = ("MODEL.EXTRA.NUM_DECONV_FILTERS", "(8,)", "MODEL.EXTRA.NUM_DECONV_KERNELS", "(4,)")
+    words = ("--cfg", "small.yaml", *maps, *deconvolution)
+    code, out, err = pose("train", *words, "TRAIN.END_EPOCH", "1")
+    assert code == 0, err
+    assert out.splitlines()[1].split()[2] == "-"
+    (row,) = rows_of(workplace / "output" / OUT / "history.csv")
+    assert (row["accuracy"], float(row["loss"]) > 0) == ("", True)
+    code, _, err = pose("--run-dir", "run", "test", *words)
+    assert code == 0, err
+    assert "   accuracy -   (boxes" in err
+    result = json.loads(Path("run/result.json").read_text(encoding="utf-8"))
+    assert (result["accuracy"], result["loss"] > 0) == (None, True)
+
+
 def test_a_run_that_starts_anew_forgets_the_former_history(workplace, pose):
     pose(*TRAIN)
     pose(*TRAIN, "AUTO_RESUME", "False", "TRAIN.END_EPOCH", "1")
@@ -79,7 +97,7 @@ def test_a_history_that_is_not_ours_is_refused_before_training(workplace, pose, 
 def test_numbers_come_back_exactly(tmp_path):
     rows = [
         Row(1, 1 / 3, 0.1, 1e-05, 77.7, 2.5),
-        Row(2, 2 / 7, 0.2, 1e-06, 70.1, 9.5, {"AP": 1 / 9, "Ap .5": 0.5}),
+        Row(2, 2 / 7, None, 1e-06, 70.1, 9.5, {"AP": 1 / 9, "Ap .5": 0.5}),
     ]
     history.write(tmp_path / "history.csv", rows)
     assert history.read(tmp_path / "history.csv", 2) == rows

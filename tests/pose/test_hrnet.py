@@ -6,12 +6,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from torch.nn import functional  # noqa: E402
 
 from pose import checkpoint, models  # noqa: E402
 from pose.config import Extra, Model, load  # noqa: E402
 from pose.config_file import BUNDLED, read_yaml  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
+from tests.pose import plain_networks  # noqa: E402
 
 # layers or width, picture (width, height), heat map, sigma, batch: behaviour.md, section 3
 FILES = [
@@ -87,88 +87,11 @@ def test_the_names_are_the_published_ones(w32):
     assert not any(".fuse_layers.1.1." in name for name in shapes)  # a branch reaches itself unchanged
 
 
-def reference(state, x):  # noqa: C901, PLR0912 - one closure per kind of layer
-    """behaviour.md, section 4, in functions alone: what is where, only the names in the file say."""
-
-    def has(prefix):
-        return any(name.startswith(f"{prefix}.") for name in state)
-
-    def norm(x, name):
-        parts = [state[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
-        return functional.batch_norm(x, *parts, training=False, eps=1e-5)
-
-    def conv(x, name, bn, stride=1):
-        weight = state[f"{name}.weight"]
-        return norm(functional.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2), bn)
-
-    def block(x, name):
-        shortcut = conv(x, f"{name}.downsample.0", f"{name}.downsample.1") if has(f"{name}.downsample") else x
-        y = functional.relu(conv(x, f"{name}.conv1", f"{name}.bn1"))
-        y = conv(y, f"{name}.conv2", f"{name}.bn2")
-        if has(f"{name}.conv3"):
-            y = conv(functional.relu(y), f"{name}.conv3", f"{name}.bn3")
-        return functional.relu(y + shortcut)
-
-    def halvings(x, name, *, last_is_cut):
-        count = 0
-        while has(f"{name}.{count}"):
-            x = conv(x, f"{name}.{count}.0", f"{name}.{count}.1", stride=2)
-            count += 1
-            if has(f"{name}.{count}") or not last_is_cut:
-                x = functional.relu(x)
-        return x
-
-    x = functional.relu(conv(x, "conv1", "bn1", 2))
-    x = functional.relu(conv(x, "conv2", "bn2", 2))
-    for number in range(4):
-        x = block(x, f"layer1.{number}")
-    maps = [x]
-    for stage, modules in ((2, 1), (3, 4), (4, 3)):
-        entered = []
-        for branch in range(stage):
-            name = f"transition{stage - 1}.{branch}"
-            if not has(name):
-                entered.append(maps[branch])
-            elif f"{name}.0.weight" in state:
-                entered.append(functional.relu(conv(maps[-1], f"{name}.0", f"{name}.1")))
-            else:
-                entered.append(halvings(maps[-1], name, last_is_cut=False))
-        maps = entered
-        for module in range(modules):
-            for branch in range(stage):
-                for number in range(4):
-                    maps[branch] = block(maps[branch], f"stage{stage}.{module}.branches.{branch}.{number}")
-            fused = []
-            for target in range(1 if (stage, module) == (4, 2) else stage):
-                total = 0
-                for source in range(stage):
-                    name = f"stage{stage}.{module}.fuse_layers.{target}.{source}"
-                    if source == target:
-                        part = maps[source]
-                    elif source > target:
-                        part = conv(maps[source], f"{name}.0", f"{name}.1")
-                        part = part.repeat_interleave(2 ** (source - target), 2)
-                        part = part.repeat_interleave(2 ** (source - target), 3)
-                    else:
-                        part = halvings(maps[source], name, last_is_cut=True)
-                    total = total + part
-                fused.append(functional.relu(total))
-            maps = fused
-    return functional.conv2d(maps[0], state["final_layer.weight"], state["final_layer.bias"])
-
-
 def test_heat_maps_are_those_of_a_plain_reference(w32):
-    state = w32.state_dict()
-    draw = torch.Generator().manual_seed(1)
-    for name, value in state.items():  # statistics that a fresh network does not have
-        if name.endswith(("running_mean", "bias")):
-            value.normal_(0, 0.1, generator=draw)
-        elif name.endswith("running_var"):
-            value.uniform_(0.5, 1.5, generator=draw)
-    picture = torch.randn(2, 3, 64, 96, generator=draw)
-    w32.eval()
+    plain_networks.make_learnt(w32)
+    picture = torch.randn(2, 3, 64, 96)
     with torch.no_grad():
-        ours, plain = w32(picture), reference(state, picture)
+        ours, plain = w32.eval()(picture), plain_networks.hrnet(w32.state_dict(), picture)
     assert ours.shape == (2, 17, 16, 24)
     assert plain.abs().max() > 0.01
     assert float((ours - plain).abs().max() / plain.abs().max()) < 1e-4

@@ -104,6 +104,32 @@ def test_records_of_all_batches_are_found_in_order_with_loss_and_accuracy_over_p
     assert found.loss == pytest.approx(0.5 * ((target - peak_alone) ** 2).mean().item())
 
 
+def test_the_loss_shown_is_the_one_that_is_trained_with():
+    batch = batch_of(1)
+    batch["joints"][0, 3] = 4.0  # where the network does not look: the one hard joint
+    config = Config(MODEL=MODEL, LOSS=Loss(USE_OHKM=True, TOPK=1))
+    found = inference.find(AlwaysThere(), [batch], config, CPU, (), has_truth=True)
+    target, _ = inference.make_targets(batch["joints"], batch["visible"], config)
+    peak_alone = torch.zeros(16, 8)
+    peak_alone[4, 4] = 1
+    assert found.loss == pytest.approx(0.5 * ((target[0, 3] - peak_alone) ** 2).mean().item())
+
+
+def test_where_no_joint_can_be_judged_there_is_a_loss_and_no_accuracy():
+    batch = batch_of(2)
+    batch["joints"][:] = 4.0  # cell (1, 1): the public rule counts from the third cell on
+    found = inference.find(AlwaysThere(), [batch], Config(MODEL=MODEL), CPU, (), has_truth=True)
+    assert found.loss > 0
+    assert found.accuracy is None
+
+
+def test_batches_without_a_joint_to_judge_leave_the_accuracy_of_the_others():
+    batches = [batch_of(1), batch_of(3)]
+    batches[1]["joints"][:] = 4.0
+    found = inference.find(AlwaysThere(), batches, Config(MODEL=MODEL), CPU, (), has_truth=True)
+    assert found.accuracy == 1.0
+
+
 def test_without_truth_there_is_no_loss_and_no_accuracy():
     found = inference.find(AlwaysThere(), [batch_of(2)], Config(MODEL=MODEL), CPU, (), has_truth=False)
     assert (found.loss, found.accuracy) == (None, None)

@@ -6,7 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose.loss import joints_mse, learning_rate  # noqa: E402
+from pose.config import Loss  # noqa: E402
+from pose.loss import joints_loss, joints_mse, learning_rate  # noqa: E402
 
 
 def formula(output, target, weight):
@@ -41,6 +42,51 @@ def test_an_unlabelled_joint_teaches_nothing():
     joints_mse(output, torch.ones(1, 2, 4, 4), torch.tensor([[[0.0], [1.0]]])).backward()
     assert not output.grad[0, 0].any()
     assert output.grad[0, 1].all()
+
+
+def hardest_by_hand(output, target, weight, hardest):
+    """behaviour.md section 9: 0.5 * MSE per joint, the greatest `hardest` of a person, mean over people.
+
+    Returns the loss and its gradient: d/dp 0.5 * mean((w*p - w*t)^2) is w^2 * (p - t) / cells.
+    """
+    people, joints = output.shape[:2]
+    cells = output[0, 0].numel()
+    total, gradient = 0.0, torch.zeros_like(output)
+    for person in range(people):
+        losses = []
+        for joint in range(joints):
+            w = 1.0 if weight is None else float(weight[person, joint])
+            ps, ts = (maps[person, joint].flatten().tolist() for maps in (output, target))
+            squares = sum((w * p - w * t) ** 2 for p, t in zip(ps, ts, strict=True))
+            losses.append((0.5 * squares / cells, joint, w))
+        for loss, joint, w in sorted(losses, reverse=True)[:hardest]:
+            total += loss / hardest
+            apart = output[person, joint] - target[person, joint]
+            gradient[person, joint] = w**2 * apart / cells / hardest / people
+    return total / people, gradient
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("hardest", [1, 3, 7])
+def test_hard_joints_alone_teach_as_the_public_class_would_have_it(batch, weighted, hardest):
+    generator = torch.Generator().manual_seed(2)
+    output, target = (torch.randn(batch, 7, 4, 3, generator=generator) for _ in range(2))
+    weight = torch.rand(batch, 7, 1, generator=generator) * 1.5 if weighted else None
+    loss, gradient = hardest_by_hand(output, target, weight, hardest)
+    output.requires_grad_()
+    found = joints_loss(output, target, weight, Loss(USE_OHKM=True, TOPK=hardest))
+    found.backward()
+    assert found.item() == pytest.approx(loss, rel=1e-5)
+    torch.testing.assert_close(output.grad, gradient)
+
+
+def test_all_joints_count_unless_the_hardest_are_asked_for():
+    output, target, weight = torch.randn(2, 5, 4, 4), torch.randn(2, 5, 4, 4), torch.rand(2, 5, 1)
+    plain = joints_mse(output, target, weight)
+    assert torch.equal(joints_loss(output, target, weight, Loss(TOPK=1)), plain)
+    everyone = joints_loss(output, target, weight, Loss(USE_OHKM=True, TOPK=5))
+    assert float(everyone) == pytest.approx(float(plain), rel=1e-5)
 
 
 @pytest.mark.parametrize(

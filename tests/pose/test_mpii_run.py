@@ -171,6 +171,30 @@ def test_a_prediction_mirrors_mpii_s_joints(trained, mpii_people, pose, monkeypa
     assert pairs == [MPII.flip_pairs] * 2
 
 
+@pytest.mark.parametrize(("distance", "code"), [(0.15, 0), (-0.15, 0), (0.25, 1), (-0.25, 1)])
+def test_a_test_is_held_against_a_mean_within_a_fifth_of_a_point(trained, pose, monkeypatch, distance, code):
+    place, _, _ = trained
+    monkeypatch.chdir(place)
+    weights = ("TEST.MODEL_FILE", str(OUT / "model_best.pth"), "--output", "held")
+    _, out, _ = run(pose, "test", None, *weights)
+    mean = float(out.splitlines()[2].split("|")[9])
+    found, _, err = run(pose, "test", None, *weights, "--expect", f"{mean + distance:.3f}")
+    assert found == code, err
+    assert ("Mean" in err.splitlines()[-2]) == bool(code)
+
+
+def test_an_export_says_and_tries_mpii_s_people(trained, pose, monkeypatch):
+    onnx = pytest.importorskip("onnx", reason="needs the pose extra's onnx")
+    place, _, _ = trained
+    monkeypatch.chdir(place)
+    code, out, err = run(pose, "export", None, "--out", "exported")
+    assert code == 0, err
+    assert "people of valid" in out
+    (entry,) = onnx.load("exported/small.onnx").metadata_props
+    said = json.loads(entry.value)
+    assert (said["joints"], said["flip_pairs"][0]) == (list(MPII.names), [5, 0])
+
+
 def test_a_resumed_training_keeps_the_best_mean(own, pose):
     for end in ("1", "2"):
         code, _, err = run(pose, "train", None, "TRAIN.END_EPOCH", end, "DATASET.SELECT_DATA", "True")

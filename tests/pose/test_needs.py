@@ -407,6 +407,11 @@ COMMANDS = {
     "a prediction in a run folder": [
         *("--run-dir", "run", "pred", "data/drawn/images/val2017/000000500001.jpg", "--untrained"),
     ],
+    "export": ["export", "--out", "exported"],
+    "an export that looks at a picture, in a run folder": [
+        *("--run-dir", "run", "export", "data/drawn/images/val2017/000000500001.jpg"),
+        *("TEST.MODEL_FILE", "output/coco/pose_resnet/small/model_best.pth"),
+    ],
     "check-data in a run folder": ["--run-dir", "run", "check-data"],
     "a training on MPII": ["train", *MPII, "TRAIN.END_EPOCH", "1"],
     "a test on MPII": ["test", *MPII],

@@ -6,11 +6,10 @@ import pytest
 
 np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("cv2", reason="needs the pose extra")
+pytest.importorskip("pycocotools", reason="needs the pose extra")
 
 from pose.oks import oks_matrix, oks_nms, soft_oks_nms  # noqa: E402
-
-SIGMAS = [0.026] + [0.025] * 2 + [0.035] * 2 + [0.079] * 2 + [0.072] * 2 + [0.062] * 2
-SIGMAS += [0.107] * 2 + [0.087] * 2 + [0.089] * 2
+from tests.pose import reference  # noqa: E402
 
 
 def people(*offsets):
@@ -21,7 +20,7 @@ def people(*offsets):
 
 def test_similarity_is_the_mean_over_all_seventeen_joints_with_the_two_areas_averaged():
     poses, areas = people(0, 5), np.array([1000.0, 3000.0])
-    by_hand = np.mean([np.exp(-25 / ((2 * sigma) ** 2 * 2000 * 2)) for sigma in SIGMAS])
+    by_hand = np.mean([np.exp(-25 / ((2 * sigma) ** 2 * 2000 * 2)) for sigma in reference.SIGMAS])
     matrix = oks_matrix(poses, areas)
     assert matrix[0, 1] == pytest.approx(by_hand, rel=1e-5)
     assert matrix[0, 1] == matrix[1, 0]
@@ -62,3 +61,19 @@ def test_soft_suppression_reorders_by_lowered_scores_and_drops_nobody_below_twen
 def test_soft_suppression_keeps_at_most_twenty():
     poses, areas = people(*np.arange(30) * 500.0), np.full(30, 5000.0)
     assert len(soft_oks_nms(poses, np.linspace(1, 0.1, 30), areas, 0.9)) == 20
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_crowd_keeps_whom_the_reference_keeps(seed, threshold):
+    # Forty poses around ten people, so that some are doubles and most are not.
+    draw = np.random.default_rng(seed)
+    owner = draw.integers(0, 10, 40)
+    poses = draw.uniform(0, 300, (10, 17, 3))[owner] + draw.normal(0, 6, (40, 17, 3))
+    poses, scores, areas = poses.astype(np.float32), draw.random(40), draw.uniform(2e3, 2e4, 40)
+    kept = oks_nms(poses, scores, areas, threshold)
+    assert kept == reference.suppressed(poses, scores, areas, threshold)
+    assert len(kept) < 40 or threshold == 0.9
+    assert soft_oks_nms(poses, scores, areas, threshold) == reference.softly_suppressed(
+        poses, scores, areas, threshold
+    )

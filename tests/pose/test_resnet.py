@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose.resnet import BasicBlock, Bottleneck, PoseResNet, initialise_all, initialise_head  # noqa: E402
+from tests.pose import plain_networks  # noqa: E402
 
 # behaviour.md section 17: (parameters, state_dict entries) with 17 joints.
 PUBLIC_COUNTS = {
@@ -91,6 +92,18 @@ def test_heat_maps_are_not_squashed():
     torch.nn.init.zeros_(model.final_layer.weight)
     with torch.no_grad():
         assert torch.equal(model(torch.randn(1, 3, 64, 32)), torch.full((1, 3, 16, 8), -7.0))
+
+
+@pytest.mark.parametrize("layers", [18, 50])
+def test_heat_maps_are_those_of_a_plain_reference(layers):
+    model = PoseResNet(layers, 17, deconv_filters=(24, 24, 24)).eval()
+    plain_networks.make_learnt(model)
+    picture = torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        ours, plain = model(picture), plain_networks.resnet(model.state_dict(), picture)
+    assert ours.shape == (2, 17, 16, 24)
+    assert plain.abs().max() > 0.01
+    assert float((ours - plain).abs().max() / plain.abs().max()) < 1e-4
 
 
 def test_the_heads_initialisation_leaves_the_backbone_alone_and_zeroes_the_last_bias():

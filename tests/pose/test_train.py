@@ -300,3 +300,15 @@ def test_more_workers_than_cores_are_capped_and_said(capsys):
     cores = len(os.sched_getaffinity(0))
     assert devices.choose(Config(WORKERS=cores + 7)).workers == cores
     assert f"WORKERS {cores + 7} becomes {cores}" in capsys.readouterr().err
+
+
+def test_hard_joints_alone_train_another_network_and_show_another_loss(workplace, pose):
+    """The first epoch's loss is the mean of the eight hardest of seventeen: above the mean of all."""
+    losses, weights = [], []
+    for name, words in (("all", ()), ("hard", ("LOSS.USE_OHKM", "True"))):
+        code, out, err = pose(*TRAIN, "--output", name, "TRAIN.END_EPOCH", "1", *words)
+        assert (code, "OHKM" in err) == (0, False)
+        losses.append(float(out.splitlines()[1].split()[1]))
+        weights.append(checkpoint.read_state(workplace / name / OUT / "final_state.pth"))
+    assert losses[1] > losses[0]
+    assert not same(*weights)

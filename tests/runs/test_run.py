@@ -36,7 +36,8 @@ Path("result.txt").write_text("made")
 promise = json.loads((folder / "promise.json").read_text())
 (folder / "proof.json").write_text(json.dumps({"torch": "9.9", "promise": promise}))
 (folder / "result.json").write_text(json.dumps({
-    "metrics": {"AP": 0.5}, "seed": 3, "config": {"A": 1}, "dataset": {"fingerprint": "f"},
+    "metrics": {"AP": 0.5}, "published": {"name": "n"},
+    "seed": 3, "config": {"A": 1}, "dataset": {"fingerprint": "f"},
     "output_dir": "here", "outputs": ["result.txt", "never-made.txt"]}))
 print("data", os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER"))
 sys.exit(int(rest[0]))
@@ -79,7 +80,7 @@ def test_a_run_leaves_a_record_of_what_it_was_and_what_came_out(run):
     record = read(run())
     assert record["schema"] == "envcheck.run/1"
     assert (record["exit_code"], record["exit_code_of"]) == (0, "stage")
-    assert record["metrics"] == {"AP": 0.5}
+    assert (record["metrics"], record["published"]) == ({"AP": 0.5}, {"name": "n"})
     assert (record["seed"], record["config"], record["dataset"]) == (3, {"A": 1}, {"fingerprint": "f"})
     assert record["host"]["os"]["system"] == "Linux"
     assert record["choice"]["recipe"] == "cpu"

@@ -1,0 +1,73 @@
+"""The public implementation's lines in the log file (behaviour.md section 9), and nowhere else."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="needs the pose extra")
+
+from pose.average import Average
+from pose.log_lines import LinesOfATest
+
+TEST = ("test", "--cfg", "small.yaml", "--untrained", "TEST.BATCH_SIZE_PER_GPU", "1")
+THREE = r"(\d+\.\d{3}|-) \((\d+\.\d{3}|-)\)"
+FOUR = THREE.replace("3", "4")
+LINE = re.compile(rf"Test: \[(\d+)/(\d+)\]\tTime {THREE}\tLoss {FOUR}\tAccuracy {THREE}")
+
+
+def lines_of(log):
+    """Every line of a test: batch, batches, and the last value and mean of time, loss and accuracy."""
+    text = log.read_text(encoding="utf-8")
+    matches = [LINE.fullmatch(line) for line in text.splitlines() if line.startswith("Test:")]
+    return [match.groups() for match in matches]
+
+
+def the_log(kind):
+    (log,) = Path("output/coco/pose_resnet/small").glob(f"small_*_{kind}.log")
+    return log
+
+
+@pytest.mark.usefixtures("workplace")
+def test_every_batch_has_a_line_whose_means_are_those_of_the_lines_so_far(pose):
+    code, out, err = pose(*TEST, "PRINT_FREQ", "1")
+    assert code == 0, err
+    lines = lines_of(the_log("valid"))
+    assert [line[:2] for line in lines] == [(str(batch), "4") for batch in range(4)]
+    for column in (2, 4):  # seconds and loss of batches of one person
+        values = [float(line[column]) for line in lines]
+        for so_far, line in enumerate(lines, start=1):
+            mean = sum(values[:so_far]) / so_far
+            assert float(line[column + 1]) == pytest.approx(mean, abs=1.1e-3 if column == 2 else 1.1e-4)
+    (loss,) = re.findall(r"loss (\d\.\d+)", err)
+    assert float(lines[-1][5]) == pytest.approx(float(loss), abs=1e-4)
+    assert "Test:" not in out + err
+
+
+@pytest.mark.usefixtures("workplace")
+def test_print_freq_decides_which_batches_have_a_line_and_detected_boxes_have_no_loss(pose):
+    code, _, err = pose(*TEST, "PRINT_FREQ", "3", "TEST.USE_GT_BBOX", "False")
+    assert code == 0, err
+    lines = lines_of(the_log("valid"))
+    assert [int(line[0]) % 3 for line in lines] == [0] * len(lines)
+    assert len(lines) == -(-int(lines[0][1]) // 3)
+    assert {line[4:] for line in lines} == {("-", "-", "-", "-")}
+
+
+@pytest.mark.usefixtures("workplace")
+def test_the_tests_between_epochs_are_in_trainings_log(pose):
+    pose("train", "--cfg", "small.yaml", "PRINT_FREQ", "1")
+    assert [line[:2] for line in lines_of(the_log("train"))] == [("0", "1"), ("0", "1")]
+
+
+def test_a_batch_s_time_begins_where_the_last_one_ended(monkeypatch):
+    moments = iter((10.0, 11.0, 13.0))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(moments))
+    kept = []
+    lines = LinesOfATest(kept.append, 2, 1)
+    lines.tell(Average(), Average())
+    lines.tell(Average(), Average())
+    assert [LINE.fullmatch(line).groups()[2:4] for line in kept] == [("1.000", "1.000"), ("2.000", "1.500")]
