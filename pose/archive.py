@@ -68,7 +68,7 @@ def _open(archive: Path, _process: int) -> zipfile.ZipFile:
     except FileNotFoundError:
         raise PoseError(
             f"there is no {archive}",
-            "DATASET.DATA_FORMAT jpg reads the folder images/<set>/",
+            "DATASET.DATA_FORMAT jpg reads the folder of that name",
         ) from None
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise PoseError(f"{archive} cannot be read as a zip file: {error}", "make it again") from error

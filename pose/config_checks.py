@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pose.errors import PoseError
+from pose.joints import MPII
 
 if TYPE_CHECKING:
     from pose.config import Config
@@ -24,7 +25,6 @@ RESNET_KEYS = (
     "NUM_DECONV_KERNELS",
     "NUM_LAYERS",
 )
-MPII_JOINTS = 16
 HRNET_STAGES = ("STAGE2", "STAGE3", "STAGE4")
 STAGE_KEYS = ("NUM_MODULES", "NUM_BRANCHES", "BLOCK", "NUM_BLOCKS", "NUM_CHANNELS", "FUSE_METHOD")
 
@@ -65,11 +65,11 @@ def _choices(config: Config) -> None:
 
 def _mpii(config: Config) -> None:
     """Its joints are always the same."""
-    joints = config.MODEL.NUM_JOINTS
-    if config.DATASET.DATASET == "mpii" and joints != MPII_JOINTS:
+    joints, right = config.MODEL.NUM_JOINTS, len(MPII.names)
+    if config.DATASET.DATASET == "mpii" and joints != right:
         raise PoseError(
-            f"MODEL.NUM_JOINTS: MPII's people have {MPII_JOINTS} joints, not {joints}",
-            f"MODEL.NUM_JOINTS {MPII_JOINTS}; DATASET.DATASET coco is COCO's layout",
+            f"MODEL.NUM_JOINTS: MPII's people have {right} joints, not {joints}",
+            f"MODEL.NUM_JOINTS {right}; DATASET.DATASET coco is COCO's layout",
         )
 
 

@@ -105,6 +105,11 @@ def test_people_come_in_the_order_of_the_pictures_and_then_of_the_annotations(da
     assert [(r.image_id, int(r.box_xywh[0])) for r in loaded.records] == [(9, 10), (7, 1), (7, 2)]
 
 
+def test_pictures_with_nobody_count_as_the_set_s(dataset):
+    images = [{"id": i, "width": 100, "height": 80, "file_name": f"{i}.jpg"} for i in (9, 7, 8)]
+    assert dataset(person(), person(id=2), images=images).picture_count == 3
+
+
 def test_the_entry_s_own_file_name_wins_where_that_file_exists(dataset):
     named = dataset(person(), images=[{"id": 7, "width": 100, "height": 80, "file_name": "beach.jpg"}])
     assert named.records[0].path.name == "beach.jpg"

@@ -64,6 +64,7 @@ def test_everybody_is_kept_in_the_list_s_order_and_joints_that_are_missing_are_n
     loaded = listed({"joints_vis": [0] * 16}, {"joints_vis": [1, 0] * 8, "center": [1, 2]}, {})
     assert [int(record.visible.sum()) for record in loaded.records] == [0, 8, 16]
     assert loaded.records[1].visible.tolist() == [1, 0] * 8
+    assert loaded.picture_count == 1
 
 
 def test_a_test_set_s_people_have_no_joints(listed):
