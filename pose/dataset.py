@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 
 from pose import archive
-from pose.coco import Record
 from pose.crop import affine_matrix, map_points, require_fixed_point_warp, scale_of, warp
 from pose.errors import PoseError
 from pose.joints import COCO, Joints
+from pose.record import Record
 
 HALF_BODY_PADDING = 1.5  # half bodies keep more of their surroundings than whole ones (1.25)
 # EXIF orientation is ignored: COCO's annotations belong to the pixels as they are stored.
@@ -98,8 +98,9 @@ class CropDataset(Dataset):
             "image": warp(image, matrix, self.image_size),
             "joints": mapped,
             "visible": visible,
-            "center": center,
-            "scale": scale,
+            # A batch takes one kind of number, and mirrors and half bodies are computed in float32.
+            "center": center.astype(record.center.dtype),
+            "scale": scale.astype(record.scale.dtype),
             "score": np.float32(record.score),
             "index": index,
         }

@@ -1,4 +1,4 @@
-"""Stage `train`: epochs of Simple Baseline training, each ending in COCO's numbers and a checkpoint.
+"""Stage `train`: epochs of Simple Baseline training, each ending in the dataset's numbers and a checkpoint.
 
 Everything that can be checked early is checked before the first batch. Every random number is a function of
 (seed, epoch), so that a resumed run goes on exactly as an uninterrupted one would have; what is kept when the
@@ -14,11 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pose import checkpoint, coco, curves, devices, history, models, resume, showcase
+from pose import checkpoint, curves, devices, history, models, resume, showcase
 from pose.arguments import Arguments
 from pose.average import Average
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches, shuffled
+from pose.datasets import annotated, fingerprint, kind, people_to_test, results_file
 from pose.decode import pck_accuracy
 from pose.errors import FAILED, Interrupted, PoseError
 from pose.inference import Found, make_targets, normalise
@@ -26,10 +27,12 @@ from pose.interruption import Stop, stop_on_signals
 from pose.loss import joints_loss, learning_rate
 from pose.memory import within_memory
 from pose.output import BEST, CHECKPOINT, CURVES, FINAL, HISTORY, PREDICTIONS, Log, output_folder, prepare
+from pose.pictures import check_pictures
+from pose.record import People
 from pose.report import Result, bar, figure, note
 from pose.resume import Progress
 from pose.selection import selected
-from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
+from pose.test import evaluate
 from pose.writing import write_picture
 
 
@@ -77,7 +80,7 @@ def run(arguments: Arguments, result: Result) -> None:
     result.config, result.seed = as_dict(config), seed
     people = people_to_test(config)
     dataset = _people_to_learn(config, seed)
-    coco.check_pictures((*dataset.records, *people.records))
+    check_pictures((*dataset.records, *people.records))
     result.dataset = fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = models.build(config.MODEL)
@@ -114,7 +117,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, result: Resu
     if progress.epoch >= train.END_EPOCH:
         note(f"nothing left to train: TRAIN.END_EPOCH is {train.END_EPOCH}")
     else:
-        log.say(history.HEADER)
+        log.say(history.header(kind(plan.config).SCORE))
     facts = {"model": plan.config.MODEL.NAME, "seed": plan.seed}
     for epoch in range(progress.epoch, train.END_EPOCH):
         rate = plan.devices.rate(train, learning_rate(train.LR, train.LR_FACTOR, train.LR_STEP, epoch))
@@ -170,7 +173,7 @@ def _draw(plan: Plan, story: Story, result: Result) -> None:
     write_picture(plan.folder / CURVES, curves.draw(story.rows))
     result.add_output(plan.folder / CURVES)
     if len(story.found.keypoints):
-        sheet = showcase.predictions(plan.people.records, story.found.keypoints)
+        sheet = showcase.predictions(plan.people.records, story.found.keypoints, plan.people.annotated.joints)
         write_picture(plan.folder / PREDICTIONS, sheet)
         result.add_output(plan.folder / PREDICTIONS)
 
