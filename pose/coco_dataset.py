@@ -64,10 +64,11 @@ def people_to_test(config: Config, truth: CocoSet) -> People[CocoSet]:
 def judge(
     people: People[CocoSet], keypoints: NDArray[np.floating], config: Config, folder: Path
 ) -> dict[str, float]:
-    """COCO's numbers of keypoints (N, K, 3), written as COCO's results file."""
-    truth, records = people.annotated, people.records
+    """COCO's numbers of keypoints (N, K, 3), NaN for who was not found, written as COCO's results file."""
+    found = ~np.isnan(keypoints[:, 0, 0])
+    truth, records = people.annotated, [people.records[row] for row in np.flatnonzero(found)]
     results = results_of(
-        keypoints,
+        keypoints[found],
         np.stack([record.center for record in records]),
         np.stack([record.scale for record in records]),
         np.array([record.score for record in records]),

@@ -221,7 +221,8 @@ class Failed:
     Raised there, torch would wrap it into a traceback as text; carried as a value it arrives whole.
     """
 
-    def __init__(self, error: PoseError) -> None:
+    def __init__(self, index: int, error: PoseError) -> None:
+        self.index = index
         self.error = error
 
 
@@ -238,12 +239,13 @@ class _Carrying(Dataset):
         try:
             return self.dataset[index]
         except PoseError as error:
-            return Failed(error)
+            return Failed(index, error)
 
 
-def _collate(items: list[Any]) -> Any:  # noqa: ANN401 - torch's own signature
-    failed = next((item for item in items if isinstance(item, Failed)), None)
-    return failed or default_collate(items)
+def _collate(items: list[Any]) -> tuple[dict[str, torch.Tensor] | None, list[Failed]]:
+    failed = [item for item in items if isinstance(item, Failed)]
+    whole = [item for item in items if not isinstance(item, Failed)]
+    return default_collate(whole) if whole else None, failed
 
 
 def _start_worker(_worker: int) -> None:
@@ -259,10 +261,12 @@ def batches(
     order: Iterable[int] | None = None,
     workers: int = 0,
     pin_memory: bool = False,
+    unreadable: dict[int, PoseError] | None = None,
 ) -> Batches:
     """The dataset in batches of dicts of tensors, `order` (default: as it is) indexing the records.
 
-    The last, short batch is kept. Errors of the workers arrive as the PoseError they were.
+    The last, short batch is kept. A picture that cannot be read stops the walk with the PoseError that names
+    it; with `unreadable` the walk goes on without, and the record's index and error are put there.
     """
     loader = torch.utils.data.DataLoader(
         _Carrying(dataset),
@@ -273,23 +277,29 @@ def batches(
         collate_fn=_collate,
         worker_init_fn=_start_worker,
     )
-    return Batches(loader)
+    return Batches(loader, unreadable)
 
 
 class Batches:
     """An iterable with a length: what a training or test loop walks over."""
 
-    def __init__(self, loader: torch.utils.data.DataLoader) -> None:
+    def __init__(
+        self, loader: torch.utils.data.DataLoader, unreadable: dict[int, PoseError] | None = None
+    ) -> None:
         self.loader = loader
+        self.unreadable = unreadable
 
     def __len__(self) -> int:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        for batch in self.loader:
-            if isinstance(batch, Failed):
-                raise batch.error
-            yield batch
+        for batch, failed in self.loader:
+            for one in failed:
+                if self.unreadable is None:
+                    raise one.error
+                self.unreadable[one.index] = one.error
+            if batch is not None:
+                yield batch
 
 
 def shuffled(count: int, seed: int, epoch: int) -> list[int]:

@@ -25,13 +25,21 @@ DRAWN_FROM = 0.2  # joints that the network is less sure of are not drawn
 def predictions(
     records: Sequence[Record], keypoints: NDArray[np.floating], joints: Joints
 ) -> NDArray[np.uint8]:
-    """A BGR sheet of the first records with their joints (N, K, 3) in picture pixels; at least one record."""
+    """A BGR sheet of the first records with their joints (N, K, 3) in picture pixels; at least one is found."""
     tiles, captions = [], []
-    for record, person in zip(records[:SHOWN], keypoints[:SHOWN], strict=True):
+    for record, person in _found(records, keypoints)[:SHOWN]:
         tiles.append(_tile(record, person, joints))
         sure = int((person[:, 2] > DRAWN_FROM).sum())
         captions.append(f"{record.image_id}   {sure} of {len(person)} joints")
     return sheet(tiles, COLUMNS, captions)
+
+
+def _found(
+    records: Sequence[Record], keypoints: NDArray[np.floating]
+) -> list[tuple[Record, NDArray[np.floating]]]:
+    """Without those whose picture could not be read."""
+    pairs = zip(records, keypoints, strict=True)
+    return [(record, person) for record, person in pairs if not np.isnan(person[0, 0])]
 
 
 def _tile(record: Record, person: NDArray[np.floating], joints: Joints) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from pose.average import Average
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset, batches
 from pose.datasets import fingerprint, judge, people_to_test, results_file
-from pose.errors import PoseError
+from pose.errors import FAILED, PoseError
 from pose.evaluate import coco_table
 from pose.inference import Found
 from pose.interruption import Stop, stop_on_signals
@@ -27,6 +27,8 @@ from pose.output import FINAL, Log, output_folder, prepare
 from pose.pictures import check_pictures
 from pose.record import People
 from pose.report import Result, bar, figure, note
+
+TOLD = 20  # of more pictures that cannot be read, the number is told
 
 
 def run(arguments: Arguments, result: Result) -> None:
@@ -40,8 +42,8 @@ def run(arguments: Arguments, result: Result) -> None:
     check_pictures(people.records)
     result.dataset = fingerprint(config, config.DATASET.TEST_SET)
     folder = output_folder(config, config_file)
-    model = models.build(config.MODEL)
     devices.settle(config, seed, deterministic=arguments.deterministic)
+    model = models.build(config.MODEL)
     weights = load_weights(model, config, folder, untrained=arguments.untrained)
     prepare(folder)
     result.output_dir = str(folder.absolute())
@@ -59,6 +61,8 @@ def run(arguments: Arguments, result: Result) -> None:
     if known:
         note(known.note)
         result.published = known.document(metrics)
+    if found.unreadable:
+        raise PoseError(_pictures(found), "fetch them again; check-data --decode finds all of them", FAILED)
     if expected:
         expected.hold(metrics)
 
@@ -89,7 +93,10 @@ def evaluate(
     stop: Stop,
     log: Log,
 ) -> tuple[Found, dict[str, float]]:
-    """What was found and its numbers; writes the results file."""
+    """What was found and its numbers; writes the results file.
+
+    A picture that cannot be read in the middle of it is told at the end; its people count as not found.
+    """
     dataset = CropDataset(
         people.records,
         config.MODEL.image_height_width,
@@ -97,11 +104,13 @@ def evaluate(
         joints=people.annotated.joints,
         rgb=config.DATASET.COLOR_RGB,
     )
+    unreadable: dict[int, PoseError] = {}
     loader = batches(
         dataset,
         config.TEST.BATCH_SIZE_PER_GPU * used.count,
         workers=used.workers,
         pin_memory=bool(used.gpus),
+        unreadable=unreadable,
     )
     lines = LinesOfATest(log.keep, len(loader), config.PRINT_FREQ)
     with bar("testing", len(loader)) as progress:
@@ -129,7 +138,17 @@ def evaluate(
             min(config.TEST.BATCH_SIZE_PER_GPU, -(-len(dataset) // used.count)),
             "TEST.BATCH_SIZE_PER_GPU",
         )
+    found = found.with_gaps(len(dataset), unreadable)
+    for sentence in found.unreadable[:TOLD]:
+        note(sentence)
+    if found.unreadable:
+        note(f"{_pictures(found)}: the {len(unreadable)} people in them count as not found")
     return found, judge(people, found.keypoints, config, folder)
+
+
+def _pictures(found: Found) -> str:
+    count = len(found.unreadable)
+    return f"{count} picture{'s' if count > 1 else ''} of the test could not be read"
 
 
 def _try(model: nn.Module, config: Config, used: devices.Devices, size: int) -> None:
