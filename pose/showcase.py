@@ -25,7 +25,7 @@ DRAWN_FROM = 0.2  # joints that the network is less sure of are not drawn
 def predictions(
     records: Sequence[Record], keypoints: NDArray[np.floating], joints: Joints
 ) -> NDArray[np.uint8]:
-    """A BGR sheet of the first records with their joints (N, K, 3) in picture pixels; at least one is found."""
+    """A BGR sheet of the first records that were found, their joints (N, K, 3) in picture pixels."""
     tiles, captions = [], []
     for record, person in _found(records, keypoints)[:SHOWN]:
         tiles.append(_tile(record, person, joints))
