@@ -23,6 +23,11 @@ def zip_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}{MARK}")
 
 
+def file_of(folder: Path) -> Path:
+    """The zip file beside a folder's place."""
+    return folder.with_name(f"{folder.name}.zip")
+
+
 def split(path: Path) -> tuple[Path, str] | None:
     """The archive and the name inside it, or None for an ordinary path."""
     for parent in path.parents:
@@ -63,7 +68,7 @@ def _open(archive: Path, _process: int) -> zipfile.ZipFile:
     except FileNotFoundError:
         raise PoseError(
             f"there is no {archive}",
-            "DATASET.DATA_FORMAT jpg reads the folder images/<set>/",
+            "DATASET.DATA_FORMAT jpg reads the folder of that name",
         ) from None
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise PoseError(f"{archive} cannot be read as a zip file: {error}", "make it again") from error

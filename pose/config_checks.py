@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pose.errors import PoseError
+from pose.joints import MPII
 
 if TYPE_CHECKING:
     from pose.config import Config
@@ -32,6 +33,7 @@ def check(config: Config, path: Path) -> None:
     """Nothing, or a PoseError about the first value that cannot work."""
     _choices(config)
     _ranges(config)
+    _mpii(config)
     if config.MODEL.NAME == "pose_hrnet":
         _hrnet_extra(config.MODEL.EXTRA, path)
     else:
@@ -43,7 +45,7 @@ def _choices(config: Config) -> None:
     for key, value, choices in (
         ("MODEL.NAME", config.MODEL.NAME, ("pose_resnet", "pose_hrnet")),
         ("MODEL.TARGET_TYPE", config.MODEL.TARGET_TYPE, ("gaussian",)),
-        ("DATASET.DATASET", config.DATASET.DATASET, ("coco",)),
+        ("DATASET.DATASET", config.DATASET.DATASET, ("coco", "mpii")),
         ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg", "zip")),
         ("TRAIN.OPTIMIZER", config.TRAIN.OPTIMIZER, ("adam", "sgd")),
     ):
@@ -51,6 +53,16 @@ def _choices(config: Config) -> None:
             raise PoseError(
                 f"{key}: {value!r} is not built in this version", f"{key} {' or '.join(map(str, choices))}"
             )
+
+
+def _mpii(config: Config) -> None:
+    """Its joints are always the same."""
+    joints, right = config.MODEL.NUM_JOINTS, len(MPII.names)
+    if config.DATASET.DATASET == "mpii" and joints != right:
+        raise PoseError(
+            f"MODEL.NUM_JOINTS: MPII's people have {right} joints, not {joints}",
+            f"MODEL.NUM_JOINTS {right}; DATASET.DATASET coco is COCO's layout",
+        )
 
 
 def _ranges(config: Config) -> None:

@@ -58,7 +58,8 @@ def affine_matrix(
     """
     height, width = size
     angle = np.pi * rotation_degrees / 180
-    half_width = float(np.float32(scale[0]) * np.float32(SCALE_UNIT)) * 0.5
+    across_picture = np.asarray(scale)[0]
+    half_width = float(across_picture * across_picture.dtype.type(SCALE_UNIT)) * 0.5  # MPII's in float64
     picture = np.zeros((3, 2), dtype=np.float32)
     picture[0] = center
     picture[1] = np.float64(center) + np.array([np.sin(angle), -np.cos(angle)]) * half_width

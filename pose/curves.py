@@ -49,7 +49,7 @@ def draw(rows: Sequence[Row]) -> NDArray[np.uint8]:
     across = Axis(first - 0.5, last + 0.5, LEFT_EDGE, SIZE[1] - RIGHT_EDGE, _ticks(first, last, step))
     losses = [(row.epoch, row.loss) for row in rows]
     scores = [(row.epoch, row.score) for row in rows if row.score is not None]
-    name = next((name for name in SCORES for row in rows if name in row.metrics), SCORES[0])
+    name = next((name for name in SCORES for row in rows if name in row.metrics), next(iter(SCORES)))
     for (top, bottom), title, points, colour in (
         (PANELS[0], "training loss", losses, RIGHT),
         (PANELS[1], f"{name} on validation pictures", scores, LEFT),

@@ -53,6 +53,12 @@ def whole(value: object) -> int | None:
     return int(found) if found is not None and found == int(found) else None
 
 
+def short(value: object) -> str:
+    """The value as a few words of a finding."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def image_findings(images: Sequence[object]) -> Iterator[Finding]:
     """Of the entries of `images`: fields, ids and sizes."""
     first: dict[int, str] = {}
@@ -64,7 +70,7 @@ def image_findings(images: Sequence[object]) -> Iterator[Finding]:
         yield from _missing(image, ("id", "height", "width"), where)
         for key in ("height", "width"):
             if key in image and (number(image[key]) or 0) <= 0:
-                yield Finding("picture size is none", where, f"{key} {_short(image[key])}")
+                yield Finding("picture size is none", where, f"{key} {short(image[key])}")
         if "file_name" not in image:
             yield remark("field is missing", where, "file_name; the id's twelve digits are tried")
         yield from _repeated("picture id twice", image, first, where)
@@ -84,10 +90,10 @@ def category_findings(categories: Sequence[object], joints: int) -> Iterator[Fin
         return
     category = categories[0]
     if whole(category.get("id")) is None:
-        yield Finding("no category", where, f"id {_short(category.get('id'))}")
+        yield Finding("no category", where, f"id {short(category.get('id'))}")
     names = category.get("keypoints", COCO.names)
     if not isinstance(names, (list, tuple)) or len(names) != joints:
-        count = len(names) if isinstance(names, (list, tuple)) else _short(names)
+        count = len(names) if isinstance(names, (list, tuple)) else short(names)
         yield Finding("joint count is wrong", where, f"names {count} joints, MODEL.NUM_JOINTS is {joints}")
 
 
@@ -114,7 +120,7 @@ def annotation_findings(
         yield from _repeated("annotation id twice", entry, first, where)
         image_id = whole(entry.get("image_id"))
         if "image_id" in entry and image_id not in sizes:
-            yield Finding("picture is unknown", where, f"image_id {_short(entry['image_id'])}")
+            yield Finding("picture is unknown", where, f"image_id {short(entry['image_id'])}")
         if _is_person(entry, category):  # crowds and other categories are passed over
             size = sizes.get(image_id) if image_id is not None else None
             yield from _person_findings(entry, size, joints, where)
@@ -133,11 +139,11 @@ def detection_findings(
         yield from _missing(entry, ("image_id", "category_id", "bbox", "score"), where)
         score, image_id = number(entry.get("score")), whole(entry.get("image_id"))
         if "score" in entry and score is None:
-            yield Finding("score is no number", where, _short(entry["score"]))
+            yield Finding("score is no number", where, short(entry["score"]))
         is_wanted = entry.get("category_id") == category and score is not None and score >= threshold
         if "image_id" in entry and image_id not in sizes:
             is_id = image_id is not None
-            yield Finding("picture is unknown", where, f"image_id {_short(entry['image_id'])}", not is_id)
+            yield Finding("picture is unknown", where, f"image_id {short(entry['image_id'])}", not is_id)
             is_wanted = False
         usable += is_wanted
         if "bbox" in entry:
@@ -169,11 +175,11 @@ def _person_findings(
         yield from _box_findings(entry["bbox"], size, where, is_used=is_used)
     area = number(entry.get("area"))
     if "area" in entry and (area is None or (area <= 0 and is_used)):
-        yield Finding("area is none", where, f"area {_short(entry['area'])}")
+        yield Finding("area is none", where, f"area {short(entry['area'])}")
     if "keypoints" not in entry:
         return
     if not isinstance(keypoints, list):
-        yield Finding("joint count is wrong", where, f"keypoints {_short(keypoints)}")
+        yield Finding("joint count is wrong", where, f"keypoints {short(keypoints)}")
     elif len(keypoints) == 2 * len(joints):
         what = f"{len(keypoints)} numbers: {len(joints)} times x, y without visibility"
         yield Finding("joints without visibility", where, what)
@@ -193,10 +199,10 @@ def _joint_findings(
     for name, start in zip(joints, range(0, 3 * len(joints), 3), strict=True):
         x, y, visibility = (number(value) for value in keypoints[start : start + 3])
         if x is None or y is None:
-            yield Finding("joint is no number", where, f"{name} {_short(keypoints[start : start + 2])}")
+            yield Finding("joint is no number", where, f"{name} {short(keypoints[start : start + 2])}")
             continue
         if visibility is None:
-            what = f"{name}: visibility {_short(keypoints[start + 2])}"
+            what = f"{name}: visibility {short(keypoints[start + 2])}"
             yield Finding("joints without visibility", where, what)
         elif visibility not in VISIBILITIES:
             yield Finding(
@@ -213,13 +219,13 @@ def _box_findings(box: object, size: Size | None, where: str, *, is_used: bool) 
     """A box that cannot be read stops the loader whoever it belongs to; the rest matters where it is used."""
     numbers = [number(value) for value in box] if isinstance(box, list) else []
     if len(numbers) != 4 or None in numbers:
-        yield Finding("box is not four numbers", where, f"bbox {_short(box)}")
+        yield Finding("box is not four numbers", where, f"bbox {short(box)}")
         return
     x, y, width, height = (value for value in numbers if value is not None)
     if width <= 0 or height <= 0:
         yield Finding("box of zero or negative size", where, f"{width:g}x{height:g}", is_used)
     elif size is not None:
-        what = f"{_short(box)} of {size[1]:g}x{size[0]:g}"
+        what = f"{short(box)} of {size[1]:g}x{size[0]:g}"
         if x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
             yield Finding("box outside the picture", where, what, is_used)
         elif max(-x, -y, x + width - size[1], y + height - size[0]) > BORDER:
@@ -240,7 +246,7 @@ def _repeated(kind: str, entry: Mapping[str, Any], first: dict[int, str], where:
         return
     own = whole(entry["id"])
     if own is None:
-        yield Finding("id is no whole number", where, f"id {_short(entry['id'])}")
+        yield Finding("id is no whole number", where, f"id {short(entry['id'])}")
     elif own in first:
         yield Finding(kind, where, f"id {own}, as {first[own]}")
     else:
@@ -255,8 +261,3 @@ def _labelled(entry: Mapping[str, Any]) -> bool:
     """Whether any joint has a visibility above 0, as far as can be read."""
     keypoints = entry.get("keypoints")
     return isinstance(keypoints, list) and any((number(value) or 0) > 0 for value in keypoints[2::3])
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate
 
 from pose import archive
-from pose.coco import Record
 from pose.crop import affine_matrix, map_points, require_fixed_point_warp, scale_of, warp
 from pose.errors import PoseError
 from pose.joints import COCO, Joints
+from pose.record import Record
 
 HALF_BODY_PADDING = 1.5  # half bodies keep more of their surroundings than whole ones (1.25)
 # EXIF orientation is ignored: COCO's annotations belong to the pixels as they are stored.
@@ -98,8 +98,9 @@ class CropDataset(Dataset):
             "image": warp(image, matrix, self.image_size),
             "joints": mapped,
             "visible": visible,
-            "center": center,
-            "scale": scale,
+            # A batch takes one kind of number, and mirrors and half bodies are computed in float32.
+            "center": center.astype(record.center.dtype),
+            "scale": scale.astype(record.scale.dtype),
             "score": np.float32(record.score),
             "index": index,
         }
@@ -220,7 +221,8 @@ class Failed:
     Raised there, torch would wrap it into a traceback as text; carried as a value it arrives whole.
     """
 
-    def __init__(self, error: PoseError) -> None:
+    def __init__(self, index: int, error: PoseError) -> None:
+        self.index = index
         self.error = error
 
 
@@ -237,12 +239,13 @@ class _Carrying(Dataset):
         try:
             return self.dataset[index]
         except PoseError as error:
-            return Failed(error)
+            return Failed(index, error)
 
 
-def _collate(items: list[Any]) -> Any:  # noqa: ANN401 - torch's own signature
-    failed = next((item for item in items if isinstance(item, Failed)), None)
-    return failed or default_collate(items)
+def _collate(items: list[Any]) -> tuple[dict[str, torch.Tensor] | None, list[Failed]]:
+    failed = [item for item in items if isinstance(item, Failed)]
+    whole = [item for item in items if not isinstance(item, Failed)]
+    return default_collate(whole) if whole else None, failed
 
 
 def _start_worker(_worker: int) -> None:
@@ -259,12 +262,14 @@ def batches(
     part: Callable[[int], range] = range,
     workers: int = 0,
     pin_memory: bool = False,
+    unreadable: dict[int, PoseError] | None = None,
 ) -> Batches:
     """The dataset in batches of dicts of tensors, `order` (default: as it is) indexing the records.
 
     The last, short batch is kept. `part` names the places of a batch of so many that are wanted (default:
-    all); where it names none, the first is there, as a batch cannot be empty. Errors of the workers arrive
-    as the PoseError they were.
+    all); where it names none, the first is there, as a batch cannot be empty. A picture that cannot be read
+    stops the walk with the PoseError that names it; with `unreadable` the walk goes on without, and the
+    record's index and error are put there.
     """
     order = range(len(dataset)) if order is None else order
     whole = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
@@ -276,23 +281,29 @@ def batches(
         collate_fn=_collate,
         worker_init_fn=_start_worker,
     )
-    return Batches(loader)
+    return Batches(loader, unreadable)
 
 
 class Batches:
     """An iterable with a length: what a training or test loop walks over."""
 
-    def __init__(self, loader: torch.utils.data.DataLoader) -> None:
+    def __init__(
+        self, loader: torch.utils.data.DataLoader, unreadable: dict[int, PoseError] | None = None
+    ) -> None:
         self.loader = loader
+        self.unreadable = unreadable
 
     def __len__(self) -> int:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        for batch in self.loader:
-            if isinstance(batch, Failed):
-                raise batch.error
-            yield batch
+        for batch, failed in self.loader:
+            for one in failed:
+                if self.unreadable is None:
+                    raise one.error
+                self.unreadable[one.index] = one.error
+            if batch is not None:
+                yield batch
 
 
 def shuffled(count: int, seed: int, epoch: int) -> list[int]:

@@ -71,7 +71,7 @@ class DebugPictures:
         zoom = max(1.0, LEAST_CROP / crops.shape[1])
         people = np.concatenate([places, shown[..., None]], axis=2)
         tiles = [
-            draw_people(crop, person[None], threshold=0.5, skeleton=self.joints.skeleton, zoom=zoom)
+            draw_people(crop, person[None], threshold=0.5, joints=self.joints, zoom=zoom)
             for crop, person in zip(crops, people, strict=True)
         ]
         return sheet(tiles, COLUMNS, [str(index) for index in range(len(tiles))])
@@ -90,7 +90,7 @@ class DebugPictures:
             for joint, (one, cell) in enumerate(zip(person, peak, strict=True)):
                 tile = cover(small, cv2.resize(one, size, interpolation=cv2.INTER_NEAREST))
                 if one.max() > 0:
-                    tile = mark(tile, (cell + 0.5) * zoom - 0.5, joint_colour(joint))
+                    tile = mark(tile, (cell + 0.5) * zoom - 0.5, joint_colour(self.joints, joint))
                 tiles.append(tile)
                 captions.append(f"{_short(self.joints.names[joint])} {one.max():.2f}")
         return sheet(tiles, 1 + heat.shape[1], captions)

@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.coco import SKELETON
 from pose.crop import affine_matrix
+from pose.joints import COCO, Joints
 
 LEFT, RIGHT, MIDDLE = (48, 140, 255), (255, 176, 56), (96, 214, 116)  # BGR: orange, sky, green
+COLOUR_OF = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
 OUTLINE = (36, 30, 28)
 PAPER, INK = (250, 248, 246), (52, 46, 42)
 SUBPIXEL_BITS = 4
@@ -31,7 +32,7 @@ def draw_people(
     keypoints: NDArray[np.floating],
     *,
     threshold: float,
-    skeleton: Sequence[tuple[int, int]] = SKELETON,
+    joints: Joints = COCO,
     zoom: float = 1.0,
 ) -> NDArray[np.uint8]:
     """A copy of the BGR picture, `zoom` times as large, with N people (N, K, 3) drawn on it.
@@ -46,7 +47,7 @@ def draw_people(
     for person in np.asarray(keypoints, dtype=np.float64):
         # cv2.resize maps pixel centres: (x + 1/2) * zoom - 1/2.
         points = (person[:, :2] + 0.5) * zoom - 0.5
-        _draw_person(canvas, points, person[:, 2] > threshold, skeleton)
+        _draw_person(canvas, points, person[:, 2] > threshold, joints)
     return canvas
 
 
@@ -110,36 +111,34 @@ def _draw_person(
     canvas: NDArray[np.uint8],
     points: NDArray[np.float64],
     shown: NDArray[np.bool_],
-    skeleton: Sequence[tuple[int, int]],
+    joints: Joints,
 ) -> None:
     if not shown.any():
         return
     extent = points[shown].max(axis=0) - points[shown].min(axis=0)
     size = float(np.hypot(*extent))
     strength = float(np.clip(size / 65, 1.3, 9))
-    limbs = [(a, b) for a, b in skeleton if shown[a] and shown[b]]
+    limbs = [(a, b) for a, b in joints.skeleton if shown[a] and shown[b]]
     # All outlines first: a limb's outline must not cut through its neighbour.
     for a, b in limbs:
         _line(canvas, points[a], points[b], OUTLINE, strength + max(1.2, strength * 0.5))
     for a, b in limbs:
-        _line(canvas, points[a], points[b], limb_colour(a, b), strength)
+        _line(canvas, points[a], points[b], limb_colour(joints, a, b), strength)
     for joint in np.flatnonzero(shown):
         _dot(canvas, points[joint], OUTLINE, strength * 0.95 + 0.7)
-        _dot(canvas, points[joint], joint_colour(int(joint)), strength * 0.95)
+        _dot(canvas, points[joint], joint_colour(joints, int(joint)), strength * 0.95)
         _dot(canvas, points[joint], (255, 255, 255), strength * 0.45)
 
 
-def joint_colour(joint: int) -> Colour:
-    """By side: COCO's odd joints are left, its even ones right, the nose is neither."""
-    if joint == 0:
-        return MIDDLE
-    return LEFT if joint % 2 else RIGHT
+def joint_colour(joints: Joints, joint: int) -> Colour:
+    """By side."""
+    return COLOUR_OF[joints.side(joint)]
 
 
-def limb_colour(a: int, b: int) -> Colour:
-    """The side's colour where both ends share it (or one is the nose), else the middle's."""
-    sides = {joint_colour(joint) for joint in (a, b) if joint}
-    return sides.pop() if len(sides) == 1 else MIDDLE
+def limb_colour(joints: Joints, a: int, b: int) -> Colour:
+    """The side's colour where both ends share it (or one is in the middle), else the middle's."""
+    sides = {joints.side(joint) for joint in (a, b)} - {"middle"}
+    return COLOUR_OF[sides.pop()] if len(sides) == 1 else MIDDLE
 
 
 def _fixed(value: float | NDArray[np.float64]) -> NDArray[np.int64]:

@@ -18,17 +18,17 @@ from torch import Tensor, nn
 from pose import devices, models, onnx_file
 from pose.arguments import Arguments
 from pose.boxes import whole
-from pose.coco_files import annotation_file
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset
+from pose.datasets import annotated, kind
 from pose.errors import FAILED, PoseError
 from pose.inference import DEVIATION, MEAN, normalise
-from pose.joints import COCO
+from pose.joints import joints_of
 from pose.output import MIB, output_folder, picture_folder, stem
 from pose.people import crops_of
 from pose.report import Result, data, note
 from pose.sources import frames, open_source
-from pose.test import annotated, load_weights
+from pose.test import load_weights
 from pose.writing import replacing
 
 SCHEMA = "pose.onnx/1"
@@ -77,7 +77,7 @@ def run(arguments: Arguments, result: Result) -> None:
 
 def describe(config: Config, name: str) -> dict[str, Any]:
     """What a decoder must know: the metadata `pose` of the file; pairs are positions in `joints`."""
-    joints = COCO
+    joints = joints_of(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
     return {
         "schema": SCHEMA,
         "config": name,
@@ -88,7 +88,7 @@ def describe(config: Config, name: str) -> dict[str, Any]:
         "scale": 1 / 255,
         "mean": list(MEAN),
         "std": list(DEVIATION),
-        "joints": list(joints.names) if len(joints.names) == config.MODEL.NUM_JOINTS else [],
+        "joints": list(joints.names),
         "flip_pairs": [list(pair) for pair in joints.flip_pairs],
         "flip_test": config.TEST.FLIP_TEST,
         "shift_heatmap": config.TEST.SHIFT_HEATMAP,
@@ -119,7 +119,7 @@ def _real(arguments: Arguments, config: Config) -> Iterator[Trial]:
         yield Trial(source.path.name, _normalised(crops), is_real=True)
         return
     root, image_set = Path(config.DATASET.ROOT), config.DATASET.TEST_SET
-    if not annotation_file(root, image_set).is_file():
+    if not kind(config).annotation_file(root, image_set).is_file():
         note(f"tried on random numbers only: {root} has no {image_set}; a picture can be named")
         return
     people = annotated(config, image_set)

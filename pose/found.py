@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from pose.coco import JOINT_NAMES
 from pose.writing import replacing
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute a cell that begins so
@@ -37,7 +36,7 @@ class Found:
 
 
 @contextmanager
-def documents(results: Path, table: Path) -> Iterator[Found]:
+def documents(results: Path, table: Path, joint_names: Sequence[str]) -> Iterator[Found]:
     """COCO results (a JSON list) and the CSV; both appear whole when the block ends well."""
     with (
         replacing(results) as partial_results,
@@ -46,7 +45,7 @@ def documents(results: Path, table: Path) -> Iterator[Found]:
         partial_table.open("w", encoding="utf-8", newline="") as rows,
     ):
         writer = csv.writer(rows)
-        joints = [f"{name}_{part}" for name in JOINT_NAMES for part in ("x", "y", "value")]
+        joints = [f"{name}_{part}" for name in joint_names for part in ("x", "y", "value")]
         writer.writerow(["file", "image_id", "person", "x", "y", "width", "height", "score", *joints])
         entries.write("[")
         yield Found(entries, writer)

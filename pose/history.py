@@ -7,7 +7,7 @@ checkpoint's epoch are dropped then, because those epochs are trained again.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import StringIO
 from itertools import islice
@@ -19,9 +19,9 @@ from pose.report import figure
 from pose.writing import replacing
 
 COLUMNS = ("epoch", "loss", "accuracy", "lr", "samples_per_second", "seconds")
-SCORES = ("AP", "Mean")  # the number that the best epoch is chosen by, COCO's or MPII's
+# The number that the best epoch is chosen by, COCO's (0 to 1) or MPII's (0 to 100), and its decimals.
+SCORES = {"AP": 3, "Mean": 2}
 MOST_ROWS = 1_000_000
-HEADER = "    epoch      loss    acc     AP        lr  samples/s  time left"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,12 @@ class Row:
     @property
     def score(self) -> float | None:
         """AP, or MPII's mean; None where the epoch was not tested."""
-        return next((self.metrics[name] for name in SCORES if name in self.metrics), None)
+        return score_of(self.metrics)
+
+
+def score_of(metrics: Mapping[str, float]) -> float | None:
+    """The number that epochs are compared by, if it is among them."""
+    return next((metrics[name] for name in SCORES if name in metrics), None)
 
 
 @dataclass
@@ -69,13 +74,21 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
+def header(score: str) -> str:
+    """The columns' names over the rows of `table_line`."""
+    return f"    epoch      loss    acc  {score:>5}        lr  samples/s  time left"
+
+
 def table_line(row: Row, end_epoch: int, left: str, *, is_best: bool = False) -> str:
-    """The row under HEADER's columns."""
+    """The row under the header's columns."""
+    score = next(
+        (f"{row.metrics[name]:.{places}f}" for name, places in SCORES.items() if name in row.metrics), "-"
+    )
     cells = (
         f"{f'{row.epoch}/{end_epoch}':>9}",
         f"{row.loss:8.5f}",
         f"{figure(row.accuracy, 3):>5}",
-        f"{figure(row.score, 3):>5}",
+        f"{score:>5}",
         f"{row.lr:8.3g}",
         f"{row.samples_per_second:9.0f}",
         f"{left:>9}",

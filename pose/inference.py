@@ -5,7 +5,7 @@ Shared by training's evaluation, testing and prediction. Knows nothing about fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pose.average import Average
 from pose.config import Config
 from pose.decode import decode, flip_back, pck_accuracy
+from pose.errors import PoseError
 from pose.joints import COCO
 from pose.loss import joints_loss
 from pose.targets import heatmap_targets
@@ -36,8 +37,24 @@ class Found:
     keypoints: NDArray[np.float32]  # (N, K, 3): x and y in picture pixels, the heat map's value
     loss: float | None  # None where the records have no truth
     accuracy: float | None  # None also where no joint could be judged
+    unreadable: tuple[str, ...] = ()  # a sentence for each picture that nobody could look at
     people: float = 0  # that the loss is a mean over
     joints: float = 0  # that the accuracy is
+
+    def with_gaps(self, count: int, unreadable: Mapping[int, PoseError]) -> Found:
+        """The same for `count` records, of whom those who could not be looked at have NaN.
+
+        Raises:
+            PoseError: when nobody could be looked at.
+        """
+        if not unreadable:
+            return self
+        if len(unreadable) == count:
+            raise next(iter(unreadable.values()))
+        keypoints = np.full((count, *self.keypoints.shape[1:]), np.nan, dtype=np.float32)
+        keypoints[[index for index in range(count) if index not in unreadable]] = self.keypoints
+        sentences = tuple(dict.fromkeys(error.message for _, error in sorted(unreadable.items())))
+        return Found(keypoints, self.loss, self.accuracy, sentences)
 
 
 def normalise(crops: Tensor) -> Tensor:
@@ -90,7 +107,7 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
     found = (
         torch.cat(keypoints).numpy() if keypoints else np.zeros((0, config.MODEL.NUM_JOINTS, 3), np.float32)
     )
-    return Found(found, loss.mean, accuracy.mean, loss.count, accuracy.count)
+    return Found(found, loss.mean, accuracy.mean, people=loss.count, joints=accuracy.count)
 
 
 def make_targets(

@@ -1,7 +1,7 @@
 """What one kind of skeleton calls its joints, and what follows from the names.
 
-COCO's seventeen are constants; a dataset's own joints get theirs from the annotation file's names. Knows
-nothing about files, people or pixels.
+COCO's seventeen and MPII's sixteen are constants; a dataset's own joints get theirs from the annotation
+file's names. Knows nothing about files, people or pixels.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+Side = Literal["left", "right", "middle"]
+BOTH: tuple[Side, Side] = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -17,11 +21,16 @@ class Joints:
     """One kind of skeleton; all numbers are positions in `names`."""
 
     names: tuple[str, ...]
-    flip_pairs: tuple[tuple[int, int], ...]  # what changes places in a mirror
-    sigmas: tuple[float, ...]  # how far annotators disagree, as a share of the person's size
+    flip_pairs: tuple[tuple[int, int], ...]  # (left, right): what changes places in a mirror
+    sigmas: tuple[float, ...]  # how far annotators disagree, as a share of the person's size; OKS's alone
     skeleton: tuple[tuple[int, int], ...]
     upper_body: tuple[int, ...]  # empty where the names do not tell: then no half body is cut out
     weights: tuple[float, ...]  # what USE_DIFFERENT_JOINTS_WEIGHT looks at: far joints are harder
+
+    def side(self, joint: int) -> Side:
+        """Whose it is, as the person has it."""
+        lefts, rights = ([pair[which] for pair in self.flip_pairs] for which in (0, 1))
+        return "left" if joint in lefts else "right" if joint in rights else "middle"
 
 
 COCO = Joints(
@@ -43,6 +52,24 @@ COCO = Joints(
     upper_body=tuple(range(11)),
     weights=(1.0,) * 7 + (1.2, 1.2, 1.5, 1.5, 1.0, 1.0, 1.2, 1.2, 1.5, 1.5),
 )
+# Source: the order of the public annotation lists, and what mirrors and halves the body in
+# leoxiaobin/deep-high-resolution-net.pytorch@6f69e46; the limbs are ours.
+MPII = Joints(
+    names=(
+        *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle"),
+        *("pelvis", "thorax", "upper_neck", "head_top"),
+        *("right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist"),
+    ),
+    flip_pairs=((5, 0), (4, 1), (3, 2), (15, 10), (14, 11), (13, 12)),
+    sigmas=(),
+    skeleton=(
+        *((0, 1), (1, 2), (2, 6), (6, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9)),
+        *((10, 11), (11, 12), (12, 7), (7, 13), (13, 14), (14, 15)),
+    ),
+    upper_body=tuple(range(7, 16)),
+    weights=(1.0,) * 16,  # the public implementation has COCO's alone
+)
+KNOWN = {"coco": COCO, "mpii": MPII}
 # For joints that COCO does not name and whose tolerance nobody gave: the mean of COCO's, 0.067.
 USUAL_SIGMA = sum(COCO.sigmas) / len(COCO.sigmas)
 
@@ -70,6 +97,16 @@ def joints_named(
         upper_body=tuple(position for position, of in enumerate(words) if of & UPPER_WORDS),
         weights=tuple(max((WEIGHT_OF_WORD.get(word, 1.0) for word in of), default=1.0) for of in words),
     )
+
+
+def joints_of(dataset: str, count: int) -> Joints:
+    """What a network finds that learnt so many joints of that kind of dataset.
+
+    Joints of one's own are named in their annotation file alone: here they have numbers, and neither sides
+    nor limbs.
+    """
+    known = KNOWN[dataset]
+    return known if len(known.names) == count else joints_named([f"joint_{n + 1}" for n in range(count)])
 
 
 def without_sigma(joints: Joints) -> tuple[str, ...]:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pose import demo_options
+from pose import archive, coco_files, demo_options, mpii_files
 from pose.arguments import Arguments
-from pose.coco_files import annotation_file, image_folder
 from pose.config import Config
 from pose.errors import PoseError
 from pose.output import CHECKPOINT, FINAL, logs_folder, output_folder, picture_folder, results_folder
@@ -143,12 +142,31 @@ def _own_config(arguments: Arguments) -> tuple[str, ...]:
 
 def _dataset(config: Config, *image_sets: str) -> tuple[str, ...]:
     root = Path(config.DATASET.ROOT)
-    below = [place(root, name) for name in image_sets for place in (annotation_file, image_folder)]
+    below = [path for name in image_sets for path in BELOW_ROOT[config.DATASET.DATASET](config, root, name)]
     return tuple(_with_links(root, below))
 
 
+def _coco_files(config: Config, root: Path, image_set: str) -> tuple[Path, ...]:
+    folder = coco_files.image_folder(root, image_set)
+    return coco_files.annotation_file(root, image_set), _pictures(config, folder)
+
+
+def _mpii_files(config: Config, root: Path, image_set: str) -> tuple[Path, ...]:
+    documents = mpii_files.documents(root, image_set, is_tested=image_set == config.DATASET.TEST_SET)
+    return *documents, _pictures(config, mpii_files.image_folder(root))
+
+
+BELOW_ROOT = {"coco": _coco_files, "mpii": _mpii_files}
+
+
+def _pictures(config: Config, folder: Path) -> Path:
+    return archive.file_of(folder) if config.DATASET.DATA_FORMAT == "zip" else folder
+
+
 def _boxes(config: Config) -> tuple[str, ...]:
-    return () if config.TEST.USE_GT_BBOX else _given(config.TEST.COCO_BBOX_FILE)
+    """A detector's; MPII's people come without."""
+    is_read = config.DATASET.DATASET == "coco" and not config.TEST.USE_GT_BBOX
+    return _given(config.TEST.COCO_BBOX_FILE) if is_read else ()
 
 
 def _trained(arguments: Arguments) -> tuple[Path, ...]:

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from pose import devices, inference
 from pose.boxes import Boxed
-from pose.coco import FLIP_PAIRS
 from pose.config import Config
 from pose.crop import affine_matrix, box_to_center_scale, warp
 from pose.evaluate import person_scores
+from pose.joints import joints_of
 from pose.sources import Frame
 
 
@@ -99,11 +99,12 @@ def _run(
         "center": torch.from_numpy(np.stack([crop.center for crop in crops])),
         "scale": torch.from_numpy(np.stack([crop.scale for crop in crops])),
     }
-    found = inference.find(model, [batch], config, used.main, FLIP_PAIRS, has_truth=False)
+    pairs = joints_of(config.DATASET.DATASET, config.MODEL.NUM_JOINTS).flip_pairs
+    found = inference.find(model, [batch], config, used.main, pairs, has_truth=False)
     for crop, keypoints in zip(crops, found.keypoints, strict=True):
         crop.owner.keypoints.append(keypoints)
     if with_heat:
         with torch.no_grad():
-            maps = inference.heat_maps(model, batch["image"].to(used.main), config, FLIP_PAIRS)
+            maps = inference.heat_maps(model, batch["image"].to(used.main), config, pairs)
         for crop, heat in zip(crops, maps.amax(dim=1).float().cpu().numpy(), strict=True):
             crop.owner.heat.append(heat)

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from pose import devices, models
 from pose.arguments import Arguments
 from pose.boxes import Box, Boxed, load_boxes, whole
-from pose.coco import JOINT_NAMES
 from pose.config import Config, as_dict
 from pose.crop import box_to_center_scale
 from pose.draw import draw_heat, draw_people
 from pose.errors import FAILED, PoseError
 from pose.film import Film, film, film_path
 from pose.found import documents
+from pose.joints import Joints, joints_of
 from pose.output import output_folder, picture_folder
 from pose.people import Seen, find_people
 from pose.report import Result, data, note
@@ -42,6 +42,11 @@ def run(arguments: Arguments, result: Result) -> None:
     config, config_file = arguments.configuration
     seed = arguments.seed()
     result.config, result.seed = as_dict(config), seed
+    if config.TEST.FLIP_TEST and not _joints(config).flip_pairs:
+        raise PoseError(
+            f"which of the {config.MODEL.NUM_JOINTS} joints change places in a mirror stands in no config",
+            "TEST.FLIP_TEST False",
+        )
     threshold = parse_threshold(arguments.one("--threshold"), config.TEST.IN_VIS_THRE)
     typed = tuple(Boxed(parse_box(t), 1.0, f"--box {t}") for t in arguments.values.get("--box", ()))
     file = arguments.one("--boxes")
@@ -134,7 +139,7 @@ def _write_one(seen: Seen, source: Source, out: Path, how: tuple[Config, float],
     stem = source.path.stem
     drawn, document = out / f"{stem}-pose.jpg", out / f"{stem}-pose.json"
     people = _people(seen, config)
-    found = {"picture": str(source.path), "joint_names": list(JOINT_NAMES), "people": people}
+    found = {"picture": str(source.path), "joint_names": list(_joints(config).names), "people": people}
     write_json(document, {"schema": "pose.people/1", **found})
     write_picture(drawn, _draw(seen, config, threshold, zoom=_zoom(seen)))
     for person in people:
@@ -156,7 +161,7 @@ def _write_many(
     names = _drawn_names(source)
     seen_pictures = 0
     with ExitStack() as open_files:
-        document = open_files.enter_context(documents(results, table))
+        document = open_files.enter_context(documents(results, table, _joints(config).names))
         made: Film | None = None
         if is_video:
             size = (first.picture.shape[0], first.picture.shape[1])
@@ -197,7 +202,11 @@ def _draw(seen: Seen, config: Config, threshold: float, *, zoom: int) -> NDArray
         center, scale = (np.array(part) for part in zip(*crops, strict=True))
         picture = draw_heat(picture, np.array(seen.heat), center, scale)
     keypoints = np.array(seen.keypoints).reshape(-1, config.MODEL.NUM_JOINTS, 3)
-    return draw_people(picture, keypoints, threshold=threshold, zoom=zoom)
+    return draw_people(picture, keypoints, threshold=threshold, joints=_joints(config), zoom=zoom)
+
+
+def _joints(config: Config) -> Joints:
+    return joints_of(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
 
 
 def _zoom(seen: Seen) -> int:

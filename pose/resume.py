@@ -16,6 +16,7 @@ from torch import nn
 
 from pose import checkpoint
 from pose.errors import PoseError
+from pose.history import score_of
 from pose.output import BEST, CHECKPOINT
 from pose.report import note
 
@@ -34,8 +35,8 @@ class Progress:
 
     @property
     def score(self) -> float:
-        """AP of the last evaluated epoch."""
-        return (self.metrics or {}).get("AP", 0.0)
+        """AP, or MPII's mean, of the last evaluated epoch; 0 for sets whose truth is not public."""
+        return score_of(self.metrics or {}) or 0.0
 
     def advance(self, epoch: int, metrics: dict[str, float]) -> bool:
         """Takes note of an evaluated epoch; whether it is the best so far (of equals, the latest is)."""

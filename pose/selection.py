@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pose.coco import Record
 from pose.crop import SCALE_UNIT
+from pose.record import Record
 
 SPREAD = 0.2  # how far the joints' mean may lie from the centre, as a share of the person's size
 BASE, PER_JOINT = 0.45, 0.2 / 16  # what is asked of one joint, and of every further one on top

@@ -11,28 +11,38 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.coco import SKELETON, Record
 from pose.crop import SCALE_UNIT
 from pose.dataset import read_picture
 from pose.draw import draw_people, sheet
+from pose.joints import Joints
+from pose.record import Record
 
 SHOWN, COLUMNS = 12, 4
 TILE = (300, 220)  # (height, width) that the tiles fit into
 DRAWN_FROM = 0.2  # joints that the network is less sure of are not drawn
-COCO_JOINTS = 17
 
 
-def predictions(records: Sequence[Record], keypoints: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """A BGR sheet of the first records with their joints (N, K, 3) in picture pixels; at least one record."""
+def predictions(
+    records: Sequence[Record], keypoints: NDArray[np.floating], joints: Joints
+) -> NDArray[np.uint8]:
+    """A BGR sheet of the first records that were found, their joints (N, K, 3) in picture pixels."""
     tiles, captions = [], []
-    for record, person in zip(records[:SHOWN], keypoints[:SHOWN], strict=True):
-        tiles.append(_tile(record, person))
+    for record, person in _found(records, keypoints)[:SHOWN]:
+        tiles.append(_tile(record, person, joints))
         sure = int((person[:, 2] > DRAWN_FROM).sum())
         captions.append(f"{record.image_id}   {sure} of {len(person)} joints")
     return sheet(tiles, COLUMNS, captions)
 
 
-def _tile(record: Record, person: NDArray[np.floating]) -> NDArray[np.uint8]:
+def _found(
+    records: Sequence[Record], keypoints: NDArray[np.floating]
+) -> list[tuple[Record, NDArray[np.floating]]]:
+    """Without those whose picture could not be read."""
+    pairs = zip(records, keypoints, strict=True)
+    return [(record, person) for record, person in pairs if not np.isnan(person[0, 0])]
+
+
+def _tile(record: Record, person: NDArray[np.floating], joints: Joints) -> NDArray[np.uint8]:
     """The part of the picture that the network saw, with the joints."""
     picture = read_picture(record.path)
     height, width = picture.shape[:2]
@@ -43,9 +53,7 @@ def _tile(record: Record, person: NDArray[np.floating]) -> NDArray[np.uint8]:
     zoom = min(TILE[0] / part.shape[0], TILE[1] / part.shape[1])
     size = (max(1, round(part.shape[1] * zoom)), max(1, round(part.shape[0] * zoom)))
     shown = cv2.resize(part, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)
-    joints = np.array(person, dtype=np.float64)
+    shifted = np.array(person, dtype=np.float64)
     # cv2.resize maps pixel centres: (x + 1/2) * zoom - 1/2.
-    joints[:, :2] = (joints[:, :2] - (x0, y0) + 0.5) * np.divide(size, part.shape[1::-1]) - 0.5
-    # Only COCO's joints have their limbs listed; others are shown as dots.
-    limbs = SKELETON if len(person) == COCO_JOINTS else ()
-    return draw_people(shown.astype(np.uint8), joints[None], threshold=DRAWN_FROM, skeleton=limbs)
+    shifted[:, :2] = (shifted[:, :2] - (x0, y0) + 0.5) * np.divide(size, part.shape[1::-1]) - 0.5
+    return draw_people(shown.astype(np.uint8), shifted[None], threshold=DRAWN_FROM, joints=joints)

@@ -1,4 +1,4 @@
-"""Stage `train`: epochs of Simple Baseline training, each ending in COCO's numbers and a checkpoint.
+"""Stage `train`: epochs of Simple Baseline training, each ending in the dataset's numbers and a checkpoint.
 
 Everything that can be checked early is checked before the first batch. Every random number is a function of
 (seed, epoch), so that a resumed run goes on exactly as an uninterrupted one would have; what is kept when the
@@ -14,10 +14,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pose import checkpoint, coco, curves, devices, history, models, resume, showcase
+from pose import checkpoint, curves, devices, history, models, resume, showcase
 from pose.arguments import Arguments
 from pose.config import Config, as_dict
 from pose.dataset import CropDataset
+from pose.datasets import annotated, fingerprint, kind, people_to_test, results_file
 from pose.debug_pictures import debug_pictures
 from pose.errors import Interrupted, PoseError
 from pose.inference import Found
@@ -36,12 +37,14 @@ from pose.output import (
     output_folder,
     prepare,
 )
+from pose.pictures import check_pictures
+from pose.record import People
 from pose.report import Result, note
 from pose.resume import Progress
 from pose.scalars import scalars
 from pose.selection import selected
 from pose.team import ALONE, Team
-from pose.test import People, annotated, evaluate, fingerprint, people_to_test, results_file
+from pose.test import evaluate
 from pose.writing import write_picture
 
 # torchrun hands a signal on at once; before torch 2.0 the terminal has then given it to the process already.
@@ -83,7 +86,7 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
     result.config, result.seed = as_dict(config), seed
     people = people_to_test(config)
     dataset = _people_to_learn(config, seed)
-    coco.check_pictures((*dataset.records, *people.records))
+    check_pictures((*dataset.records, *people.records))
     result.dataset = fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = models.build(config.MODEL)
@@ -133,7 +136,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Jou
     if progress.epoch >= end:
         note(f"nothing left to train: TRAIN.END_EPOCH is {end}")
     else:
-        log.say(history.HEADER)
+        log.say(history.header(kind(plan.config).SCORE))
     facts = {"model": plan.config.MODEL.NAME, "seed": learner.seed}
     for epoch in range(progress.epoch, end):
         rate = learner.set_rate(epoch)
@@ -209,7 +212,7 @@ def _draw(plan: Plan, story: Story, result: Result) -> None:
     write_picture(plan.folder / CURVES, curves.draw(story.rows))
     result.add_output(plan.folder / CURVES)
     if len(story.found.keypoints):
-        sheet = showcase.predictions(plan.people.records, story.found.keypoints)
+        sheet = showcase.predictions(plan.people.records, story.found.keypoints, plan.people.annotated.joints)
         write_picture(plan.folder / PREDICTIONS, sheet)
         result.add_output(plan.folder / PREDICTIONS)
 

@@ -30,6 +30,17 @@ def test_the_one_address_that_the_code_knows_stands_in_one_place(root):
     assert [file.name for file in naming] == ["wheelhouse.py"]
 
 
+def test_where_data_lies_is_known_to_the_catalogue_alone(root):
+    files = [
+        file
+        for room in ("envcheck", "pose")
+        for file in (root / room).rglob("*")
+        if file.suffix in (".py", ".yaml")
+    ]
+    naming = [file.name for file in files if "cocodataset.org" in file.read_text(encoding="utf-8")]
+    assert naming == ["catalogue.yaml"]
+
+
 @pytest.mark.parametrize("folder", ["recipes", "containers", "envcheck", "pose"])
 def test_nothing_that_is_shipped_names_a_package_index(root, folder):
     hosts = re.compile(r"(?:pypi|pythonhosted|debian|npmjs)\.(?:org|com)")

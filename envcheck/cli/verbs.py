@@ -11,6 +11,7 @@ import typer
 import typer.core
 
 from envcheck import __version__, errors
+from envcheck.cli.data import data_app
 from envcheck.cli.options import (
     CudaOption,
     FileOption,
@@ -52,6 +53,7 @@ app = typer.Typer(
 _AS_TYPED = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(tables_app, name="tables")
+app.add_typer(data_app, name="data")
 
 
 @app.callback(invoke_without_command=True)

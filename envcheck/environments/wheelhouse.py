@@ -27,7 +27,7 @@ from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import stream
 from envcheck.recipes import Recipe
 
-# The one address that the project knows: where PyTorch keeps the builds that the public index does not have.
+# The one address that the code knows: where PyTorch keeps the builds that the public index does not have.
 # It is asked for nothing but the wheels that the user's own settings did not find.
 PYTORCH_INDEX = "https://download.pytorch.org/whl/{tag}"
 

@@ -50,6 +50,17 @@ def people(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def mpii_people(people, tmp_path_factory) -> Path:
+    """The same people in MPII's layout; not to be changed."""
+    pytest.importorskip("scipy", reason="needs the pose extra's scipy")
+    from tests.pose import mpii_layout
+
+    root = tmp_path_factory.mktemp("mpii") / "drawn"
+    mpii_layout.write(root, people)
+    return root
+
+
+@pytest.fixture(scope="session")
 def small() -> str:
     """The text of a config for a network that is small enough, its dataset left open."""
     return SMALL

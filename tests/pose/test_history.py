@@ -14,10 +14,11 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from pose import curves, history, inference, learn, memory, showcase  # noqa: E402
-from pose.coco import Record  # noqa: E402
 from pose.draw import LEFT, RIGHT  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 from pose.history import Pace, Row  # noqa: E402
+from pose.joints import COCO, MPII  # noqa: E402
+from pose.record import Record  # noqa: E402
 from pose.resnet import PoseResNet  # noqa: E402
 
 TRAIN = ("train", "--cfg", "small.yaml")
@@ -144,8 +145,8 @@ def test_the_joints_on_the_sheet_lie_where_they_are_in_the_picture(tmp_path):
     )  # fmt: skip
     person = np.zeros((17, 3))
     person[5] = (180, 90, 0.9)
-    plain = showcase._tile(record, np.zeros((17, 3)))  # noqa: SLF001
-    drawn = showcase._tile(record, person)  # noqa: SLF001
+    plain = showcase._tile(record, np.zeros((17, 3)), COCO)  # noqa: SLF001
+    drawn = showcase._tile(record, person, COCO)  # noqa: SLF001
     places = [
         np.argwhere(mask).mean(axis=0) for mask in ((plain > 128).all(axis=2), (drawn != plain).any(axis=2))
     ]
@@ -159,7 +160,7 @@ def test_the_sheet_has_at_most_twelve_people(tmp_path):
         1, tmp_path / "1.png", np.array([0, 0, 30, 40], np.float32), np.array([15, 20], np.float32),
         np.array([0.15, 0.2], np.float32), np.zeros((16, 2)), np.ones(16, np.float32), 1.0, None,
     )  # fmt: skip
-    sheets = [showcase.predictions([record] * n, np.ones((n, 16, 3))) for n in (12, 13)]
+    sheets = [showcase.predictions([record] * n, np.ones((n, 16, 3)), MPII) for n in (12, 13)]
     assert sheets[0].shape == sheets[1].shape
 
 

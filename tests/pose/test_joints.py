@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,20 @@ def test_five_joints_are_trained_and_tested_from_end_to_end(workers, workplace, 
     assert code == 0, err
     assert "| pose_resnet |" in out
     assert "OKS_SIGMAS is not given: 0.067" in err
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_prediction_of_joints_that_only_an_annotation_file_names_has_dots_and_no_mirror(people, pose):
+    picture = min((people / "images" / "val2017").iterdir())
+    words = ("pred", "--cfg", "small.yaml", str(picture), "--untrained", "MODEL.NUM_JOINTS", "5")
+    code, out, err = pose(*words)
+    assert code == 0, err
+    document = json.loads(Path(out.splitlines()[-1]).read_text(encoding="utf-8"))
+    assert document["joint_names"] == ["joint_1", "joint_2", "joint_3", "joint_4", "joint_5"]
+    assert len(document["people"][0]["keypoints"]) == 15
+    code, _, err = pose(*words, "TEST.FLIP_TEST", "True")
+    assert code == 2
+    assert "which of the 5 joints change places in a mirror" in err
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -226,6 +227,33 @@ def test_each_link_of_several_on_the_way_is_told(check, tmp_path):
     assert check("train", *words)[0] == ["coco", "coco/images", "coco/images/train2017"]
 
 
+MPII50 = "experiments/mpii/resnet/res50_256x256_d256x3_adam_lr1e-3.yaml"
+
+
+def test_mpii_s_lists_pictures_and_truth_are_told_and_no_boxes(check, tmp_path):
+    assert check("train", "--cfg", MPII50, "TEST.USE_GT_BBOX", "False")[0] == ["data/mpii", IMAGENET]
+    (tmp_path / "mpii" / "annot").mkdir(parents=True)
+    for name in ("train.json", "valid.json", "gt_train.mat", "gt_valid.mat"):
+        (tmp_path / "mpii" / "annot" / name).symlink_to(f"/big/{name}")
+    for name in ("images", "images.zip"):
+        (tmp_path / "mpii" / name).symlink_to(f"/big/{name}")
+    lists, truth = ["mpii/annot/train.json", "mpii/annot/valid.json"], "mpii/annot/gt_valid.mat"
+    words = ("--cfg", MPII50, "--data", "mpii", "MODEL.INIT_WEIGHTS", "False")
+    for stage in ("train", "check-data"):
+        told = check(stage, *words)[0]
+        assert sorted(told) == sorted(["mpii", *lists, truth, "mpii/images"])
+    told = check("train", *words, "DATASET.DATA_FORMAT", "zip", "DATASET.TEST_SET", "test")[0]
+    assert told == ["mpii", lists[0], "mpii/images.zip"]
+    assert check("test", *words, "--untrained")[0] == ["mpii", lists[1], truth, "mpii/images"]
+
+
+def test_a_zipped_set_on_another_disk_is_told(check, tmp_path):
+    (tmp_path / "coco" / "images").mkdir(parents=True)
+    (tmp_path / "coco" / "images" / "val2017.zip").symlink_to("/big/val2017.zip")
+    words = ("--cfg", DRAWN, "--data", "coco", "--untrained", "DATASET.DATA_FORMAT", "zip")
+    assert check("test", *words)[0] == ["coco", "coco/images/val2017.zip"]
+
+
 def test_a_run_folder_and_a_checkpoint_on_another_disk_are_told(check, tmp_path):
     run = tmp_path / "output" / "coco" / "pose_resnet" / "res18_96x64"
     run.mkdir(parents=True)
@@ -363,6 +391,10 @@ for words in json.loads(sys.argv[1]):
 print(json.dumps(told))
 """
 BOXES = "person_detection_results/COCO_val2017_detections_drawn_person.json"
+MPII = (
+    *("DATASET.DATASET", "mpii", "DATASET.ROOT", "data/mpii", "MODEL.NUM_JOINTS", "16"),
+    *("DATASET.TRAIN_SET", "train", "DATASET.TEST_SET", "valid"),
+)
 COMMANDS = {
     "synth": ["synth", "--out", "data/drawn", "--train", "10", "--val", "4", "--size", "128x96"],
     "train": ["train", "TRAIN.END_EPOCH", "1"],
@@ -390,16 +422,20 @@ COMMANDS = {
         *("TEST.MODEL_FILE", "output/coco/pose_resnet/small/model_best.pth"),
     ],
     "check-data in a run folder": ["--run-dir", "run", "check-data"],
+    "a training on MPII": ["train", *MPII, "TRAIN.END_EPOCH", "1"],
+    "a test on MPII": ["test", *MPII],
+    "check-data of MPII": ["--run-dir", "run", "check-data", *MPII],
     "demo": ["demo"],
 }
 
 
 @pytest.fixture(scope="module")
-def runs(root, tmp_path_factory, small):
+def runs(root, tmp_path_factory, small, mpii_people):
     """What was told beforehand and what was opened, of each of COMMANDS."""
     pytest.importorskip("torch", reason="needs the pose extra")
     here = tmp_path_factory.mktemp("needs")
     (here / "small.yaml").write_text(small.format(root="data/drawn"), encoding="utf-8")
+    shutil.copytree(mpii_people, here / "data" / "mpii")
     cfg = ("--cfg", "small.yaml")
     lines = [[*words, *(() if words[0] in {"synth", "demo"} else cfg)] for words in COMMANDS.values()]
     env = {**os.environ, "PYTHONPATH": str(root)}

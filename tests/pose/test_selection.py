@@ -14,7 +14,7 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose import coco  # noqa: E402
-from pose.coco import Record  # noqa: E402
+from pose.record import Record  # noqa: E402
 from pose.selection import selected  # noqa: E402
 
 

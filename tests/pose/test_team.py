@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 import numpy as np  # noqa: E402
 
-from pose import checkpoint, devices, inference, models, test, torchrun  # noqa: E402
+from pose import checkpoint, datasets, devices, inference, models, test, torchrun  # noqa: E402
 from pose.config import Config, Options, load  # noqa: E402
 from pose.dataset import CropDataset, batches  # noqa: E402
 from pose.errors import FAILED, FOLLOWED, INTERRUPTED, PoseError  # noqa: E402
@@ -316,13 +316,13 @@ def test_a_batch_is_split_as_dataparallel_splits_it(count):
 def test_a_test_that_is_shared_out_finds_the_same(people, small, tmp_path):
     (tmp_path / "small.yaml").write_text(small.format(root=people), encoding="utf-8")
     config, _ = load(str(tmp_path / "small.yaml"), ("DATASET.TEST_SET", "train2017"), Options())
-    tested = test.people_to_test(config)
+    tested = datasets.people_to_test(config)
     torch.manual_seed(0)
     model = models.build(config.MODEL).eval()
 
     def find(order):
         dataset = CropDataset(tested.records, config.MODEL.image_height_width, training=False)
-        pairs = tested.coco.joints.flip_pairs
+        pairs = tested.annotated.joints.flip_pairs
         loader = batches(dataset, 3, order=order)
         return inference.find(model, loader, config, torch.device("cpu"), pairs, has_truth=True)
 
@@ -331,8 +331,15 @@ def test_a_test_that_is_shared_out_finds_the_same(people, small, tmp_path):
     assert [len(share) for share in shares] == [3, 3, 3, 1]
     shares = [Team(rank, 3).blocks(10, 3) for rank in (0, 1, 2)]
     assert shares == [[0, 1, 2, 9], [3, 4, 5], [6, 7, 8]]
-    joined = test._joined([(share, find(share)) for share in shares])  # noqa: SLF001
+    joined, none = test._joined([(share, find(share), {}) for share in shares])  # noqa: SLF001
+    assert none == {}
     assert np.array_equal(joined.keypoints, whole.keypoints)
+    gone = {4: PoseError("cut off")}  # of the second one's people
+    parts = [(share, find([index for index in share if index != 4]), {}) for share in shares]
+    parts[1] = (*parts[1][:2], gone)
+    found, unreadable = test._joined(parts)  # noqa: SLF001
+    assert unreadable == gone
+    assert found.keypoints[:, 0] == pytest.approx(np.delete(whole.keypoints, 4, axis=0)[:, 0], abs=1e-3)
     assert (joined.loss, joined.accuracy) == pytest.approx((whole.loss, whole.accuracy), rel=1e-12)
 
 
