@@ -45,6 +45,12 @@ def members(archive: Path) -> dict[str, tuple[int, int]]:
     }
 
 
+def holds(path: Path) -> bool:
+    """Whether a picture's archive has it."""
+    archive, name = split(path) or (path, "")
+    return name in _open(archive, os.getpid()).NameToInfo
+
+
 def read(path: Path) -> bytes:
     """The bytes of one picture in an archive, checked against their checksum."""
     archive, name = split(path) or (path, "")

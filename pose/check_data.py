@@ -21,11 +21,6 @@ LONGEST = 300
 def run(arguments: Arguments, result: Result) -> None:
     """Prints the table, and stops with exit code 1 where there is an error in it."""
     config, _ = arguments.configuration
-    if config.DATASET.DATA_FORMAT == "zip":
-        raise PoseError(
-            "DATASET.DATA_FORMAT zip: only pictures in folders can be checked",
-            "unpack the pictures beside the zip file and set DATASET.DATA_FORMAT jpg",
-        )
     check_set = CHECKS[config.DATASET.DATASET]
     findings: list[Finding] = []
     for image_set in dict.fromkeys((config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)):

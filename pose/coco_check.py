@@ -24,7 +24,7 @@ from pose.data_checks import (
     usable_people,
     whole,
 )
-from pose.file_checks import named, picture_fault, read_leniently
+from pose.file_checks import listed, named, picture_fault, read_leniently
 from pose.report import bar, note
 
 
@@ -57,11 +57,14 @@ def check_set(config: Config, image_set: str, *, is_decoding: bool) -> list[Find
             findings.append(Finding("no usable person", str(file), "none has a labelled joint"))
     if is_tested and not config.TEST.USE_GT_BBOX:
         findings += _check_detections(config, contents, has_set=document is not None)
-    if not folder.is_dir():
-        return [*findings, Finding("picture folder is missing", str(folder), "DATASET.ROOT is above images/")]
+    place, present, unlisted = listed(folder, config.DATASET.DATA_FORMAT)
+    findings += unlisted
+    if unlisted:
+        return findings
     with bar(image_set, len(contents.names)) as progress:
-        for image_id in contents.names:
-            findings += _check_picture(folder, image_set, image_id, contents, is_decoding=is_decoding)
+        for image_id, name in contents.names.items():
+            path = _picture(place, present, image_set, image_id, name)
+            findings += _check_picture(path, image_id, contents, is_decoding=is_decoding)
             progress.advance()
     return findings
 
@@ -119,11 +122,8 @@ def _check_detections(config: Config, contents: Contents, *, has_set: bool) -> l
     return findings
 
 
-def _check_picture(
-    folder: Path, image_set: str, image_id: int, contents: Contents, *, is_decoding: bool
-) -> list[Finding]:
+def _check_picture(path: Path, image_id: int, contents: Contents, *, is_decoding: bool) -> list[Finding]:
     """What is wrong with one picture: an error where it is opened, else a remark."""
-    path = _picture(folder, image_set, image_id, contents.names[image_id])
     where, is_opened = f"{path} ({contents.places[image_id]})", image_id in contents.opened
     fault = picture_fault(path, contents.sizes[image_id], is_decoding=is_decoding)
     if fault is None:
@@ -132,14 +132,16 @@ def _check_picture(
     return [Finding(kind, where, what if is_opened else f"{what}; no usable person in it", is_opened)]
 
 
-def _picture(folder: Path, image_set: str, image_id: int, name: str) -> Path:
-    """The picture's own name where that is a file below the folder, else COCO's habit of twelve digits."""
+def _picture(place: Path, present: frozenset[str], image_set: str, image_id: int, name: str) -> Path:
+    """The picture's own name where that is a file at the place, else COCO's habit of twelve digits."""
     own = Path(name)
+    if name in present:
+        return place / name
     if name and "\0" not in name and ".." not in own.parts and not own.is_absolute():
         try:
-            if (folder / own).is_file():
-                return folder / own
+            if (place / own).is_file():  # in a folder of the folder
+                return place / own
         except OSError:  # a name longer than the file system's
             pass
     prefix = f"COCO_{image_set}_" if "2014" in image_set else ""
-    return folder / f"{prefix}{image_id:012d}.jpg"
+    return place / f"{prefix}{image_id:012d}.jpg"

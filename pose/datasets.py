@@ -58,7 +58,8 @@ def annotated(config: Config, image_set: str) -> ImageSet:
     root = Path(config.DATASET.ROOT)
     if not root.is_dir():
         raise PoseError(
-            f"there is no dataset folder {root}", "--data DIR (or DATASET.ROOT) names another one"
+            f"there is no dataset folder {root}",
+            "--data DIR (or DATASET.ROOT) names another one; envcheck data get coco2017 fetches COCO",
         )
     found = kind(config).annotated(config, image_set)
     count = len(found.joints.names)

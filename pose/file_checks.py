@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pose import archive, pictures
 from pose.data_checks import Finding, Size
 from pose.errors import PoseError
 from pose.picture_header import is_cut_off, picture_size
@@ -33,6 +34,15 @@ def read_leniently(file: Path, kind: type, what: str) -> tuple[Any, list[Finding
     return document, []
 
 
+def listed(folder: Path, image_format: str) -> tuple[Path, frozenset[str], list[Finding]]:
+    """As `pictures.listed`, with a finding and no names where nothing can be listed."""
+    try:
+        return *pictures.listed(folder, image_format), []
+    except PoseError as error:
+        kind = "zip file of pictures cannot be used" if image_format == "zip" else "picture folder is missing"
+        return folder, frozenset(), [Finding(kind, str(folder), error.message)]
+
+
 def named(findings: Iterable[Finding], file: Path) -> list[Finding]:
     """The findings, each with the file before its place."""
     return [replace(finding, where=f"{file}: {finding.where}") for finding in findings]
@@ -51,10 +61,13 @@ def picture_fault(path: Path, told: Size | None, *, is_decoding: bool) -> tuple[
 
 def look_at(path: Path, *, is_decoding: bool) -> tuple[tuple[str, str] | None, Size | None]:
     """The picture's fault and its size, one of which is None."""
-    try:
-        encoded = path.read_bytes()
-    except FileNotFoundError:
+    is_zipped = archive.split(path) is not None
+    if not (archive.holds(path) if is_zipped else path.exists()):
         return ("picture is missing", "is not there"), None
+    try:
+        encoded = archive.read(path) if is_zipped else path.read_bytes()
+    except PoseError as error:
+        return ("picture cannot be unpacked", error.message), None
     except OSError as error:
         return ("picture cannot be read", error.strerror or type(error).__name__), None
     if not encoded:

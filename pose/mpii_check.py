@@ -13,7 +13,7 @@ from typing import Any
 from pose.config import Config
 from pose.data_checks import Finding, Size, number, remark, short
 from pose.errors import PoseError
-from pose.file_checks import look_at, named, read_leniently
+from pose.file_checks import listed, look_at, named, read_leniently
 from pose.joints import MPII
 from pose.mpii_files import annotation_file, image_folder, is_name_below, truth_file
 from pose.report import bar, note
@@ -29,19 +29,17 @@ def check_set(config: Config, image_set: str, *, is_decoding: bool) -> list[Find
     entries, findings = read_leniently(file, list, "annotation list")
     if entries == []:
         findings.append(Finding("no usable person", str(file), "nobody is listed"))
-    entries, is_here = entries or [], folder.is_dir()
-    if not is_here:
-        findings.append(
-            Finding("picture folder is missing", str(folder), "DATASET.ROOT is above annot/ and images/")
-        )
+    entries = entries or []
+    place, _, unlisted = listed(folder, config.DATASET.DATA_FORMAT)
+    findings += unlisted
     sizes: dict[str, Size | None] = {}
     with bar(image_set, len(entries)) as progress:
         for position, entry in enumerate(entries):
             where, name = f"[{position}]", _picture_name(entry)
-            if name is not None and name not in sizes and is_here:
-                fault, sizes[name] = look_at(folder / name, is_decoding=is_decoding)
+            if name is not None and name not in sizes and not unlisted:
+                fault, sizes[name] = look_at(place / name, is_decoding=is_decoding)
                 if fault is not None:
-                    findings.append(Finding(fault[0], f"{folder / name} ({file.name} {where})", fault[1]))
+                    findings.append(Finding(fault[0], f"{place / name} ({file.name} {where})", fault[1]))
             size = sizes.get(name) if name is not None else None
             findings += named(person_findings(entry, where, size, has_joints=has_joints), file)
             progress.advance()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -94,15 +97,17 @@ def test_a_picture_that_the_archive_lacks_is_named_before_work_starts(zipped, tm
         check_pictures(load(other))
 
 
+def damaged(file, name):
+    with zipfile.ZipFile(file) as packed:
+        place = packed.getinfo(name).header_offset + 200
+    with file.open("r+b") as stream:  # in place: the archive is open already
+        stream.seek(place)
+        stream.write(bytes(20))
+
+
 def test_a_member_with_changed_bytes_is_named(zipped):
     record = load(zipped)[0]
-    file = zipped / "images" / "val2017.zip"
-    with zipfile.ZipFile(file) as packed:
-        place = packed.getinfo(record.path.name).header_offset + 200
-    data = bytearray(file.read_bytes())
-    data[place : place + 20] = bytes(20)
-    with file.open("r+b") as stream:  # in place: the archive is open already
-        stream.write(data)
+    damaged(zipped / "images" / "val2017.zip", record.path.name)
     with pytest.raises(PoseError, match=rf"val2017\.zip@/{record.path.name} cannot be unpacked"):
         list(batches(CropDataset([record], SIZE, training=False), 1, workers=1))
 
@@ -120,3 +125,42 @@ def test_the_fingerprint_knows_the_members(zipped, tmp_path):
 
     assert changed() == changed()
     assert len({changed(), changed(turned), changed(lambda c: c.popitem())}) == 3
+
+
+@pytest.fixture
+def check(zipped, small, tmp_path, root):
+    """Runs check-data on the archives, in a process that has none of them open: exit code and stdout."""
+    (tmp_path / "small.yaml").write_text(small.format(root=zipped), encoding="utf-8")
+
+    def run():
+        argv = [sys.executable, "-m", "pose", "check-data", "--cfg", "small.yaml"]
+        argv += ["DATASET.DATA_FORMAT", "zip"]
+        env = {**os.environ, "PYTHONPATH": str(root)}
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+        return done.returncode, done.stdout
+
+    return run
+
+
+def test_check_data_looks_into_archives(check, zipped):
+    assert check() == (0, "0 errors, 0 remarks\n")
+    picture = load(zipped)[0].path
+    rewritten(zipped / "images" / "val2017.zip", lambda content: content.update({picture.name: b"<html>"}))
+    code, out = check()
+    assert (code, f"picture cannot be decoded       1   {picture} " in out) == (1, True), out
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (lambda file, name: rewritten(file, lambda content: content.pop(name)), "picture is missing"),
+        (damaged, "picture cannot be unpacked"),
+        (lambda file, _name: file.unlink(), "zip file of pictures cannot be used"),
+        (lambda file, _name: file.write_bytes(file.read_bytes()[:99]), "zip file of pictures cannot be used"),
+    ],
+)
+def test_check_data_tells_what_is_wrong_with_an_archive(check, zipped, spoil, kind):
+    spoil(zipped / "images" / "val2017.zip", load(zipped)[0].path.name)
+    code, out = check()
+    assert (code, out.splitlines()[-1]) == (1, "1 error, 0 remarks"), out
+    assert out.startswith(f"error   {kind} ")
