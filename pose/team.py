@@ -86,6 +86,7 @@ class Team:
             return model
         if device.type == "cpu":
             return nn.parallel.DistributedDataParallel(model)
+        torch.cuda.set_device(device)  # or what names no device would take memory of the first one's
         group = distributed.new_group(backend="nccl", timeout=PATIENCE)
         return nn.parallel.DistributedDataParallel(model, device_ids=[device.index], process_group=group)
 
