@@ -299,7 +299,7 @@ def test_torchrun_by_hand_starts_the_same_training(root, nine):
     words = ("train", "--cfg", "small.yaml", "OUTPUT_DIR", "hand", "TRAIN.END_EPOCH", "1", "TRAIN.LR", "0.01")
     torchrun_words = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "pose")
     argv = [sys.executable, *torchrun_words, *words]
-    env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "TMPDIR": str(nine)}
     done = subprocess.run(argv, cwd=nine, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["epoch", "1/1"]
