@@ -22,13 +22,21 @@ from pose.crop import PADDING
 from pose.errors import PoseError
 from pose.joints import MPII
 from pose.mpii_files import annotation_file, image_folder, is_name_below
-from pose.pckh import Truth
 from pose.reading import naming, numbers, read_json
 from pose.record import ImageSet, Record
 
 UNKNOWN = -1.0  # as a centre's x: neither shifted nor padded
 SHIFT = 15.0  # the centre moves down by 15 pixels for 200 of the person's size, so that feet are not cut off
 COUNT = len(MPII.names)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Where N people's joints are, in pixels counted from 1, as the .mat file says."""
+
+    joints: NDArray[np.float64]  # (N, 16, 2)
+    present: NDArray[np.bool_]  # (N, 16): those that count
+    heads: NDArray[np.float64]  # (N,) pixels; at 0 no joint can be near
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ count from 1 in .mat files and in everything here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.errors import FAILED, PoseError
+from pose.mpii import Truth
 from pose.writing import replacing
 
 HEAD_SHARE = 0.6  # of the head box's diagonal: what MPII calls the length of a head
@@ -55,15 +55,6 @@ MEANT = np.array(
 KEYS = ("dataset_joints", "jnt_missing", "pos_gt_src", "headboxes_src")
 LARGEST_FILE = 64 * 2**20  # bytes; of 2958 people it is one million
 FETCH = "it belongs into annot/ beside the lists; fetch it again"
-
-
-@dataclass(frozen=True)
-class Truth:
-    """Where N people's joints are."""
-
-    joints: NDArray[np.float64]  # (N, 16, 2), from 1
-    present: NDArray[np.bool_]  # (N, 16): those that count
-    heads: NDArray[np.float64]  # (N,) pixels; at 0 no joint can be near
 
 
 def read_truth(file: Path, people: int) -> Truth:
