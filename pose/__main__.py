@@ -15,16 +15,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
-from pose.config_older import layout_notes
+from pose.command.arguments import Arguments, Stage, help_text, overview, parse, stage_named
+from pose.command.config_older import layout_notes
+from pose.command.expect import expectation
+from pose.command.needs import Needs, needs_of
+from pose.command.published import known
 from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Followed, Interrupted, PoseError, known_failure
-from pose.expect import expectation
-from pose.needs import Needs, needs_of
-from pose.published import known
 from pose.report import Result, data, note
 
 if TYPE_CHECKING:
-    from pose.team import Team
+    from pose.machines.team import Team
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return per way to end
@@ -61,8 +61,8 @@ def _dispatch(argv: list[str]) -> int:
         return 0 if words else BAD_INPUT
     stage, rest = stage_named(words[0]), words[1:]
     if stage.own_parser:
-        options = import_module(f"pose.{stage.name}_options").read(rest)
-        return _run(stage, run_dir, lambda result: import_module(f"pose.{stage.name}").run(options, result))
+        options = import_module(f"pose.command.{stage.name}_options").read(rest)
+        return _run(stage, run_dir, lambda result: import_module(stage.module).run(options, result))
     if _asks_for_help(rest):
         data(help_text(stage))
         return 0
@@ -74,15 +74,15 @@ def _dispatch(argv: list[str]) -> int:
 def _spread(stage: Stage, words: Sequence[str], run_dir: Path | None, argv: Sequence[str]) -> int:
     """The stage with a process for each of the config's GPUS that is here: this very command for each."""
     if "LOCAL_RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":  # one of torchrun's
-        with import_module("pose.team").joined() as team:
+        with import_module("pose.machines.team").joined() as team:
             return _work(stage, _read(stage, words, run_dir), run_dir if team.leads else None, team)
     arguments = _read(stage, words, run_dir)
     config, _ = arguments.configuration
     # One GPU or none needs no torch to know it.
-    count = len(import_module("pose.devices").usable(config)) if len(config.GPUS) > 1 else 1
+    count = len(import_module("pose.machines.devices").usable(config)) if len(config.GPUS) > 1 else 1
     if count > 1:
         program = sys.orig_argv[1 : len(sys.orig_argv) - len(argv)]
-        return import_module("pose.torchrun").start(count, [*program, *argv])
+        return import_module("pose.machines.torchrun").start(count, [*program, *argv])
     return _work(stage, arguments, run_dir)
 
 
@@ -119,7 +119,7 @@ def _check(words: list[str], run_dir: Path | None) -> Needs:
     if _asks_for_help(rest):
         return Needs()
     if stage.own_parser:
-        options = import_module(f"pose.{stage.name}_options")
+        options = import_module(f"pose.command.{stage.name}_options")
         return options.needs_of(options.read(rest))
     return needs_of(_read(stage, rest, run_dir))
 
@@ -144,7 +144,7 @@ def _run(stage: Stage, run_dir: Path | None, work: Callable[[Result], object], p
     result = Result(stage.name)
     try:
         if run_dir is not None or proves:
-            import_module("pose.proof").require(run_dir)
+            import_module("pose.machines.proof").require(run_dir)
         work(result)
     finally:
         if run_dir is not None:

@@ -42,7 +42,7 @@ TEST:
 def people(tmp_path_factory) -> Path:
     """A dataset of ten drawn people to learn from and four to test on; not to be changed."""
     pytest.importorskip("torch", reason="needs the pose extra")
-    from pose.synth import write_dataset
+    from pose.stages.synth import write_dataset
 
     root = tmp_path_factory.mktemp("people") / "drawn"
     write_dataset(root, seed=3, train=10, val=4, size=(96, 128))

@@ -14,10 +14,10 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("cv2", reason="needs the pose extra")
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import coco  # noqa: E402
-from pose.dataset import CropDataset, batches  # noqa: E402
+from pose.data import coco  # noqa: E402
+from pose.data.dataset import CropDataset, batches  # noqa: E402
+from pose.data.pictures import check_pictures, fingerprint  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.pictures import check_pictures, fingerprint  # noqa: E402
 
 SIZE = (64, 32)
 

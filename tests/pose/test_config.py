@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pose import config, config_file, published
-from pose.config import Config, Options, as_dict, load
+from pose.command import config_file, published
+from pose.command.config import Config, Options, as_dict, load
 from pose.errors import PoseError
 
 # behaviour.md section 2, as it stands there; sizes and steps are lists there, tuples here.
@@ -212,9 +212,9 @@ def test_broken_yaml_is_answered_with_its_line(tmp_path):
     assert "own.yaml, line 4: not YAML" in refused(cfg=str(own)).message
 
 
-def test_a_config_is_looked_for_here_before_among_the_bundled_ones(tmp_path, monkeypatch):
+def test_a_config_is_looked_for_here_before_among_the_bundled_ones(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert load(RES50)[1].is_relative_to(Path(config.__file__).parent)
+    assert load(RES50)[1].is_relative_to(root / "pose")
     own = tmp_path / RES50
     own.parent.mkdir(parents=True)
     bundled = config_file.find_config(RES50).read_text(encoding="utf-8")

@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose.config import Config, Debug  # noqa: E402
-from pose.debug_pictures import DebugPictures  # noqa: E402
-from pose.joints import COCO  # noqa: E402
+from pose.command.config import Config, Debug  # noqa: E402
+from pose.data.joints import COCO  # noqa: E402
+from pose.telling.debug_pictures import DebugPictures  # noqa: E402
 
 OUT = Path("output/coco/pose_resnet/small")
 SWITCHES = {

@@ -9,8 +9,8 @@ import pytest
 np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("cv2", reason="needs the pose extra")
 
-from pose.draw import LEFT, MIDDLE, PAPER, RIGHT, draw_people, joint_colour, limb_colour, sheet  # noqa: E402
-from pose.joints import COCO, MPII  # noqa: E402
+from pose.data.joints import COCO, MPII  # noqa: E402
+from pose.telling.draw import LEFT, MIDDLE, PAPER, RIGHT, draw_people, joint_colour, limb_colour, sheet  # noqa: E402
 
 
 def picture(height=200, width=150):

@@ -13,13 +13,16 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose import curves, history, inference, learn, memory, showcase  # noqa: E402
-from pose.draw import LEFT, RIGHT  # noqa: E402
+from pose.data.joints import COCO, MPII  # noqa: E402
+from pose.data.record import Record  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.history import Pace, Row  # noqa: E402
-from pose.joints import COCO, MPII  # noqa: E402
-from pose.record import Record  # noqa: E402
-from pose.resnet import PoseResNet  # noqa: E402
+from pose.judging import inference  # noqa: E402
+from pose.machines import memory  # noqa: E402
+from pose.networks.resnet import PoseResNet  # noqa: E402
+from pose.stages import learn  # noqa: E402
+from pose.telling import curves, history, showcase  # noqa: E402
+from pose.telling.draw import LEFT, RIGHT  # noqa: E402
+from pose.telling.history import Pace, Row  # noqa: E402
 
 TRAIN = ("train", "--cfg", "small.yaml")
 OUT = Path("coco") / "pose_resnet" / "small"

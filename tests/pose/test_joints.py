@@ -13,11 +13,11 @@ pytest.importorskip("cv2", reason="needs the pose extra")
 pytest.importorskip("pycocotools", reason="needs the pose extra")
 pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import coco  # noqa: E402
-from pose.dataset import CropDataset, half_body, mirror  # noqa: E402
-from pose.evaluate import coco_metrics, results_of  # noqa: E402
-from pose.joints import COCO, joints_named  # noqa: E402
-from pose.oks import oks_matrix  # noqa: E402
+from pose.data import coco  # noqa: E402
+from pose.data.dataset import CropDataset, half_body, mirror  # noqa: E402
+from pose.data.joints import COCO, joints_named  # noqa: E402
+from pose.judging.evaluate import coco_metrics, results_of  # noqa: E402
+from pose.judging.oks import oks_matrix  # noqa: E402
 
 # COCO's joints 0, 9, 10, 15 and 16 under other names.
 NAMES, TAKEN = ("head", "l_hand", "R_hand", "foot_left", "foot_right"), (0, 9, 10, 15, 16)

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose.average import Average
-from pose.log_lines import LinesOfAnEpoch, LinesOfATest
+from pose.telling.log_lines import LinesOfAnEpoch, LinesOfATest
 
 TEST = ("test", "--cfg", "small.yaml", "--untrained", "TEST.BATCH_SIZE_PER_GPU", "1")
 THREE = r"(\d+\.\d{3}|-) \((\d+\.\d{3}|-)\)"

@@ -11,12 +11,12 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 cv2 = pytest.importorskip("cv2", reason="needs the pose extra")
 pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import mpii  # noqa: E402
-from pose.crop import affine_matrix  # noqa: E402
-from pose.dataset import CropDataset, batches, half_body, mirror  # noqa: E402
+from pose.data import mpii  # noqa: E402
+from pose.data.crop import affine_matrix  # noqa: E402
+from pose.data.dataset import CropDataset, batches, half_body, mirror  # noqa: E402
+from pose.data.joints import COCO, MPII, joints_of  # noqa: E402
+from pose.data.pictures import check_pictures  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.joints import COCO, MPII, joints_of  # noqa: E402
-from pose.pictures import check_pictures  # noqa: E402
 
 JOINTS = [[10.0 + joint, 40.0 + 2 * joint] for joint in range(16)]
 ENTRY = {
@@ -182,7 +182,7 @@ def test_pictures_in_a_zip_file_are_read_with_and_without_its_folder(listed):
             packed.write(root / "images" / "000000012.jpg", f"{inner}000000012.jpg")
         records = mpii.load(root, "valid", image_format="zip").records
         assert "images.zip@/" in str(records[0].path)
-        from pose import archive
+        from pose.data import archive
 
         archive._open.cache_clear()  # noqa: SLF001 - one archive of that name per run, elsewhere
         zipped = CropDataset(records, (64, 64), training=False, joints=MPII)[0]

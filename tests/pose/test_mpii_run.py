@@ -17,9 +17,10 @@ scipy_io = pytest.importorskip("scipy.io", reason="needs the pose extra's scipy"
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose import checkpoint, inference  # noqa: E402
-from pose.draw import draw_people  # noqa: E402
-from pose.joints import MPII  # noqa: E402
+from pose.data.joints import MPII  # noqa: E402
+from pose.judging import inference  # noqa: E402
+from pose.networks import checkpoint  # noqa: E402
+from pose.telling.draw import draw_people  # noqa: E402
 from tests.pose import mpii_layout  # noqa: E402
 from tests.pose.test_pckh import plain  # noqa: E402
 
@@ -108,8 +109,8 @@ def test_the_best_network_s_positions_count_from_one(trained, mpii_people, pose,
     """The same people through `pred`'s own way of looking: pixels from 0."""
     place, _, _ = trained
     monkeypatch.chdir(place)
-    from pose.crop import affine_matrix
-    from pose.mpii import load
+    from pose.data.crop import affine_matrix
+    from pose.data.mpii import load
 
     (record, *_) = load(mpii_people, "valid").records
     code, _, err = run(

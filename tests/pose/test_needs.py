@@ -376,7 +376,8 @@ def hear(event, arguments):
         heard[kind] += [os.path.abspath(os.fsdecode(path)) for path in named]
 
 sys.addaudithook(hear)
-from pose import demo, demo_options
+from pose.command import demo_options
+from pose.stages import demo
 from pose.__main__ import main
 
 demo.SHORT_PEOPLE, demo_options.SHORT = (6, 8), "small.yaml"

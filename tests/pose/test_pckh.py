@@ -11,9 +11,9 @@ import pytest
 np = pytest.importorskip("numpy", reason="needs the pose extra")
 scipy_io = pytest.importorskip("scipy.io", reason="needs the pose extra's scipy")
 
-from pose import pckh  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.evaluate import coco_table  # noqa: E402
+from pose.judging import pckh  # noqa: E402
+from pose.judging.evaluate import coco_table  # noqa: E402
 from tests.pose import mpii_layout  # noqa: E402
 
 TITLES = ["Head", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle", "Mean", "Mean@0.1"]  # behaviour.md 15

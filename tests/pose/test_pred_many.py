@@ -13,9 +13,11 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose import film, inference, pred, sources  # noqa: E402
-from pose.found import documents  # noqa: E402
-from pose.joints import COCO  # noqa: E402
+from pose.data.joints import COCO  # noqa: E402
+from pose.judging import inference  # noqa: E402
+from pose.predicting import film, sources  # noqa: E402
+from pose.predicting.found import documents  # noqa: E402
+from pose.stages import pred  # noqa: E402
 
 PRED = ("pred", "--cfg", "small.yaml", "--untrained", "--out", "out")
 

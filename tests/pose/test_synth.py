@@ -12,14 +12,16 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 cv2 = pytest.importorskip("cv2", reason="needs the pose extra")
 pytest.importorskip("pycocotools", reason="needs the pose extra")
 
-from pose import coco, synth, synth_options  # noqa: E402
-from pose.canvas import Canvas, Place  # noqa: E402
+from pose.command import synth_options  # noqa: E402
+from pose.data import coco  # noqa: E402
+from pose.data.pictures import check_pictures  # noqa: E402
+from pose.drawn.canvas import Canvas, Place  # noqa: E402
+from pose.drawn.figure import POSES, REST, pose_figure, sample_angles, sample_build, sample_view  # noqa: E402
+from pose.drawn.paint import paint_person, sample_look, visible_joints  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.evaluate import coco_metrics, results_of  # noqa: E402
-from pose.figure import POSES, REST, pose_figure, sample_angles, sample_build, sample_view  # noqa: E402
-from pose.paint import paint_person, sample_look, visible_joints  # noqa: E402
-from pose.pictures import check_pictures  # noqa: E402
+from pose.judging.evaluate import coco_metrics, results_of  # noqa: E402
 from pose.report import Result  # noqa: E402
+from pose.stages import synth  # noqa: E402
 
 NAMES = coco.JOINT_NAMES
 PARTS = ["annotations", "images", "person_detection_results"]

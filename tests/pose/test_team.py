@@ -17,18 +17,22 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 import numpy as np  # noqa: E402
 
-from pose import checkpoint, datasets, devices, inference, models, test, torchrun  # noqa: E402
-from pose.config import Config, Options, load  # noqa: E402
-from pose.dataset import CropDataset, batches  # noqa: E402
+from pose.command.config import Config, Options, load  # noqa: E402
+from pose.data.dataset import CropDataset, batches  # noqa: E402
 from pose.errors import FAILED, FOLLOWED, INTERRUPTED, PoseError  # noqa: E402
-from pose.interruption import stop_on_signals  # noqa: E402
-from pose.team import Team  # noqa: E402
+from pose.judging import datasets, inference  # noqa: E402
+from pose.machines import devices, torchrun  # noqa: E402
+from pose.machines.interruption import stop_on_signals  # noqa: E402
+from pose.machines.team import Team  # noqa: E402
+from pose.networks import checkpoint, models  # noqa: E402
+from pose.stages import test  # noqa: E402
 
 OUT = Path("coco") / "pose_resnet" / "small"
 # The command as it is, on a machine that seems to have two GPUs until the two processes are there.
 PROGRAM = """
 import os, signal, sys, torch
-from pose import devices, learn
+from pose.machines import devices
+from pose.stages import learn
 from pose.__main__ import main
 
 rank = os.environ.get("RANK")
@@ -72,7 +76,7 @@ def left_over(here):
 @pytest.fixture(scope="module")
 def nine(tmp_path_factory, small) -> Path:
     """A working directory with small.yaml for nine people to learn from."""
-    from pose.synth import write_dataset
+    from pose.stages.synth import write_dataset
 
     here = tmp_path_factory.mktemp("nine")
     write_dataset(here / "drawn", seed=3, train=9, val=4, size=(96, 128))

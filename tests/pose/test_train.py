@@ -11,8 +11,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import checkpoint, devices, learn, resume  # noqa: E402
-from pose.config import Config  # noqa: E402
+from pose.command.config import Config  # noqa: E402
+from pose.machines import devices  # noqa: E402
+from pose.networks import checkpoint  # noqa: E402
+from pose.stages import learn, resume  # noqa: E402
 
 TRAIN = ("train", "--cfg", "small.yaml")
 OUT = Path("coco") / "pose_resnet" / "small"
@@ -198,7 +200,7 @@ def test_pretrained_weights_that_are_not_there_stop_the_run(workplace, pose):
 
 
 def test_pretrained_weights_reach_the_backbone(workplace, pose):
-    from pose.resnet import PoseResNet
+    from pose.networks.resnet import PoseResNet
 
     backbone = {
         k: v for k, v in PoseResNet(18, 17).state_dict().items() if k.startswith(("conv1", "bn1", "layer"))

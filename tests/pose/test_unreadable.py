@@ -14,7 +14,7 @@ pytest.importorskip("pycocotools", reason="needs the pose extra")
 
 import numpy as np  # noqa: E402
 
-from pose import inference  # noqa: E402
+from pose.judging import inference  # noqa: E402
 
 RESULTS = Path("output/coco/pose_resnet/small/results/keypoints_val2017_results_0.json")
 TEST = ("test", "--cfg", "small.yaml", "--untrained", "TEST.BATCH_SIZE_PER_GPU", "2")
