@@ -75,8 +75,9 @@ USUAL_SIGMA = sum(COCO.sigmas) / len(COCO.sigmas)
 
 UPPER_WORDS = frozenset(("head", "nose", "eye", "ear", "neck", "shoulder", "elbow", "wrist", "hand"))
 WEIGHT_OF_WORD = {"elbow": 1.2, "knee": 1.2, "wrist": 1.5, "ankle": 1.5}
-# "left_x" and "x_left", each with its mirrored counterpart.
-SIDES = ((r"left_(.+)", "right_{}"), (r"l_(.+)", "r_{}"), (r"(.+)_left", "{}_right"), (r"(.+)_l", "{}_r"))
+# Whole words, or grown together with the rest: leftshoulder, lshoulder, shoulderleft.
+SIDES: dict[str, Side] = {"left": "left", "l": "left", "right": "right", "r": "right"}
+GROWN = (r"(?P<side>left|right|l|r)(?P<rest>.+)", r"(?P<rest>.+)(?P<side>left|right)")
 
 
 def joints_named(
@@ -88,10 +89,15 @@ def joints_named(
     if tuple(names) == COCO.names:
         return dataclasses.replace(COCO, sigmas=tuple(sigmas)) if sigmas else COCO
     known = dict(zip(COCO.names, COCO.sigmas, strict=True))
-    words = [frozenset(re.findall(r"[a-z]+", name.lower())) for name in names]
+    pairs = _flip_pairs(names)
+    paired = {joint for pair in pairs for joint in pair}
+    words = [
+        frozenset(_sided(name)[1] if position in paired else _words(name))
+        for position, name in enumerate(names)
+    ]
     return Joints(
         names=tuple(names),
-        flip_pairs=_flip_pairs(names),
+        flip_pairs=pairs,
         sigmas=tuple(sigmas) or tuple(known.get(name, USUAL_SIGMA) for name in names),
         skeleton=tuple(skeleton),
         upper_body=tuple(position for position, of in enumerate(words) if of & UPPER_WORDS),
@@ -114,14 +120,41 @@ def without_sigma(joints: Joints) -> tuple[str, ...]:
     return tuple(name for name in joints.names if name not in COCO.names)
 
 
+def without_partner(joints: Joints) -> tuple[str, ...]:
+    """The joints whose names say a side, while no other differs from them in that alone."""
+    paired = {joint for pair in joints.flip_pairs for joint in pair}
+    return tuple(
+        name
+        for position, name in enumerate(joints.names)
+        if position not in paired and not SIDES.keys().isdisjoint(_words(name))
+    )
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """In small letters: what spaces, signs, digits and a capital within a word part; numbers are words."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    return tuple(re.findall(r"[^\W\d_]+|\d+", parted.lower()))
+
+
+def _sided(name: str) -> tuple[Side, tuple[str, ...]]:
+    """The side that the name says, and its words without it, "" in the place of a side that is a word."""
+    words = _words(name)
+    said = [SIDES[word] for word in words if word in SIDES]
+    if said:
+        return said[0], tuple("" if word in SIDES else word for word in words)
+    for pattern, at in zip(GROWN, (0, -1), strict=True):
+        match = re.fullmatch(pattern, words[at]) if words else None
+        if match:
+            rest = (match["rest"], *words[1:]) if at == 0 else (*words[:-1], match["rest"])
+            return SIDES[match["side"]], rest
+    return "middle", words
+
+
 def _flip_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    places = {name.lower(): position for position, name in enumerate(names)}
+    sided = [_sided(name) for name in names]
+    rights = {rest: position for position, (side, rest) in enumerate(sided) if side == "right"}
     pairs = []
-    for name, left in places.items():
-        for pattern, other in SIDES:
-            match = re.fullmatch(pattern, name)
-            right = places.get(other.format(match[1])) if match else None
-            if right is not None:
-                pairs.append((left, right))
-                break
+    for left, (side, rest) in enumerate(sided):
+        if side == "left" and rest in rights:
+            pairs.append((left, rights.pop(rest)))
     return tuple(pairs)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pose.data.joints import COCO
+from pose.data.joints import COCO, joints_named, without_partner
 
 VISIBILITIES = (0, 1, 2)
 # Boxes are fractions of pixels: a rounding at the border is not worth a line.
@@ -95,6 +95,9 @@ def category_findings(categories: Sequence[object], joints: int) -> Iterator[Fin
     if not isinstance(names, (list, tuple)) or len(names) != joints:
         count = len(names) if isinstance(names, (list, tuple)) else short(names)
         yield Finding("joint count is wrong", where, f"names {count} joints, MODEL.NUM_JOINTS is {joints}")
+    else:
+        for name in without_partner(joints_named(list(map(str, names)))):
+            yield remark("joint without its other side", where, f"{short(name)}: a mirror leaves it as it is")
 
 
 def annotation_findings(

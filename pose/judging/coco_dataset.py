@@ -14,7 +14,7 @@ from pose.command.config import Config
 from pose.command.output import results_folder
 from pose.data import coco, coco_files, pictures
 from pose.data.coco import CocoSet
-from pose.data.joints import USUAL_SIGMA, without_sigma
+from pose.data.joints import USUAL_SIGMA, without_partner, without_sigma
 from pose.data.record import People
 from pose.errors import PoseError
 from pose.judging.evaluate import coco_metrics, results_of, write_results
@@ -43,6 +43,9 @@ def people_to_test(config: Config, truth: CocoSet) -> People[CocoSet]:
             f"TEST.OKS_SIGMAS is not given: {USUAL_SIGMA:.3f}, the mean of COCO's, stands for {len(unknown)} "
             f"joints that COCO does not name ({', '.join(unknown)})"
         )
+    alone = without_partner(truth.joints)
+    if alone and (config.DATASET.FLIP or config.TEST.FLIP_TEST):
+        note(f"in a mirror these joints stay as they are, their other side has no name: {', '.join(alone)}")
     if config.TEST.USE_GT_BBOX:
         if not truth.records:
             raise PoseError(f"{truth.annotation_file} has no person with a labelled joint")

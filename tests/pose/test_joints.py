@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose.data import coco  # noqa: E402
 from pose.data.dataset import CropDataset, half_body, mirror  # noqa: E402
-from pose.data.joints import COCO, joints_named  # noqa: E402
+from pose.data.joints import COCO, MPII, joints_named, without_partner  # noqa: E402
 from pose.judging.evaluate import coco_metrics, results_of  # noqa: E402
 from pose.judging.oks import oks_matrix  # noqa: E402
 
@@ -59,6 +59,43 @@ def test_pairs_body_and_weights_follow_from_the_names():
     assert (found.sigmas[1:], found.weights[1:]) == (COCO.sigmas, COCO.weights)
     assert found.flip_pairs == tuple((a + 1, b + 1) for a, b in COCO.flip_pairs)
     assert found.upper_body == tuple(joint + 1 for joint in COCO.upper_body)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Left Shoulder", "Right Shoulder"),
+        ("LeftShoulder", "RightShoulder"),
+        ("left-ear", "right-ear"),
+        ("front_left_paw", "front_right_paw"),
+        ("lshoulder", "rshoulder"),
+        ("shoulder.L", "shoulder.R"),
+        ("leftHip", "rightHip"),
+        ("LHip", "RHip"),
+        ("leftknee", "rightknee"),
+        ("kneeleft", "kneeright"),
+        ("finger 2 left", "finger 2 right"),
+    ],
+)
+def test_names_that_differ_in_their_side_alone_change_places(names):
+    joints = joints_named(("tail", names[1], names[0], "finger 1 right"))
+    assert joints.flip_pairs == ((2, 1),)
+    assert without_partner(joints) == ("finger 1 right",)
+    if "shoulder" in names[0].lower():
+        assert joints.upper_body == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("lear", "right_ear"), ("left_front_paw", "right_rear_paw"), ("lens", "rim"), ("left_a", "left_b")],
+)
+def test_names_that_differ_in_more_stay(names):
+    assert joints_named(names).flip_pairs == ()
+
+
+def test_what_merely_begins_with_a_side_s_letter_lacks_no_partner():
+    assert without_partner(joints_named(("rear", "leg", "left_arm", "Paw R"))) == ("left_arm", "Paw R")
+    assert without_partner(COCO) == without_partner(MPII) == ()
 
 
 def test_perfect_joints_score_one_and_own_tolerances_decide_how_much_a_miss_costs(workers):
@@ -136,6 +173,23 @@ def test_a_prediction_of_joints_that_only_an_annotation_file_names_has_dots_and_
     code, _, err = pose(*words, "TEST.FLIP_TEST", "True")
     assert code == 2
     assert "which of the 5 joints change places in a mirror" in err
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_joint_whose_other_side_has_no_name_is_told(workers, tmp_path, pose):
+    shutil.copytree(workers, tmp_path / "own")
+    for image_set in ("train2017", "val2017"):
+        file = tmp_path / "own" / "annotations" / f"person_keypoints_{image_set}.json"
+        file.write_text(file.read_text().replace('"R_hand"', '"hand"'))
+    words = ("--cfg", "small.yaml", "GPUS", "()", "--data", "own", *OWN)
+    said = "in a mirror these joints stay as they are, their other side has no name: l_hand"
+    for flip in ("True", "False"):
+        mirrored = ("DATASET.FLIP", flip, "TEST.FLIP_TEST", flip)
+        code, _, err = pose("test", *words, "--untrained", *mirrored)
+        assert (code, said in err) == (0, flip == "True"), err
+    _, out, _ = pose("check-data", *words)
+    assert "joint without its other side" in out
+    assert "'l_hand': a mirror leaves it as it is" in out
 
 
 @pytest.mark.parametrize(
