@@ -80,7 +80,12 @@ def map_points(points: NDArray[np.floating], matrix: NDArray[np.float64]) -> NDA
 
 
 def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The crop of `size`, bilinear, black outside the picture."""
+    """The crop of `size`, bilinear, black outside the picture.
+
+    Raises:
+        PoseError: under OpenCV 5; stages with work before their first crop ask beforehand.
+    """
+    require_fixed_point_warp()
     height, width = size
     return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
 

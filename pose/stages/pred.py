@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pose.command.arguments import Arguments
 from pose.command.config import Config, as_dict
 from pose.command.output import output_folder, picture_folder
-from pose.data.crop import box_to_center_scale
+from pose.data.crop import box_to_center_scale, require_fixed_point_warp
 from pose.data.joints import Joints, joints_of
 from pose.errors import FAILED, PoseError
 from pose.machines import devices
@@ -40,6 +40,7 @@ def run(arguments: Arguments, result: Result) -> None:
     """Finds, draws and writes the joints in what was named."""
     if not arguments.pictures:
         raise PoseError("no picture was named", "pred --cfg FILE PICTURE [KEY VALUE ...]")
+    require_fixed_point_warp()
     config, config_file = arguments.configuration
     seed = arguments.seed()
     result.config, result.seed = as_dict(config), seed

@@ -102,6 +102,16 @@ def test_what_cannot_be_predicted_on_is_answered_in_a_sentence(picture, pose, ar
     assert sorted(path.name for path in picture.parent.iterdir()) == ["s.jpg", "small.yaml"]
 
 
+@pytest.mark.parametrize("stage", [("pred", "--out", "drawn"), ("export",)])
+def test_opencv_5_which_crops_differently_is_refused(picture, pose, monkeypatch, stage):
+    pytest.importorskip("onnx", reason="needs the pose extra's onnx")
+    monkeypatch.setattr(cv2, "__version__", "5.0.0")
+    code, out, err = pose(*stage, *PRED[1:], str(picture))
+    assert (code, out) == (2, "")
+    assert "OpenCV 5.0.0 warps pictures differently" in err
+    assert sorted(path.name for path in picture.parent.iterdir()) == ["s.jpg", "small.yaml"]
+
+
 @pytest.mark.usefixtures("workplace")
 def test_weights_are_needed_unless_random_ones_are_asked_for(pose):
     code, _, err = pose("test", "--cfg", "small.yaml")
