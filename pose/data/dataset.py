@@ -152,8 +152,11 @@ class PictureCache:
         return {"limit": self.limit, "size": 0, "pictures": OrderedDict()}
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """The decoded BGR picture (H, W, 3), or a PoseError that names the file."""
+def read_picture(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
+    """The decoded BGR picture (H, W, 3), or a PoseError that names the file.
+
+    As it is stored, which annotations refer to; `upright` turns it as its EXIF orientation says.
+    """
     try:
         zipped = archive.split(path) is not None
         encoded = np.frombuffer(archive.read(path), np.uint8) if zipped else np.fromfile(path, dtype=np.uint8)
@@ -161,7 +164,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise PoseError(f"cannot read picture {path}: {error.strerror}") from error
     if is_truncated_jpeg(encoded):
         raise PoseError(f"picture {path} is cut off: its JPEG data has no end", hint="fetch it again")
-    picture = cv2.imdecode(encoded, READ_FLAGS) if encoded.size else None
+    flags = cv2.IMREAD_COLOR if upright else READ_FLAGS
+    picture = cv2.imdecode(encoded, flags) if encoded.size else None
     if picture is None:
         raise PoseError(f"picture {path} cannot be decoded", hint="is it a whole JPEG or PNG file?")
     return picture

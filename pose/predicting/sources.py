@@ -102,6 +102,8 @@ def _folder(path: Path) -> Source:
 def frames(source: Source, wanted: frozenset[str] | None = None) -> Iterator[Frame]:
     """The pictures in the order of their names, or the video's frames; `wanted` names those to read.
 
+    Upright, as viewers show them: boxes and joints are in the picture turned by its EXIF orientation.
+
     A folder's picture that cannot be read, and frames that a video lacks, are told in `source.troubles`.
     """
     if source.kind == "video":
@@ -112,7 +114,7 @@ def frames(source: Source, wanted: frozenset[str] | None = None) -> Iterator[Fra
         if wanted is not None and name not in wanted:
             continue
         try:
-            picture = read_picture(folder / name)
+            picture = read_picture(folder / name, upright=True)
         except PoseError as error:
             if source.kind == "picture":
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
+from pose.data.dataset import read_picture  # noqa: E402
 from pose.data.joints import COCO  # noqa: E402
 from pose.judging import inference  # noqa: E402
 from pose.predicting import film, sources  # noqa: E402
@@ -168,6 +170,41 @@ def test_an_empty_folder_and_one_of_broken_pictures_are_answered(folder, pose):
         path.write_bytes(b"")
     assert pose(*PRED, "in")[0] == 2
     assert not Path("out").exists()
+
+
+def oriented(picture, orientation):
+    """A JPEG with an EXIF block of one entry: tag 0x0112, a SHORT, big-endian as the EXIF standard has it."""
+    entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
+    tiff = b"MM" + struct.pack(">HIH", 42, 8, 1) + entry + struct.pack(">I", 0)
+    block = b"Exif\0\0" + tiff
+    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
+
+
+# How the stored rows and columns become the upright picture's: the EXIF standard's table of eight.
+UPRIGHT = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: stored[::-1].swapaxes(0, 1),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored: stored.swapaxes(0, 1)[::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_a_phone_s_picture_stands_upright(tmp_path, orientation):
+    stored = np.zeros((40, 64, 3), np.uint8)
+    stored[:20, :32], stored[20:, :32], stored[:20, 32:] = (200, 0, 0), (0, 200, 0), (0, 0, 200)
+    path = tmp_path / "phone.jpg"
+    path.write_bytes(oriented(stored, orientation))
+    (frame,) = sources.frames(sources.open_source(path))
+    wanted = UPRIGHT[orientation](stored)
+    assert frame.picture.shape == wanted.shape
+    assert np.abs(frame.picture.astype(int) - wanted).mean() < 8  # JPEG's own
+    assert read_picture(path).shape == stored.shape  # annotations refer to what is stored
 
 
 @pytest.mark.usefixtures("video")
