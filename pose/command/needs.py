@@ -17,7 +17,7 @@ from pose.command import demo_options
 from pose.command.arguments import Arguments
 from pose.command.config import Config
 from pose.command.output import CHECKPOINT, FINAL, logs_folder, output_folder, picture_folder, results_folder
-from pose.data import archive, coco_files, mpii_files
+from pose.data import archive, category, coco_files, mpii_files
 from pose.errors import PoseError
 
 SCHEMA = "pose.paths/1"
@@ -85,7 +85,7 @@ def _pred(arguments: Arguments) -> Needs:
     config, _ = arguments.configuration
     weights = _given(config.TEST.MODEL_FILE) or map(absolute, _trained(arguments))
     boxes = _given(arguments.one("--boxes") or "")
-    reads = (*_own_config(arguments), *map(absolute, arguments.pictures), *boxes, *weights)
+    reads = (*_own_config(arguments), *map(absolute, arguments.pictures), *boxes, *weights, *_names(config))
     folder = picture_folder(arguments)
     return Needs(reads, () if folder == arguments.run_dir else (absolute(folder),))
 
@@ -94,12 +94,12 @@ def _export(arguments: Arguments) -> Needs:
     """TEST_SET's people are looked at where no picture is named, if they are there."""
     config, _ = arguments.configuration
     weights = _given(config.TEST.MODEL_FILE) or map(absolute, _trained(arguments))
-    people = (
-        map(absolute, arguments.pictures) if arguments.pictures else _dataset(config, config.DATASET.TEST_SET)
-    )
+    pictures = tuple(map(absolute, arguments.pictures))
+    people = pictures or _dataset(config, config.DATASET.TEST_SET)
     folder = picture_folder(arguments)
     writes = () if folder == arguments.run_dir else (absolute(folder),)
-    return Needs((*_own_config(arguments), *people, *weights), writes)
+    reads = (*_own_config(arguments), *people, *weights)
+    return Needs((*reads, *_outside(_names(config), reads)), writes)
 
 
 def _demo(arguments: Arguments) -> Needs:
@@ -168,6 +168,13 @@ def _boxes(config: Config) -> tuple[str, ...]:
     """A detector's; MPII's people come without."""
     is_read = config.DATASET.DATASET == "coco" and not config.TEST.USE_GT_BBOX
     return _given(config.TEST.COCO_BBOX_FILE) if is_read else ()
+
+
+def _names(config: Config) -> tuple[str, ...]:
+    """The annotation file that names the joints, if one is here."""
+    is_named, sets = config.DATASET.DATASET == "coco", (config.DATASET.TEST_SET, config.DATASET.TRAIN_SET)
+    file = category.file_of(Path(config.DATASET.ROOT), *sets) if is_named else None
+    return (absolute(file),) if file else ()
 
 
 def _trained(arguments: Arguments) -> tuple[Path, ...]:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pose.data.category import PERSON
 from pose.errors import PoseError
 from pose.predicting.sources import Source, digits
-
-PERSON = 1  # COCO's category
 
 Box = tuple[float, float, float, float]
 
@@ -33,8 +32,12 @@ def whole(height: int, width: int) -> Boxed:
     return Boxed((0.0, 0.0, float(width), float(height)), 1.0, "the whole picture")
 
 
-def load_boxes(file: Path, source: Source, threshold: float) -> dict[str | int, tuple[Boxed, ...]]:
-    """The persons' boxes of at least that score, by picture name; for a video by frame number from 0.
+def load_boxes(
+    file: Path, source: Source, threshold: float, person: int = PERSON
+) -> dict[str | int, tuple[Boxed, ...]]:
+    """The boxes of that category and at least that score, by picture name; for a video by frame number.
+
+    Frames count from 0.
 
     Raises:
         PoseError: for a file or an entry that cannot be used, or when no box is of a picture that is here.
@@ -48,8 +51,8 @@ def load_boxes(file: Path, source: Source, threshold: float) -> dict[str | int, 
     found: dict[str | int, list[Boxed]] = {}
     for position, entry in enumerate(_entries(file)):
         where = f"{file}: [{position}]"
-        boxed, category = _read(entry, where)
-        if category != PERSON or boxed.score < threshold:
+        boxed, category = _read(entry, where, person)
+        if category != person or boxed.score < threshold:
             continue
         key = _picture_of(entry, where, source, by_number, names)
         if key is not None:
@@ -76,7 +79,7 @@ def _entries(file: Path) -> list[Any]:
     return document
 
 
-def _read(entry: Any, where: str) -> tuple[Boxed, object]:  # noqa: ANN401 - JSON is anything
+def _read(entry: Any, where: str, person: int) -> tuple[Boxed, object]:  # noqa: ANN401 - JSON is anything
     if not isinstance(entry, dict):
         raise PoseError(f"{where} is no object", "image_id or file_name, bbox and score were expected")
     bbox = entry.get("bbox")
@@ -89,7 +92,7 @@ def _read(entry: Any, where: str) -> tuple[Boxed, object]:  # noqa: ANN401 - JSO
     if not math.isfinite(score):
         raise PoseError(f'{where} "score" is no finite number', "a detector's score, 0 to 1")
     box = (numbers[0], numbers[1], numbers[2], numbers[3])
-    return Boxed(box, score, f"{where} bbox"), entry.get("category_id", PERSON)
+    return Boxed(box, score, f"{where} bbox"), entry.get("category_id", person)
 
 
 def _number(value: object) -> float:

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from pose.command.config import Config
 from pose.data.crop import affine_matrix, box_to_center_scale, warp
-from pose.data.joints import joints_of
 from pose.judging import inference
 from pose.judging.evaluate import person_scores
 from pose.machines import devices
 from pose.predicting.boxes import Boxed
 from pose.predicting.sources import Frame
+
+Pairs = Sequence[tuple[int, int]]
 
 
 @dataclass
@@ -56,10 +57,11 @@ def find_people(
     pictures: Iterable[tuple[Frame, tuple[Boxed, ...]]],
     config: Config,
     used: devices.Devices,
+    pairs: Pairs,
     *,
     with_heat: bool,
 ) -> Iterator[Seen]:
-    """The pictures in their order, each once all its people are found."""
+    """The pictures in their order, each once all its people are found; `pairs` change places in a mirror."""
     size = config.TEST.BATCH_SIZE_PER_GPU
     waiting: deque[Seen] = deque()
     crops: deque[_Crop] = deque()
@@ -67,7 +69,8 @@ def find_people(
     def work(least: int) -> Iterator[Seen]:
         # Pictures without people may not pile up behind one that waits for a full batch.
         while len(crops) >= least or (crops and len(waiting) > size):
-            _run(model, [crops.popleft() for _ in range(min(size, len(crops)))], config, used, with_heat)
+            batch = [crops.popleft() for _ in range(min(size, len(crops)))]
+            _run(model, batch, config, used, pairs, with_heat)
         while waiting and len(waiting[0].keypoints) == len(waiting[0].boxes):
             yield waiting.popleft()
 
@@ -93,14 +96,18 @@ def crops_of(
 
 
 def _run(
-    model: nn.Module, crops: list[_Crop], config: Config, used: devices.Devices, with_heat: bool
+    model: nn.Module,
+    crops: list[_Crop],
+    config: Config,
+    used: devices.Devices,
+    pairs: Pairs,
+    with_heat: bool,
 ) -> None:
     batch: dict[str, Tensor] = {
         "image": torch.from_numpy(np.stack([crop.pixels for crop in crops])),
         "center": torch.from_numpy(np.stack([crop.center for crop in crops])),
         "scale": torch.from_numpy(np.stack([crop.scale for crop in crops])),
     }
-    pairs = joints_of(config.DATASET.DATASET, config.MODEL.NUM_JOINTS).flip_pairs
     found = inference.find(model, [batch], config, used.main, pairs, has_truth=False)
     for crop, keypoints in zip(crops, found.keypoints, strict=True):
         crop.owner.keypoints.append(keypoints)

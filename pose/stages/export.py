@@ -19,7 +19,7 @@ from pose.command.arguments import Arguments
 from pose.command.config import Config, as_dict
 from pose.command.output import MIB, output_folder, picture_folder, stem
 from pose.data.dataset import CropDataset
-from pose.data.joints import joints_of
+from pose.data.joints import Joints
 from pose.errors import FAILED, PoseError
 from pose.judging.datasets import annotated, kind
 from pose.judging.inference import DEVIATION, MEAN, normalise
@@ -27,6 +27,7 @@ from pose.machines import devices
 from pose.networks import models, onnx_file
 from pose.predicting.boxes import whole
 from pose.predicting.people import crops_of
+from pose.predicting.skeleton import category_of
 from pose.predicting.sources import frames, open_source
 from pose.report import Result, data, note
 from pose.stages.test import load_weights
@@ -53,6 +54,7 @@ def run(arguments: Arguments, result: Result) -> None:
     config, config_file = arguments.configuration
     seed = arguments.seed()
     result.config, result.seed = as_dict(config), seed
+    described = describe(config, category_of(config).joints, stem(config_file))
     trials = [*_random(config, seed), *_real(arguments, config)]
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = models.build(config.MODEL)
@@ -60,7 +62,7 @@ def run(arguments: Arguments, result: Result) -> None:
     path = picture_folder(arguments) / f"{stem(config_file)}.onnx"
     result.output_dir = str(path.parent.absolute())
     with replacing(path) as partial:
-        onnx_file.write(model, config.MODEL.image_height_width, partial, describe(config, stem(config_file)))
+        onnx_file.write(model, config.MODEL.image_height_width, partial, described)
         found = onnx_file.evaluator(partial)
         lines = [_compared(model, found, trial) for trial in trials]
     size = path.stat().st_size / MIB
@@ -76,9 +78,8 @@ def run(arguments: Arguments, result: Result) -> None:
     result.add_output(path)
 
 
-def describe(config: Config, name: str) -> dict[str, Any]:
+def describe(config: Config, joints: Joints, name: str) -> dict[str, Any]:
     """What a decoder must know: the metadata `pose` of the file; pairs are positions in `joints`."""
-    joints = joints_of(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
     return {
         "schema": SCHEMA,
         "config": name,

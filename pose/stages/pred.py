@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from pose.command.arguments import Arguments
 from pose.command.config import Config, as_dict
 from pose.command.output import output_folder, picture_folder
+from pose.data.category import Category
 from pose.data.crop import box_to_center_scale, require_fixed_point_warp
-from pose.data.joints import Joints, joints_of
 from pose.errors import FAILED, PoseError
 from pose.machines import devices
 from pose.networks import models
@@ -24,6 +25,7 @@ from pose.predicting.boxes import Box, Boxed, load_boxes, whole
 from pose.predicting.film import Film, film, film_path
 from pose.predicting.found import documents
 from pose.predicting.people import Seen, find_people
+from pose.predicting.skeleton import category_of, require_mirror
 from pose.predicting.sources import Frame, Source, frames, open_source
 from pose.report import Result, data, note
 from pose.stages.test import load_weights
@@ -36,6 +38,15 @@ Given = dict[str | int, tuple[Boxed, ...]]
 Pictures = Iterator[tuple[Frame, tuple[Boxed, ...]]]
 
 
+@dataclass(frozen=True)
+class How:
+    """What the found people are written and drawn by."""
+
+    config: Config
+    category: Category
+    threshold: float  # of joints that are drawn
+
+
 def run(arguments: Arguments, result: Result) -> None:
     """Finds, draws and writes the joints in what was named."""
     if not arguments.pictures:
@@ -44,18 +55,17 @@ def run(arguments: Arguments, result: Result) -> None:
     config, config_file = arguments.configuration
     seed = arguments.seed()
     result.config, result.seed = as_dict(config), seed
-    if config.TEST.FLIP_TEST and not _joints(config).flip_pairs:
-        raise PoseError(
-            f"which of the {config.MODEL.NUM_JOINTS} joints change places in a mirror stands in no config",
-            "TEST.FLIP_TEST False",
-        )
+    category = category_of(config)
+    require_mirror(config, category)
     threshold = parse_threshold(arguments.one("--threshold"), config.TEST.IN_VIS_THRE)
     typed = tuple(Boxed(parse_box(t), 1.0, f"--box {t}") for t in arguments.values.get("--box", ()))
     file = arguments.one("--boxes")
     if file is not None and typed:
         raise PoseError("--box and --boxes both say where people are", "give one of them")
     source = open_source(Path(arguments.pictures[0]))
-    given = load_boxes(Path(file), source, config.TEST.IMAGE_THRE) if file is not None else None
+    given = (
+        load_boxes(Path(file), source, config.TEST.IMAGE_THRE, category.number) if file is not None else None
+    )
     pictures = _with_boxes(source, typed, given)
     first = next(pictures, None)  # what is wrong with it is said before the long work
     if first is None:
@@ -66,14 +76,16 @@ def run(arguments: Arguments, result: Result) -> None:
     note(load_weights(model, config, folder, untrained=arguments.untrained))
     used = devices.choose(config)
     with_heat = "--heatmaps" in arguments.values
-    found = find_people(used.place(model), _again(first, pictures), config, used, with_heat=with_heat)
+    pairs = category.joints.flip_pairs
+    found = find_people(used.place(model), _again(first, pictures), config, used, pairs, with_heat=with_heat)
+    how = How(config, category, threshold)
 
     out = picture_folder(arguments)
     result.output_dir = str(out.absolute())
     if source.kind == "picture":
-        _write_one(next(found), source, out, (config, threshold), result)
+        _write_one(next(found), source, out, how, result)
     else:
-        _write_many(found, source, out, (config, threshold, first[0]), result)
+        _write_many(found, source, out, how, first[0], result)
     if source.troubles:
         for trouble in source.troubles:
             note(trouble)
@@ -136,14 +148,13 @@ def _again(first: tuple[Frame, tuple[Boxed, ...]], others: Pictures) -> Pictures
     yield from others
 
 
-def _write_one(seen: Seen, source: Source, out: Path, how: tuple[Config, float], result: Result) -> None:
-    config, threshold = how
+def _write_one(seen: Seen, source: Source, out: Path, how: How, result: Result) -> None:
     stem = source.path.stem
     drawn, document = out / f"{stem}-pose.jpg", out / f"{stem}-pose.json"
-    people = _people(seen, config)
-    found = {"picture": str(source.path), "joint_names": list(_joints(config).names), "people": people}
+    people = _people(seen, how)
+    found = {"picture": str(source.path), "joint_names": list(how.category.joints.names), "people": people}
     write_json(document, {"schema": "pose.people/1", **found})
-    write_picture(drawn, _draw(seen, config, threshold, zoom=_zoom(seen)))
+    write_picture(drawn, _draw(seen, how, zoom=_zoom(seen)))
     for person in people:
         data(f"person at {','.join(f'{side:g}' for side in person['bbox'])}   score {person['score']:.3f}")
     data(f"{drawn}\n{document}")
@@ -152,10 +163,9 @@ def _write_one(seen: Seen, source: Source, out: Path, how: tuple[Config, float],
 
 
 def _write_many(
-    found: Iterator[Seen], source: Source, out: Path, how: tuple[Config, float, Frame], result: Result
+    found: Iterator[Seen], source: Source, out: Path, how: How, first: Frame, result: Result
 ) -> None:
     """A folder's drawn pictures or the new video, with COCO results and a table of all people."""
-    config, threshold, first = how
     is_video = source.kind == "video"
     stem = source.path.stem if is_video else source.path.absolute().name
     results, table = out / f"{stem}-keypoints.json", out / f"{stem}-keypoints.csv"
@@ -163,7 +173,7 @@ def _write_many(
     names = _drawn_names(source)
     seen_pictures = 0
     with ExitStack() as open_files:
-        document = open_files.enter_context(documents(results, table, _joints(config).names))
+        document = open_files.enter_context(documents(results, table, how.category.joints.names))
         made: Film | None = None
         if is_video:
             size = (first.picture.shape[0], first.picture.shape[1])
@@ -171,13 +181,13 @@ def _write_many(
             made = open_files.enter_context(film(path, source.fps, size))
             written.append(path)
         for seen in found:
-            for number, person in enumerate(_people(seen, config)):
+            for number, person in enumerate(_people(seen, how)):
                 document.add(seen.frame.name, seen.frame.image_id, number, person)
             if made is not None:
-                made.add(_draw(seen, config, threshold, zoom=1))
+                made.add(_draw(seen, how, zoom=1))
             else:
                 path = out / names[seen.frame.name]
-                write_picture(path, _draw(seen, config, threshold, zoom=_zoom(seen)))
+                write_picture(path, _draw(seen, how, zoom=_zoom(seen)))
                 written.append(path)
             seen_pictures += 1
     what = "frames" if is_video else "pictures"
@@ -197,32 +207,28 @@ def _drawn_names(source: Source) -> dict[str, str]:
     }
 
 
-def _draw(seen: Seen, config: Config, threshold: float, *, zoom: int) -> NDArray[np.uint8]:
-    picture = seen.frame.picture
+def _draw(seen: Seen, how: How, *, zoom: int) -> NDArray[np.uint8]:
+    picture, config = seen.frame.picture, how.config
     if seen.heat:
         crops = [box_to_center_scale(boxed.box, config.MODEL.image_height_width) for boxed in seen.boxes]
         center, scale = (np.array(part) for part in zip(*crops, strict=True))
         picture = draw_heat(picture, np.array(seen.heat), center, scale)
     keypoints = np.array(seen.keypoints).reshape(-1, config.MODEL.NUM_JOINTS, 3)
-    return draw_people(picture, keypoints, threshold=threshold, joints=_joints(config), zoom=zoom)
-
-
-def _joints(config: Config) -> Joints:
-    return joints_of(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
+    return draw_people(picture, keypoints, threshold=how.threshold, joints=how.category.joints, zoom=zoom)
 
 
 def _zoom(seen: Seen) -> int:
     return max(1, math.ceil(SMALLEST_DRAWN_SIDE / max(seen.frame.picture.shape[:2])))
 
 
-def _people(seen: Seen, config: Config) -> list[dict[str, Any]]:
+def _people(seen: Seen, how: How) -> list[dict[str, Any]]:
     """Each person with the fields of COCO's results."""
     return [
         {
-            "category_id": 1,
+            "category_id": how.category.number,
             "bbox": [float(side) for side in boxed.box],
             "keypoints": [round(float(number), 4) for number in keypoints.reshape(-1)],
             "score": float(score),
         }
-        for boxed, keypoints, score in zip(seen.boxes, seen.keypoints, seen.scores(config), strict=True)
+        for boxed, keypoints, score in zip(seen.boxes, seen.keypoints, seen.scores(how.config), strict=True)
     ]

@@ -417,6 +417,9 @@ COMMANDS = {
     "a prediction in a run folder": [
         *("--run-dir", "run", "pred", "data/drawn/images/val2017/000000500001.jpg", "--untrained"),
     ],
+    "a prediction where TRAIN_SET alone names joints": [
+        *("pred", "data/drawn/images/val2017/000000500001.jpg", "DATASET.TEST_SET", "absent"),
+    ],
     "export": ["export", "--out", "exported"],
     "an export that looks at a picture, in a run folder": [
         *("--run-dir", "run", "export", "data/drawn/images/val2017/000000500001.jpg"),
