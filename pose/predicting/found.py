@@ -27,8 +27,13 @@ class Found:
     people: int = 0
 
     def add(self, name: str, image_id: int, number: int, person: dict[str, Any]) -> None:
-        """One person of COCO's results fields: picture or frame, and the person's number in it from 0."""
-        entry = {"image_id": image_id, "file_name": name, **person}
+        """One person of COCO's results fields: picture or frame, and the person's number in it from 0.
+
+        The box is called `box`: of entries with a `bbox`, COCO's tools take the area from it instead of
+        from the joints, and give other figures.
+        """
+        fields = {"box" if key == "bbox" else key: value for key, value in person.items()}
+        entry = {"image_id": image_id, "file_name": name, **fields}
         self.entries.write(("," if self.people else "") + "\n" + json.dumps(entry))
         shown = f"'{name}" if name.startswith(FORMULA) else name
         self.table.writerow([shown, image_id, number, *person["bbox"], person["score"], *person["keypoints"]])

@@ -6,7 +6,7 @@ Holds a batch of pictures at most, however many come. Knows no files and no draw
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pose.command.config import Config
-from pose.data.crop import affine_matrix, box_to_center_scale, warp
+from pose.data.crop import SCALE_UNIT, affine_matrix, box_to_center_scale, warp
 from pose.judging import inference
 from pose.judging.evaluate import person_scores
+from pose.judging.oks import oks_nms, soft_oks_nms
 from pose.machines import devices
 from pose.predicting.boxes import Boxed
 from pose.predicting.sources import Frame
@@ -82,6 +83,34 @@ def find_people(
     while crops:
         yield from work(1)
     yield from work(1)
+
+
+def without_doubles(
+    found: Iterable[Seen], config: Config, sigmas: Sequence[float], told: Callable[[str], None]
+) -> Iterator[Seen]:
+    """The pictures without people who are too similar to a better one of theirs, as `test` leaves them out.
+
+    `sigmas` are the joints' tolerances; how many had to go is told at the end.
+    """
+    suppress = soft_oks_nms if config.TEST.SOFT_NMS else oks_nms
+    gone = 0
+    for seen in found:
+        if not seen.boxes:
+            yield seen
+            continue
+        scales = [box_to_center_scale(boxed.box, config.MODEL.image_height_width)[1] for boxed in seen.boxes]
+        areas = np.prod(np.array(scales, dtype=np.float64) * SCALE_UNIT, axis=1)
+        scores, limit = seen.scores(config), config.TEST.OKS_THRE
+        kept = sorted(suppress(np.array(seen.keypoints), scores, areas, limit, sigmas))
+        gone += len(seen.boxes) - len(kept)
+        yield Seen(
+            seen.frame,
+            tuple(seen.boxes[row] for row in kept),
+            [seen.keypoints[row] for row in kept],
+            [seen.heat[row] for row in kept if seen.heat],
+        )
+    if gone:
+        told(f"{gone} people are left out: others with higher scores are nearly the same (TEST.OKS_THRE)")
 
 
 def crops_of(

@@ -24,7 +24,7 @@ from pose.networks import models
 from pose.predicting.boxes import Box, Boxed, load_boxes, whole
 from pose.predicting.film import Film, film, film_path
 from pose.predicting.found import documents
-from pose.predicting.people import Seen, find_people
+from pose.predicting.people import Seen, find_people, without_doubles
 from pose.predicting.skeleton import category_of, require_mirror
 from pose.predicting.sources import Frame, Source, frames, open_source
 from pose.report import Result, data, note
@@ -78,12 +78,14 @@ def run(arguments: Arguments, result: Result) -> None:
     with_heat = "--heatmaps" in arguments.values
     pairs = category.joints.flip_pairs
     found = find_people(used.place(model), _again(first, pictures), config, used, pairs, with_heat=with_heat)
+    if given is not None and category.joints.sigmas:  # MPII's have none
+        found = without_doubles(found, config, category.joints.sigmas, note)
     how = How(config, category, threshold)
 
     out = picture_folder(arguments)
     result.output_dir = str(out.absolute())
     if source.kind == "picture":
-        _write_one(next(found), source, out, how, result)
+        _write_one(*found, source, out, how, result)
     else:
         _write_many(found, source, out, how, first[0], result)
     if source.troubles:

@@ -81,7 +81,7 @@ def test_a_folder_gives_a_drawn_picture_each_and_two_documents(pose):
     assert "3 people in 3 pictures" in err
     entries = found("in")
     assert [entry["image_id"] for entry in entries] == [7, 8, 30]
-    assert [entry["bbox"] for entry in entries] == [[0, 0, side, side] for side in (100, 120, 140)]
+    assert [entry["box"] for entry in entries] == [[0, 0, side, side] for side in (100, 120, 140)]
     assert entries[1]["keypoints"][:3] == pytest.approx([60, 60, 0.75])
     table = Path("out/in-keypoints.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(table.splitlines()))
@@ -102,7 +102,7 @@ def test_people_of_many_pictures_share_batches_and_come_back_in_order(pose, monk
     given = [box(number, 10 * i, 0, 20, 40) for i in range(3) for number in (7, 8, 30)]
     assert pose(*PRED, "in", *boxes(*given), "TEST.BATCH_SIZE_PER_GPU", "4")[0] == 0
     assert sizes == [4, 4, 1]
-    assert [(e["image_id"], e["bbox"][0]) for e in found("in")] == [
+    assert [(e["image_id"], e["box"][0]) for e in found("in")] == [
         (number, x) for number in (7, 8, 30) for x in (0, 10, 20)
     ]
     # The centre of each box, and COCO's score: the box's times the joints'.
@@ -116,13 +116,56 @@ def test_boxes_go_by_number_or_file_name_and_those_of_other_pictures_are_passed_
     other = box(7, 0, 0, 9, 9, category_id=3)
     given = boxes(box(8, 0, 0, 50, 60), named, box(99, 0, 0, 5, 5), other)
     assert pose(*PRED, "in", *given)[0] == 0
-    assert [(e["file_name"], e["bbox"]) for e in found("in")] == [
+    assert [(e["file_name"], e["box"]) for e in found("in")] == [
         ("a_000008.png", [0, 0, 50, 60]),
         ("a_000030.png", [1, 2, 30, 40]),
     ]
     code, out, err = pose(*PRED, "in", *boxes(box(99, 0, 0, 5, 5)))
     assert (code, out) == (2, "")
     assert "no person's box in b.json" in err
+
+
+@pytest.mark.parametrize("soft", ["False", "True"])
+def test_coco_s_evaluation_says_of_pred_s_results_what_it_says_of_test_s(
+    workplace, people, pose, monkeypatch, soft
+):
+    """A stranger with the highest score in each picture, the person, and the person once more."""
+    coco_tools = pytest.importorskip("pycocotools.coco", reason="needs the pose extra")
+    evaluation_tools = pytest.importorskip("pycocotools.cocoeval", reason="needs the pose extra")
+    monkeypatch.setattr(inference, "heat_maps", middle)
+    own = workplace / "own"
+    (own / "annotations").mkdir(parents=True)
+    (own / "images").symlink_to(people / "images")
+    name = "annotations/person_keypoints_val2017.json"
+    document = json.loads((people / name).read_text(encoding="utf-8"))
+    for entry in document["annotations"]:
+        entry.update(keypoints=[30, 50, 2] * 17, num_keypoints=17, area=1200, bbox=[10, 20, 40, 60])
+    (own / name).write_text(json.dumps(document), encoding="utf-8")
+    given = [
+        {"image_id": entry["id"], "category_id": 1, "bbox": bbox, "score": score}
+        for entry in document["images"]
+        for bbox, score in (([50, 70, 40, 50], 0.9), ([10, 20, 40, 60], 0.8), ([11, 20, 40, 60], 0.7))
+    ]
+    _, file = boxes(*given)
+    same = (*PRED[1:4], "--data", "own", "TEST.SOFT_NMS", soft)
+    assert pose("test", *same, "TEST.USE_GT_BBOX", "False", "TEST.COCO_BBOX_FILE", file)[0] == 0
+    code, _, err = pose(*PRED[:1], *same, "--out", "out", "own/images/val2017", "--boxes", file)
+    assert code == 0
+    assert ("4 people are left out" in err) == (soft == "False")
+    (tested,) = Path("output").rglob("keypoints_val2017_results_0.json")
+
+    def scored(file):
+        truth = coco_tools.COCO(str(own / name))
+        evaluation = evaluation_tools.COCOeval(truth, truth.loadRes(str(file)), "keypoints")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+        return evaluation.stats.tolist()
+
+    expected = scored(tested)
+    assert expected[0] > 0
+    assert expected[3] > expected[0]  # strangers are of no size, their joints lying in one place
+    assert scored("out/val2017-keypoints.json") == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
