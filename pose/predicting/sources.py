@@ -21,6 +21,9 @@ from pose.report import note
 
 DRAWN = "-pose.jpg"  # what pred itself writes is no picture to look for people in
 
+# Headers give a length, from which OpenCV reckons the frames: whole videos may have a few fewer.
+OVERCOUNT = 2
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -104,7 +107,7 @@ def frames(source: Source, wanted: frozenset[str] | None = None) -> Iterator[Fra
 
     Upright, as viewers show them: boxes and joints are in the picture turned by its EXIF orientation.
 
-    A folder's picture that cannot be read, and frames that a video lacks, are told in `source.troubles`.
+    A folder's picture that cannot be read, and a video that lacks frames, are told in `source.troubles`.
     """
     if source.kind == "video":
         yield from _video_frames(source)
@@ -137,5 +140,8 @@ def _video_frames(source: Source) -> Iterator[Frame]:
         video.release()
     if number == 0:
         raise PoseError(f"video {source.path} has no frame that can be read", "is it whole?")
-    if number < source.promised:
-        note(f"video {source.path} ends early: {number} of {source.promised} frames were read")
+    early = f"video {source.path} ends early: {number} of {source.promised} frames were read"
+    if source.promised - number > OVERCOUNT:
+        source.troubles.append(early)
+    elif number < source.promised:
+        note(early)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -310,14 +311,25 @@ def test_a_video_that_ends_early_says_how_many_frames_there_were(video, pose):
         there += 1
     assert 0 < there < 6
     code, _, err = pose(*PRED, "v.avi")
-    assert code == 0
+    assert code == 1
     assert f"ends early: {there} of 6 frames were read" in err
+    assert "the others are done" in err
     assert len(found("v")) == there
     assert cv2.VideoCapture("out/v-pose.mp4").get(cv2.CAP_PROP_FRAME_COUNT) == there
     video.write_bytes(b"nothing")
     code, _, err = pose(*PRED, "v.avi")
     assert code == 2
     assert "v.avi cannot be opened" in err
+
+
+@pytest.mark.parametrize(("promised", "code"), [(6, 0), (8, 0), (9, 1)])
+@pytest.mark.usefixtures("video")
+def test_a_header_may_count_two_frames_too_many(pose, monkeypatch, promised, code):
+    opened = pred.open_source
+    monkeypatch.setattr(pred, "open_source", lambda path: replace(opened(path), promised=promised))
+    got, _, err = pose(*PRED, "v.avi")
+    assert (got, f"6 of {promised} frames were read" in err) == (code, promised > 6)
+    assert len(found("v")) == 6
 
 
 @pytest.mark.usefixtures("video")
