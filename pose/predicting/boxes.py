@@ -16,6 +16,7 @@ from pose.errors import PoseError
 from pose.predicting.sources import Source, digits
 
 Box = tuple[float, float, float, float]
+SMALLEST, LARGEST = 0.01, 1e6  # pixels; OpenCV's pictures are at most 2 ** 20 wide
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,17 @@ class Boxed:
 def whole(height: int, width: int) -> Boxed:
     """The box that a picture of that size itself is."""
     return Boxed((0.0, 0.0, float(width), float(height)), 1.0, "the whole picture")
+
+
+def size_fault(box: Box) -> str | None:
+    """What makes four finite numbers no box that anybody is in; None for one that can be used."""
+    if min(box[2:]) <= 0:
+        return f"has a side of {min(box[2:]):g}"
+    if min(box[2:]) < SMALLEST:
+        return f"has a side of {min(box[2:]):g} pixels, less than {SMALLEST:g}"
+    if max(map(abs, box)) > LARGEST:
+        return f"goes beyond {LARGEST:.0f} pixels"
+    return None
 
 
 def load_boxes(
@@ -86,12 +98,13 @@ def _read(entry: Any, where: str, person: int) -> tuple[Boxed, object]:  # noqa:
     numbers = tuple(_number(side) for side in bbox) if isinstance(bbox, list) else ()
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise PoseError(f'{where} "bbox" is not four finite numbers', "x, y, width, height in pixels")
-    if min(numbers[2:]) <= 0:
-        raise PoseError(f'{where} "bbox" has a side of {min(numbers[2:]):g}', "width and height are over 0")
+    box = (numbers[0], numbers[1], numbers[2], numbers[3])
+    fault = size_fault(box)
+    if fault:
+        raise PoseError(f'{where} "bbox" {fault}', "x, y, width, height in pixels; both sides are over 0")
     score = _number(entry.get("score", 1.0))
     if not math.isfinite(score):
         raise PoseError(f'{where} "score" is no finite number', "a detector's score, 0 to 1")
-    box = (numbers[0], numbers[1], numbers[2], numbers[3])
     return Boxed(box, score, f"{where} bbox"), entry.get("category_id", person)
 
 

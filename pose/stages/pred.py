@@ -21,7 +21,7 @@ from pose.data.crop import box_to_center_scale, require_fixed_point_warp
 from pose.errors import FAILED, PoseError
 from pose.machines import devices
 from pose.networks import models
-from pose.predicting.boxes import Box, Boxed, load_boxes, whole
+from pose.predicting.boxes import Box, Boxed, load_boxes, size_fault, whole
 from pose.predicting.film import Film, film, film_path
 from pose.predicting.found import documents
 from pose.predicting.people import Seen, find_people, without_doubles
@@ -91,9 +91,8 @@ def run(arguments: Arguments, result: Result) -> None:
     if source.troubles:
         for trouble in source.troubles:
             note(trouble)
-        raise PoseError(
-            f"{len(source.troubles)} of {source.path} could not be used", "the others are done", FAILED
-        )
+        count = "some" if source.kind == "video" else len(source.troubles)
+        raise PoseError(f"{count} of {source.path} could not be used", "the rest is done", FAILED)
 
 
 def parse_box(text: str) -> Box:
@@ -102,11 +101,14 @@ def parse_box(text: str) -> Box:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or min(numbers[2:]) <= 0:
-        raise PoseError(
-            f"--box {text} is no box", "--box X,Y,WIDTH,HEIGHT in pixels, such as --box 120,40,85,210"
-        )
-    return numbers[0], numbers[1], numbers[2], numbers[3]
+    hint = "--box X,Y,WIDTH,HEIGHT in pixels, such as --box 120,40,85,210"
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        raise PoseError(f"--box {text} is no box", hint)
+    box = (numbers[0], numbers[1], numbers[2], numbers[3])
+    fault = size_fault(box)
+    if fault:
+        raise PoseError(f"--box {text} is no box: it {fault}", hint)
+    return box
 
 
 def parse_threshold(text: str | None, default: float) -> float:

@@ -76,10 +76,17 @@ def test_in_a_run_folder_everything_lies_there_and_is_listed(picture, pose):
     assert result["config"]["MODEL"]["EXTRA"]["NUM_LAYERS"] == 18
 
 
-@pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "1,2,0,4", "1,2,3,-4", "nan,0,1,1", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1,2,3", "a,b,c,d", "1,2,0,4", "1,2,3,-4", "nan,0,1,1", "", "inf,0,1,1"),
+        *("0,0,1e300,1e300", "10,10,0.001,0.001", "-1e9,0,2e9,5"),
+    ],
+)
 def test_a_box_that_is_none_is_refused(text):
     with pytest.raises(PoseError, match="is no box"):
         parse_box(text)
+    assert parse_box("-5,0,0.01,1000") == (-5, 0, 0.01, 1000)
 
 
 @pytest.mark.parametrize(
