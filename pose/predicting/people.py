@@ -110,7 +110,8 @@ def without_doubles(
             [seen.heat[row] for row in kept if seen.heat],
         )
     if gone:
-        told(f"{gone} people are left out: others with higher scores are nearly the same (TEST.OKS_THRE)")
+        who = "1 person is" if gone == 1 else f"{gone} people are"
+        told(f"{who} left out: others with higher scores are nearly the same (TEST.OKS_THRE)")
 
 
 def crops_of(

@@ -194,8 +194,9 @@ def _write_many(
                 write_picture(path, _draw(seen, how, zoom=_zoom(seen)))
                 written.append(path)
             seen_pictures += 1
-    what = "frames" if is_video else "pictures"
-    note(f"{document.people} people in {seen_pictures} {what}")
+    people = "1 person" if document.people == 1 else f"{document.people} people"
+    what = f"{'frame' if is_video else 'picture'}{'' if seen_pictures == 1 else 's'}"
+    note(f"{people} in {seen_pictures} {what}")
     for path in written:
         data(str(path))
         result.add_output(path)
@@ -218,7 +219,14 @@ def _draw(seen: Seen, how: How, *, zoom: int) -> NDArray[np.uint8]:
         center, scale = (np.array(part) for part in zip(*crops, strict=True))
         picture = draw_heat(picture, np.array(seen.heat), center, scale)
     keypoints = np.array(seen.keypoints).reshape(-1, config.MODEL.NUM_JOINTS, 3)
-    return draw_people(picture, keypoints, threshold=how.threshold, joints=how.category.joints, zoom=zoom)
+    return draw_people(
+        picture,
+        keypoints,
+        threshold=how.threshold,
+        joints=how.category.joints,
+        boxes=[boxed.box for boxed in seen.boxes],
+        zoom=zoom,
+    )
 
 
 def _zoom(seen: Seen) -> int:

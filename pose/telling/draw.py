@@ -21,6 +21,7 @@ OUTLINE = (36, 30, 28)
 PAPER, INK = (250, 248, 246), (52, 46, 42)
 SUBPIXEL_BITS = 4
 HEAT_COVER = 0.85
+TELLING_JOINTS = 4  # so many show how large a person is
 MARGIN = 10
 CAPTION_HEIGHT = 22
 
@@ -33,21 +34,27 @@ def draw_people(
     *,
     threshold: float,
     joints: Joints = COCO,
+    boxes: Sequence[Sequence[float]] | None = None,
     zoom: float = 1.0,
 ) -> NDArray[np.uint8]:
     """A copy of the BGR picture, `zoom` times as large, with N people (N, K, 3) drawn on it.
 
     Joints whose third number is not above `threshold` are left out, and the limbs at them. Lines are
-    as strong as the person is large.
+    as strong as the person is large; where too few joints show that, its box (x, y, width, height in the
+    picture's pixels), or the picture, does.
     """
     canvas = np.ascontiguousarray(image)
     if zoom != 1:
         canvas = cv2.resize(canvas, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     canvas = canvas.copy() if canvas is image else canvas
-    for person in np.asarray(keypoints, dtype=np.float64):
+    whole = (0, 0, image.shape[1], image.shape[0])
+    for person, box in zip(
+        np.asarray(keypoints, dtype=np.float64), boxes or [whole] * len(keypoints), strict=True
+    ):
         # cv2.resize maps pixel centres: (x + 1/2) * zoom - 1/2.
         points = (person[:, :2] + 0.5) * zoom - 0.5
-        _draw_person(canvas, points, person[:, 2] > threshold, joints)
+        room = float(np.hypot(box[2], box[3])) * zoom
+        _draw_person(canvas, points, person[:, 2] > threshold, joints, room)
     return canvas
 
 
@@ -59,7 +66,8 @@ def draw_heat(
 ) -> NDArray[np.uint8]:
     """A copy of the BGR picture under N people's heat (N, h, w), the strongest of each place.
 
-    `center` and `scale` (N, 2) are the crops'. A value of 1 covers most of the picture, 0 nothing.
+    `center` and `scale` (N, 2) are the crops'. A value of 1 covers most of the picture, 0 nothing; the root
+    between them makes an unsure network's peaks visible, and weaker than a sure one's.
     """
     height, width = image.shape[:2]
     whole = np.zeros((height, width), dtype=np.float32)
@@ -67,7 +75,7 @@ def draw_heat(
         matrix = affine_matrix(middle, extent, 0.0, person.shape, inverse=True)
         warped = cv2.warpAffine(person.astype(np.float32), matrix, (width, height), flags=cv2.INTER_LINEAR)
         np.maximum(whole, warped, out=whole)
-    return cover(image, whole)
+    return cover(image, np.sqrt(whole))
 
 
 def cover(image: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -112,11 +120,15 @@ def _draw_person(
     points: NDArray[np.float64],
     shown: NDArray[np.bool_],
     joints: Joints,
+    room: float,
 ) -> None:
+    """`room` is the diagonal of what the person lies in."""
     if not shown.any():
         return
     extent = points[shown].max(axis=0) - points[shown].min(axis=0)
     size = float(np.hypot(*extent))
+    if np.count_nonzero(shown) < TELLING_JOINTS:
+        size = max(size, room / 3)
     strength = float(np.clip(size / 65, 1.3, 9))
     limbs = [(a, b) for a, b in joints.skeleton if shown[a] and shown[b]]
     # All outlines first: a limb's outline must not cut through its neighbour.
@@ -169,9 +181,10 @@ def _dot(canvas: NDArray[np.uint8], at: NDArray[np.float64], colour: Colour, rad
 
 
 def _write(page: NDArray[np.uint8], text: str, at: tuple[int, int], width: int) -> None:
-    """Write in the sheet's ink, smaller where the cell is too narrow."""
+    """Write in the sheet's ink, in the middle of the width, smaller where that is too narrow."""
     if not text:
         return
     face, scale = cv2.FONT_HERSHEY_DUPLEX, 0.42
     (needed, _), _ = cv2.getTextSize(text, face, scale, 1)
-    cv2.putText(page, text, at, face, scale * min(1.0, width / needed), INK, 1, cv2.LINE_AA)
+    left = at[0] + max(0, width - needed) // 2
+    cv2.putText(page, text, (left, at[1]), face, scale * min(1.0, width / needed), INK, 1, cv2.LINE_AA)

@@ -10,7 +10,17 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("cv2", reason="needs the pose extra")
 
 from pose.data.joints import COCO, MPII  # noqa: E402
-from pose.telling.draw import LEFT, MIDDLE, PAPER, RIGHT, draw_people, joint_colour, limb_colour, sheet  # noqa: E402
+from pose.telling.draw import (  # noqa: E402
+    LEFT,
+    MIDDLE,
+    PAPER,
+    RIGHT,
+    draw_heat,
+    draw_people,
+    joint_colour,
+    limb_colour,
+    sheet,
+)
 
 
 def picture(height=200, width=150):
@@ -100,6 +110,31 @@ def test_larger_people_get_stronger_lines():
     assert width_of_the_left_thigh(large) > 2 * width_of_the_left_thigh(small) > 0
 
 
+def test_one_joint_is_as_large_as_its_box_or_picture_lets_expect():
+    keypoints = standing(shown=(0,))
+
+    def covered(**options):
+        drawn = draw_people(picture(900, 700), keypoints, threshold=0.2, **options)
+        clean = draw_people(picture(900, 700), standing(shown=()), threshold=0.2, **options)
+        return np.count_nonzero((drawn != clean).any(axis=-1))
+
+    small, large = covered(boxes=[(60, 0, 30, 40)]), covered(boxes=[(0, 0, 300, 400)])
+    assert 2 * small < large < covered()
+    assert covered() > np.pi * 4**2
+    assert covered(boxes=[(0, 0, 300, 400)], zoom=2) > 2 * large
+
+
+def test_weak_heat_shows_and_stays_weaker_than_strong_heat():
+    def change(peak):
+        heat = np.zeros((1, 16, 12))
+        heat[0, 8, 6] = peak
+        drawn = draw_heat(picture(), heat, np.float32([[75, 100]]), np.float32([[0.75, 1]]))
+        return int(np.abs(drawn.astype(int) - picture()).max())
+
+    assert change(0) == change(0.005) == 0
+    assert 10 < change(0.15) < change(0.3) < change(0.9)
+
+
 def test_the_picture_itself_stays_clean_and_zoom_moves_the_skeleton_along():
     image = picture()
     drawn = draw_people(image, standing(), threshold=0.2, zoom=2)
@@ -121,6 +156,16 @@ def test_a_sheet_holds_every_tile_whole_in_rows_with_captions_below():
         assert (page == value).all(axis=-1).sum() >= tile.shape[0] * tile.shape[1]
     assert page.shape[0] > 3 * 60
     assert (page[0] == PAPER).all()
+
+
+def test_a_caption_stands_in_the_middle_below_its_picture():
+    page = sheet(
+        [np.full((30, 40, 3), PAPER, np.uint8), np.full((50, 200, 3), PAPER, np.uint8)], 2, ["HOH"] * 2
+    )
+    inked = np.flatnonzero((page != PAPER).any(axis=(0, 2)))
+    left, right = inked[inked < 215], inked[inked >= 215]
+    for columns, middle in ((left, 10 + 100), (right, 10 + 210 + 100)):
+        assert (columns[0] + columns[-1]) / 2 == pytest.approx(middle, abs=3)
 
 
 def test_captions_leave_room_only_where_there_are_any():

@@ -91,6 +91,16 @@ def test_a_folder_gives_a_drawn_picture_each_and_two_documents(pose):
     assert len(rows[0]) == 8 + 3 * 17
 
 
+def test_one_person_in_one_picture_is_told_so(folder, pose):
+    for path in sorted(folder.glob("*.png"))[1:]:
+        path.unlink()
+    assert "1 person in 1 picture\n" in pose(*PRED, "in")[2]
+    twice = boxes(box(7, 0, 0, 50, 60), box(7, 0, 0, 50, 60))
+    said = pose(*PRED, "in", *twice)[2]
+    assert "1 person in 1 picture\n" in said
+    assert "1 person is left out" in said
+
+
 @pytest.mark.usefixtures("folder")
 def test_people_of_many_pictures_share_batches_and_come_back_in_order(pose, monkeypatch):
     sizes = []
