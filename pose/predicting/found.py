@@ -35,9 +35,15 @@ class Found:
         fields = {"box" if key == "bbox" else key: value for key, value in person.items()}
         entry = {"image_id": image_id, "file_name": name, **fields}
         self.entries.write(("," if self.people else "") + "\n" + json.dumps(entry))
-        shown = f"'{name}" if name.startswith(FORMULA) else name
-        self.table.writerow([shown, image_id, number, *person["bbox"], person["score"], *person["keypoints"]])
+        self.table.writerow(
+            [_cell(name), image_id, number, *person["bbox"], person["score"], *person["keypoints"]]
+        )
         self.people += 1
+
+
+def _cell(text: str) -> str:
+    """A name out of a file as text that a spreadsheet only shows."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 @contextmanager
@@ -50,7 +56,7 @@ def documents(results: Path, table: Path, joint_names: Sequence[str]) -> Iterato
         partial_table.open("w", encoding="utf-8", newline="") as rows,
     ):
         writer = csv.writer(rows)
-        joints = [f"{name}_{part}" for name in joint_names for part in ("x", "y", "value")]
+        joints = [_cell(f"{name}_{part}") for name in joint_names for part in ("x", "y", "value")]
         writer.writerow(["file", "image_id", "person", "x", "y", "width", "height", "score", *joints])
         entries.write("[")
         yield Found(entries, writer)

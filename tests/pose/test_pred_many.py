@@ -307,9 +307,10 @@ def test_no_more_frames_than_a_batch_wait_for_people(pose, monkeypatch):
 
 def test_a_name_that_a_spreadsheet_would_compute_is_text(tmp_path):
     person = {"category_id": 1, "bbox": [1, 2, 3, 4], "keypoints": [0] * 51, "score": 1}
-    with documents(tmp_path / "r.json", tmp_path / "t.csv", COCO.names) as both:
+    with documents(tmp_path / "r.json", tmp_path / "t.csv", ("=nose", *COCO.names[1:])) as both:
         both.add("=1+1.png", 5, 0, person)
-    row = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[1]
+    head, row = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
+    assert head.startswith("file,image_id,person,x,y,width,height,score,'=nose_x,'=nose_y,")
     assert row.startswith("'=1+1.png,5,0,1,2,3,4,1,0,")
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))[0]["file_name"] == "=1+1.png"
 
