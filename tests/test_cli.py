@@ -277,3 +277,28 @@ def test_run_knows_each_of_pose_s_stages(envcheck):
         done = envcheck("run", stage.name, "--help")
         assert done.returncode == 0, done.stderr
         assert f"pose {stage.name} " in done.stdout
+
+
+def test_the_list_of_checks_needs_no_machine(envcheck):
+    done = envcheck("doctor", "--list", "--only", "gpu", "--host", "absent.json", "--format", "json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["schema"]) == (0, "envcheck.checks/1")
+    assert [one["id"] for one in document["checks"]] == ["gpu.lost", "gpu.answers", "gpu.mig"]
+    assert document["checks"][0] == {"id": "gpu.lost", "title": "Every GPU is reachable", "worst": "error"}
+    text = envcheck("doctor", "--list", "--skip", "driver").stdout
+    assert text.splitlines()[0].split(maxsplit=2)[:2] == ["card.nouveau", "error"]
+    assert "driver." not in text
+
+
+def test_doctor_makes_the_checks_that_are_asked_for(envcheck, root):
+    broken = host(root, "kernel-upgrade-without-module")
+    one = envcheck("doctor", "--host", broken, "--only", "gpu", "--format", "json")
+    assert [finding["id"] for finding in json.loads(one.stdout)["findings"]] == [
+        "gpu.lost",
+        "gpu.answers",
+        "gpu.mig",
+    ]
+    assert one.returncode == 0
+    assert envcheck("doctor", "--host", broken, "--only", "driver.module-match").returncode == 3
+    assert envcheck("doctor", "--host", broken, "--skip", "card,driver,recipe").returncode == 0
+    assert envcheck("doctor", "--host", broken, "--only", "gpu.migs").returncode == 2

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from envcheck.choice.choose import Choice
-from envcheck.doctor.finding import Finding
+from envcheck.doctor.finding import Finding, Status
 from envcheck.host.facts import Host
 
 
@@ -32,6 +32,7 @@ class Check(Protocol):
 
     id: str  # "room.subject"; it stands in documents and on command lines, so it stays as it is
     title: str  # what is so when all is well
+    worst: Status = "error"  # what it says where it is bad; any check can be unknown
     caused_by: tuple[str, ...] = ()  # ids of checks whose trouble explains this one's, the likeliest first
 
     def look(self, case: Case) -> Finding:

@@ -13,6 +13,7 @@ from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, unknown
 from envcheck.doctor.checks import CHECKS
 from envcheck.doctor.finding import SEVERITIES, Finding, Status
+from envcheck.errors import FAILED, OK, UNANSWERED
 from envcheck.host.facts import Host
 
 SCHEMA = "envcheck.doctor/1"
@@ -39,6 +40,18 @@ class Diagnosis:
     def reaches(self, level: Status) -> bool:
         """Return whether any finding is as bad as `level`, or worse."""
         return SEVERITIES.index(self.status) >= SEVERITIES.index(level)
+
+    def exit_code(self, level: Status | None, *, asked: bool) -> int:
+        """Return doctor's exit code where findings from `level` on count, None: none does.
+
+        Where the checks were `asked` for by name, one of them that could not be made is no answer.
+        """
+        if level is None:
+            return OK
+        if self.reaches(level):
+            return FAILED
+        open_question = asked and any(finding.status == "unknown" for finding in self.findings)
+        return UNANSWERED if open_question else OK
 
 
 def diagnose(host: Host, choice: Choice | None = None, *, checks: Sequence[Check] = CHECKS) -> Diagnosis:

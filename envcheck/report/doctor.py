@@ -25,15 +25,15 @@ _MARKS: dict[Status, tuple[str, str]] = {
 }
 
 
-def doctor_screen(diagnosis: Diagnosis, situation: Situation) -> RenderableType:
-    """Return the doctor's answer for people."""
+def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = True) -> RenderableType:
+    """Return the doctor's answer for people; `whole` tells what runs here, too."""
     parts: list[RenderableType] = [host_lines(situation.host), ""]
     for finding in diagnosis.findings:
         if finding.status in ("error", "warn", "unknown", "info") and finding.follows_from is None:
             parts += [_finding(finding, diagnosis), ""]
-    parts += [_counts(diagnosis), ""]
-    if situation.chosen is not None:
-        parts += [chosen_lines(situation), "", Text("Next:  envcheck run demo")]
+    parts += [_counts(diagnosis)]
+    if whole and situation.chosen is not None:
+        parts += ["", chosen_lines(situation), "", Text("Next:  envcheck run demo")]
     return Group(*parts)
 
 
