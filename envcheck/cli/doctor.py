@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from envcheck.cli.options import FileOption, Format, FormatOption, HostOption, Level
+from envcheck.cli.options import FileOption, HostOption, Level
+
+
+class PageFormat(str, Enum):
+    """How doctor's answer is written."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
+    junit = "junit"
+    github = "github"
+    html = "html"
+
 
 _OnlyOption = Annotated[
     list[str] | None,
@@ -21,6 +36,10 @@ _ListOption = Annotated[
     bool, typer.Option("--list", help="Show the checks that there are, without looking at the machine.")
 ]
 _FailOption = Annotated[Level, typer.Option("--fail-on", help="From which status on the exit code is 1.")]
+_FormatOption = Annotated[
+    PageFormat | None,
+    typer.Option("--format", help="The default is text; github in a job of GitHub Actions."),
+]
 
 
 def doctor(
@@ -28,27 +47,30 @@ def doctor(
     only: _OnlyOption = None,
     skip: _SkipOption = None,
     fail_on: _FailOption = Level.error,
-    format: FormatOption = Format.text,  # noqa: A002 - the option's name
+    format: _FormatOption = None,  # noqa: A002 - the option's name
     output: FileOption = None,
     list_: _ListOption = False,
 ) -> None:
     """Say what is wrong with this machine, the cause first, and what would run on it."""
     from envcheck.doctor.checks import CHECKS
     from envcheck.doctor.diagnose import diagnose
-    from envcheck.doctor.selection import listing, select
-    from envcheck.report.checks import checks_screen
-    from envcheck.report.console import answer
-    from envcheck.report.doctor import doctor_screen
+    from envcheck.doctor.selection import select
+    from envcheck.report.tell import tell, tell_checks
     from envcheck.situation import look
 
     checks = select(CHECKS, only or (), skip or ())
-    as_json = format is Format.json
     if list_:
-        listed = listing(checks)
-        answer(listed, checks_screen(listed), as_json=as_json, file=output)
+        tell_checks(checks, format.value if format else "text", output)
         return
+    wanted = format or _default_format(output)
     seen = look(host)
     diagnosis = diagnose(seen.host, seen.choice, checks=checks)
-    answer(diagnosis, doctor_screen(diagnosis, seen, whole=not only), as_json=as_json, file=output)
+    tell(diagnosis, seen, wanted.value, output, fail_on=fail_on.status, whole=not only)
     if code := diagnosis.exit_code(fail_on.status, asked=bool(only)):
         raise typer.Exit(code)
+
+
+def _default_format(output: Path | None) -> PageFormat:
+    """Return the format that was not named: commands to GitHub are heard on standard output only."""
+    in_actions = os.environ.get("GITHUB_ACTIONS") == "true" and output is None
+    return PageFormat.github if in_actions else PageFormat.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -12,60 +12,75 @@ from rich.text import Text
 from envcheck.doctor.diagnose import Diagnosis
 from envcheck.doctor.finding import Finding, Status
 from envcheck.report.choice import chosen_lines
+from envcheck.report.disarm import few, one_line
 from envcheck.report.host import host_lines
+from envcheck.report.page import MARKS, counted, told
 from envcheck.situation import Situation
 
-_MARKS: dict[Status, tuple[str, str]] = {
-    "error": ("✗", "bold red"),
-    "warn": ("!", "bold yellow"),
-    "info": ("i", "cyan"),
-    "unknown": ("?", "bold"),
-    "ok": ("✓", "green"),
-    "skip": ("-", "dim"),
+# A log, a mail, a terminal beside another one.
+WIDTH = 80
+_INDENT = 8
+
+_STYLES: dict[Status, str] = {
+    "error": "bold red",
+    "warn": "bold yellow",
+    "info": "cyan",
+    "unknown": "bold",
+    "ok": "green",
+    "skip": "dim",
 }
 
 
 def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = True) -> RenderableType:
     """Return the doctor's answer for people; `whole` tells what runs here, too."""
-    parts: list[RenderableType] = [host_lines(situation.host), ""]
-    for finding in diagnosis.findings:
-        if finding.status in ("error", "warn", "unknown", "info") and finding.follows_from is None:
-            parts += [_finding(finding, diagnosis), ""]
-    parts += [_counts(diagnosis)]
+    parts: list[RenderableType] = [host_lines(situation.host), "", findings_screen(diagnosis)]
     if whole and situation.chosen is not None:
         parts += ["", chosen_lines(situation), "", Text("Next:  envcheck run demo")]
     return Group(*parts)
 
 
+def findings_screen(diagnosis: Diagnosis) -> RenderableType:
+    """Return the findings, and how many checks came out how."""
+    parts: list[RenderableType] = []
+    for finding in told(diagnosis):
+        parts += [_finding(finding, diagnosis), ""]
+    mark, style = _mark("ok" if diagnosis.status in ("ok", "info", "skip") else diagnosis.status)
+    return Group(*parts, Text.assemble((f"{mark} ", style), counted(diagnosis)))
+
+
 def _finding(finding: Finding, diagnosis: Diagnosis) -> RenderableType:
-    mark, style = _MARKS[finding.status]
-    head = Text.assemble((f"{mark} ", style), (finding.title, "bold"), (f"   {finding.id}", "dim"))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="cyan")
-    table.add_column(overflow="fold")
-    if finding.cause:
-        table.add_row("why", Text(finding.cause))
-    for number, seen in enumerate(finding.evidence):
-        table.add_row("seen" if number == 0 else "", Text(seen))
-    if finding.fix is not None:
-        table.add_row("fix", Text(finding.fix.text))
-        for command in finding.fix.commands:
-            table.add_row("", Text(command, style="bold"))
+    mark, style = _mark(finding.status)
+    parts: list[RenderableType] = [
+        Text.assemble((f"{mark} ", style), (one_line(finding.title), "bold"), (f"   {finding.id}", "dim"))
+    ]
+    rows = [("why", one_line(finding.cause))] if finding.cause else []
+    rows += [("seen" if number == 0 else "", seen) for number, seen in enumerate(few(finding.evidence))]
+    rows += [("fix", one_line(finding.fix.text))] if finding.fix is not None else []
+    parts.append(_rows(rows))
+    # What is copied from the screen is not broken at its end.
+    commands = few(finding.fix.commands) if finding.fix is not None else ()
+    parts += [_whole(Text.assemble(" " * _INDENT, (command, "bold"))) for command in commands]
     if finding.link:
-        table.add_row("more", Text(finding.link, style="dim"))
-    followers = " · ".join(one.title for one in diagnosis.consequences(finding))
+        parts.append(_whole(Text.assemble("  ", ("more", "cyan"), "  ", (one_line(finding.link), "dim"))))
+    followers = " · ".join(few([one.title for one in diagnosis.consequences(finding)]))
     if followers:
-        table.add_row("└", Text(f"follows from it: {followers}"))
-    return Group(head, Padding(table, (0, 0, 0, 2)))
+        parts.append(_rows([("└", f"follows from it: {followers}")]))
+    return Group(*parts)
 
 
-def _counts(diagnosis: Diagnosis) -> RenderableType:
-    """Return how many checks came out how; what could not be checked is never counted as fine."""
-    count = Counter(finding.status for finding in diagnosis.findings)
-    words = [f"{count['ok'] + count['info']} checks passed"]
-    words += [f"{count['error']} error{'s' if count['error'] > 1 else ''}"] if count["error"] else []
-    words += [f"{count['warn']} warning{'s' if count['warn'] > 1 else ''}"] if count["warn"] else []
-    words += [f"{count['unknown']} could not be made"] if count["unknown"] else []
-    words += [f"{count['skip']} do not apply here"] if count["skip"] else []
-    mark, style = _MARKS["ok" if diagnosis.status in ("ok", "info", "skip") else diagnosis.status]
-    return Text.assemble((f"{mark} ", style), ", ".join(words))
+def _rows(rows: Iterable[tuple[str, str]]) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="cyan", min_width=4)
+    table.add_column(overflow="fold")
+    for label, text in rows:
+        table.add_row(label, Text(text))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _whole(line: Text) -> Text:
+    line.no_wrap, line.overflow = True, "ignore"
+    return line
+
+
+def _mark(status: Status) -> tuple[str, str]:
+    return MARKS[status], _STYLES[status]

@@ -19,6 +19,11 @@ def host_lines(host: Host) -> RenderableType:
     return Text("\n").join(lines)
 
 
+def host_words(host: Host) -> tuple[str, ...]:
+    """Return the same as plain lines."""
+    return (*_gpu_lines(host), " · ".join(_system_words(host)))
+
+
 def _gpu_lines(host: Host) -> list[str]:
     if host.gpus is None:
         return [f"NVIDIA GPUs: unknown ({host.unknown.get('gpus', 'nobody could be asked')})"]
