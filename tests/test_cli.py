@@ -399,3 +399,40 @@ def test_a_terminal_gets_colours_unless_it_is_told_not_to(root, variables, colou
     )
     assert "The driver does not drive this card" in done.stdout
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]m", done.stdout)) is colours
+
+
+def test_doctor_says_what_has_changed_since_a_snapshot(envcheck, root):
+    before, now = host(root, "rtx5090-r580"), host(root, "rtx5090-r570-86-10")
+    text = envcheck("doctor", "--host", now, "--baseline", before).stdout
+    assert "changed since rtx5090-r580.json; the pick was" in " ".join(text.split())
+    page = envcheck("doctor", "--host", now, "--baseline", before, "--only", "drift", "--format", "json")
+    document = json.loads(page.stdout)
+    assert {one["id"].partition(".")[0] for one in document["findings"]} == {"drift"}
+    assert document["drift"]["changes"]
+    failing = envcheck("doctor", "--host", now, "--baseline", before, "--only", "drift", "--fail-on", "warn")
+    assert failing.returncode == 1
+    for name in ("markdown", "junit", "github", "html"):
+        page = envcheck("doctor", "--host", now, "--baseline", before, "--format", name).stdout
+        assert "changed since rtx5090-r580.json" in page
+        assert "drift.driver" in page
+
+
+@pytest.mark.parametrize("file", ["absent.json", "tests"])
+def test_a_snapshot_that_is_none_is_refused(envcheck, root, file):
+    done = envcheck("doctor", "--baseline", root / file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+
+
+def test_this_machine_has_not_drifted_since_a_moment_ago(envcheck, tmp_path):
+    envcheck("probe", "--output", tmp_path / "host.json")
+    done = envcheck("doctor", "--baseline", tmp_path / "host.json", "--only", "drift")
+    assert "Nothing changed since host.json of 20" in " ".join(done.stdout.split())
+    assert done.returncode == 0
+
+
+def test_a_file_holds_no_colours_whatever_the_environment_wants(envcheck, root, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    broken = host(root, "rtx5090-proprietary-module")
+    envcheck("doctor", "--host", broken, "--format", "text", "--output", tmp_path / "page")
+    assert "\x1b" not in (tmp_path / "page").read_text(encoding="utf-8")

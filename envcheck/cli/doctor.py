@@ -23,6 +23,12 @@ class PageFormat(str, Enum):
     html = "html"
 
 
+_BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline", metavar="FILE", help="Say what has changed since this snapshot, by `envcheck probe`."
+    ),
+]
 _OnlyOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -44,6 +50,7 @@ _FormatOption = Annotated[
 
 def doctor(
     host: HostOption = None,
+    baseline: _BaselineOption = None,
     only: _OnlyOption = None,
     skip: _SkipOption = None,
     fail_on: _FailOption = Level.error,
@@ -52,19 +59,21 @@ def doctor(
     list_: _ListOption = False,
 ) -> None:
     """Say what is wrong with this machine, the cause first, and what would run on it."""
-    from envcheck.doctor.checks import CHECKS
+    from envcheck.doctor.checks import ALL
     from envcheck.doctor.diagnose import diagnose
+    from envcheck.doctor.drift import look_back
     from envcheck.doctor.selection import select
     from envcheck.report.tell import tell, tell_checks
     from envcheck.situation import look
 
-    checks = select(CHECKS, only or (), skip or ())
+    checks = select(ALL, only or (), skip or (), with_baseline=list_ or baseline is not None)
     if list_:
         tell_checks(checks, format.value if format else "text", output)
         return
     wanted = format or _default_format(output)
+    before = look_back(baseline) if baseline is not None else None
     seen = look(host)
-    diagnosis = diagnose(seen.host, seen.choice, checks=checks)
+    diagnosis = diagnose(seen.host, seen.choice, checks=checks, baseline=before)
     tell(diagnosis, seen, wanted.value, output, fail_on=fail_on.status, whole=not only)
     if code := diagnosis.exit_code(fail_on.status, asked=bool(only)):
         raise typer.Exit(code)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, unknown
 from envcheck.doctor.checks import CHECKS
+from envcheck.doctor.drift import Baseline, Drift, drift
 from envcheck.doctor.finding import SEVERITIES, Finding, Status
 from envcheck.errors import FAILED, OK, UNANSWERED
 from envcheck.host.facts import Host
@@ -26,6 +27,7 @@ class Diagnosis:
     schema: str
     status: Status  # the worst of all findings
     findings: tuple[Finding, ...]
+    drift: Drift | None = None  # what has changed since a snapshot, where there is one
 
     @property
     def primary(self) -> Finding | None:
@@ -54,12 +56,19 @@ class Diagnosis:
         return UNANSWERED if open_question else OK
 
 
-def diagnose(host: Host, choice: Choice | None = None, *, checks: Sequence[Check] = CHECKS) -> Diagnosis:
-    """Return what is wrong with a machine, and with what was picked for it."""
-    case = Case(host, choice)
+def diagnose(
+    host: Host,
+    choice: Choice | None = None,
+    *,
+    checks: Sequence[Check] = CHECKS,
+    baseline: Baseline | None = None,
+) -> Diagnosis:
+    """Return what is wrong with a machine and what was picked for it, and what is not as in `baseline`."""
+    case = Case(host, choice, baseline)
     findings = _folded([_look(check, case) for check in checks], checks)
     worst = max((finding.severity for finding in findings), default=SEVERITIES.index("ok"))
-    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings))
+    drifted = drift(baseline, host, choice) if baseline and choice else None
+    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings), drifted)
 
 
 def _look(check: Check, case: Case) -> Finding:

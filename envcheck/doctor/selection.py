@@ -40,13 +40,21 @@ def room(identifier: str) -> str:
     return identifier.partition(".")[0]
 
 
-def select(checks: Sequence[Check], only: Sequence[str], skip: Sequence[str]) -> tuple[Check, ...]:
+def select(
+    checks: Sequence[Check], only: Sequence[str], skip: Sequence[str], *, with_baseline: bool = True
+) -> tuple[Check, ...]:
     """Return the checks that `only` names, all where it names none, without those that `skip` names.
 
     Each entry holds ids and rooms, with commas between them. Raises `UsageError` for a name that no check
-    has, and where no check is left.
+    has, where no check is left, and where one is asked for that compares with a snapshot and there is none.
     """
-    asked = _named("--only", only, checks) or {check.id for check in checks}
+    possible = {check.id for check in checks if with_baseline or not check.needs_baseline}
+    asked = _named("--only", only, checks) or possible
+    if impossible := sorted(asked - possible):
+        raise UsageError(
+            f"{impossible[0]} compares with a snapshot, and there is none",
+            "--baseline FILE names one, made by `envcheck probe --output FILE`.",
+        )
     left = asked - _named("--skip", skip, checks)
     if not left:
         raise UsageError("--only and --skip leave no check", "envcheck doctor --list shows all of them.")

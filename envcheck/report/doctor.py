@@ -33,7 +33,10 @@ _STYLES: dict[Status, str] = {
 
 def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = True) -> RenderableType:
     """Return the doctor's answer for people; `whole` tells what runs here, too."""
-    parts: list[RenderableType] = [host_lines(situation.host), "", findings_screen(diagnosis)]
+    parts: list[RenderableType] = [host_lines(situation.host)]
+    if diagnosis.drift is not None:
+        parts.append(Text(one_line(diagnosis.drift.sentence)))
+    parts += ["", findings_screen(diagnosis)]
     if whole and situation.chosen is not None:
         parts += ["", chosen_lines(situation), "", Text("Next:  envcheck run demo")]
     return Group(*parts)

@@ -23,6 +23,7 @@ class Page:
 
     machine: tuple[str, ...]
     diagnosis: Diagnosis
+    since: str = ""  # what has changed since a snapshot, in a sentence
     pick: str = ""  # what runs here; "" where that was not the question
     fail_on: Status | None = "error"  # from which status on a finding is a failure; None: none is
     redacted: str = ""  # what was taken out, in a sentence; "" where nothing was to be
@@ -38,6 +39,7 @@ class Page:
             self,
             machine=tuple(map(change, self.machine)),
             diagnosis=replace(self.diagnosis, findings=findings),
+            since=change(self.since),
             pick=change(self.pick),
         )
 
@@ -47,7 +49,10 @@ def page_of(
 ) -> Page:
     """Return the page; `whole` tells what runs on the machine, too."""
     pick = _pick(situation) if whole else ""
-    return Page(machine=host_words(situation.host), diagnosis=diagnosis, pick=pick, fail_on=fail_on)
+    since = diagnosis.drift.sentence if diagnosis.drift else ""
+    return Page(
+        machine=host_words(situation.host), diagnosis=diagnosis, since=since, pick=pick, fail_on=fail_on
+    )
 
 
 def told(diagnosis: Diagnosis) -> tuple[Finding, ...]:

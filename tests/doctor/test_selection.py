@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envcheck.doctor.checks import CHECKS
+from envcheck.doctor.checks import ALL, CHECKS
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.finding import SEVERITIES
 from envcheck.doctor.selection import listing, select
@@ -14,11 +14,13 @@ from envcheck.host.facts import SCHEMA, Host
 
 
 def ids(only=(), skip=()):
-    return [check.id for check in select(CHECKS, only, skip)]
+    return [check.id for check in select(ALL, only, skip)]
 
 
 def test_without_names_every_check_is_made_in_its_order():
-    assert ids() == [check.id for check in CHECKS]
+    assert ids() == [check.id for check in ALL]
+    without = [check.id for check in select(ALL, [], [], with_baseline=False)]
+    assert without == [check.id for check in CHECKS]
 
 
 def test_ids_and_rooms_may_be_repeated_and_joined_by_commas():
@@ -45,7 +47,7 @@ def test_what_is_skipped_is_taken_from_what_was_asked_for():
 )
 def test_a_name_that_no_check_has_is_answered_with_the_nearest(only, skip, said):
     with pytest.raises(UsageError) as caught:
-        select(CHECKS, only, skip)
+        select(ALL, only, skip)
     assert said[0] in caught.value.message
     assert said[1] in caught.value.hint
     assert len(caught.value.message) < 200
@@ -53,7 +55,7 @@ def test_a_name_that_no_check_has_is_answered_with_the_nearest(only, skip, said)
 
 def test_a_consequence_stands_for_itself_where_its_cause_was_not_looked_for(machine):
     host = machine("rtx5090-proprietary-module")
-    (finding,) = diagnose(host, checks=select(CHECKS, ["card.listed"], [])).findings
+    (finding,) = diagnose(host, checks=select(ALL, ["card.listed"], [])).findings
     assert (finding.status, finding.follows_from) == ("error", None)
 
 
@@ -87,3 +89,10 @@ def test_the_exit_code_is_that_of_the_level_and_of_what_was_asked(machine, statu
 
     diagnosis = diagnose(machine("h100-mig"), checks=[check("a", status), check("b")])
     assert diagnosis.exit_code(level, asked=asked) == code
+
+
+@pytest.mark.parametrize("only", [["drift"], ["gpu,drift.pick"]])
+def test_a_comparison_without_a_snapshot_is_refused(only):
+    with pytest.raises(UsageError, match="compares with a snapshot") as caught:
+        select(ALL, only, [], with_baseline=False)
+    assert "--baseline" in caught.value.hint

@@ -88,6 +88,8 @@ def _message(finding: Finding) -> Iterator[str]:
 
 def _log(page: Page) -> Iterable[str]:
     yield from map(one_line, page.machine)
+    if page.since:
+        yield one_line(page.since)
     for finding in page.diagnosis.findings:
         indent = "    " if finding.follows_from else ""
         yield f"{indent}{MARKS[finding.status]} {finding.status:7} {finding.id:20} {one_line(finding.title)}"

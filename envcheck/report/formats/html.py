@@ -60,7 +60,9 @@ _PAGE = """<!DOCTYPE html>
 
 def html(page: Page) -> str:
     """Return the document, in ASCII: it reads the same whatever the stream's own encoding."""
-    body = [*(f'<p class="quiet">{_text(line)}</p>' for line in page.machine)]
+    body = [f'<p class="quiet">{_text(line)}</p>' for line in page.machine]
+    if page.since:
+        body.append(f"<p>{_text(page.since)}</p>")
     if page.pick:
         body.append(f"<p><strong>{_text(page.pick)}</strong></p>")
     body += [_section(page, finding) for finding in told(page.diagnosis)]

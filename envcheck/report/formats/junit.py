@@ -30,7 +30,7 @@ def junit(page: Page) -> str:
     suite = ET.SubElement(suites, "testsuite", {"name": "envcheck doctor", **numbers, "time": seconds})
     for finding in findings:
         _case(suite, finding, page)
-    _add(suite, "system-out", "\n".join(map(one_line, (*page.machine, page.pick))).rstrip())
+    _add(suite, "system-out", "\n".join(map(one_line, (*page.machine, page.since, page.pick))).rstrip())
     ET.indent(suites)
     document: bytes = ET.tostring(suites, encoding="us-ascii", xml_declaration=True)
     return document.decode("ascii") + "\n"

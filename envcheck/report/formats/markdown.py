@@ -56,8 +56,9 @@ def _blocks(page: Page) -> Iterator[str]:
     yield f"## envcheck doctor: {prose(counted(page.diagnosis))}"
     first, *others = [line for line in map(prose, page.machine) if line] or ["an unknown machine"]
     yield "  \n".join((f"**{first}**", *others))
-    if page.pick:
-        yield prose(page.pick)
+    for sentence in (page.since, page.pick):
+        if sentence:
+            yield prose(sentence)
     notable = [finding for finding in findings if finding.status not in ("ok", "skip")]
     if notable:
         yield _table(notable)
