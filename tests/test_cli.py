@@ -436,3 +436,15 @@ def test_a_file_holds_no_colours_whatever_the_environment_wants(envcheck, root, 
     broken = host(root, "rtx5090-proprietary-module")
     envcheck("doctor", "--host", broken, "--format", "text", "--output", tmp_path / "page")
     assert "\x1b" not in (tmp_path / "page").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_public"), [("markdown", True), ("github", True), ("junit", False), ("html", False)]
+)
+def test_what_everybody_reads_names_no_user(envcheck, root, name, is_public):
+    facts = json.loads(host(root, "h100-mig").read_text(encoding="utf-8"))
+    facts["engines"] = None
+    facts["unknown"] = {"engines": "unix:///home/alice/docker.sock: permission denied"}
+    page = envcheck("doctor", "--host", "-", "--format", name, input=json.dumps(facts)).stdout
+    assert ("/home/alice/docker.sock" in page, "alice" in page) == (not is_public, not is_public)
+    assert ("Redacted: home folders." in page) is is_public
