@@ -447,4 +447,4 @@ def test_what_everybody_reads_names_no_user(envcheck, root, name, is_public):
     facts["unknown"] = {"engines": "unix:///home/alice/docker.sock: permission denied"}
     page = envcheck("doctor", "--host", "-", "--format", name, input=json.dumps(facts)).stdout
     assert ("/home/alice/docker.sock" in page, "alice" in page) == (not is_public, not is_public)
-    assert ("Redacted: home folders." in page) is is_public
+    assert ("Redacted: home folders, UUIDs." in page) is is_public
