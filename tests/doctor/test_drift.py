@@ -210,3 +210,19 @@ def test_the_sentence_counts_dates_and_names_the_pick(before, picked):
     assert diagnose(gone, none, baseline=baseline).drift.sentence == (
         "1 fact changed since host.json of 2026-11-20; the pick was torch2.10-cu128 and is no recipe."
     )
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "status", "title"),
+    [
+        ("cpu", "cpu", "ok", "The recipe is picked that the snapshot's machine would get"),
+        (None, None, "ok", "The recipe is picked that the snapshot's machine would get"),
+        ("cpu", None, "warn", "No recipe is picked now, and one was for the snapshot"),
+        (None, "cpu", "info", "A recipe is picked now, and none was for the snapshot"),
+        ("cpu", "torch2.10-cu128", "warn", "Another recipe is picked now than for the snapshot"),
+    ],
+)
+def test_the_title_says_which_way_the_pick_went(before, picked, then, now, status, title):
+    old, new = (dataclasses.replace(picked, recipe=recipe) for recipe in (then, now))
+    diagnosis = diagnose(before, new, checks=DRIFT[-1:], baseline=Baseline("b", before, old))
+    assert [(one.id, one.status, one.title) for one in diagnosis.findings] == [("drift.pick", status, title)]

@@ -67,13 +67,21 @@ class Pick(Check):
         return Finding(
             self.id,
             "info" if before.recipe is None else "warn",
-            "Another recipe is picked than for the machine of the snapshot",
+            _title(before.recipe, now.recipe),
             (f"{before.recipe or 'no recipe'} then, {now.recipe or 'no recipe'} now", *why),
             f"Compared with {case.baseline.words}, by the recipes of today.",
             Fix("The old one still runs.", (f"envcheck run --recipe {before.recipe} ...",))
             if still_runs
             else None,
         )
+
+
+def _title(before: str | None, now: str | None) -> str:
+    if before is None:
+        return "A recipe is picked now, and none was for the snapshot"
+    if now is None:
+        return "No recipe is picked now, and one was for the snapshot"
+    return "Another recipe is picked now than for the snapshot"
 
 
 def _is_lost(change: Change) -> bool:

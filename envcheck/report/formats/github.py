@@ -33,13 +33,13 @@ def github(page: Page) -> str:
     lines = [
         f"::group::envcheck doctor: {_escaped(counted(page.diagnosis))}",
         f"::stop-commands::{token}",
-        *(line.replace("##[", "# #[") for line in _log(page)),
+        *_log(page),
         f"::{token}::",
         "::endgroup::",
     ]
     for status, kind in _KINDS.items():
         lines += _annotations(kind, [finding for finding in told(page.diagnosis) if finding.status == status])
-    return "\n".join(lines) + "\n"
+    return "\n".join(line.replace("##[", "# #[") for line in lines) + "\n"
 
 
 def append_summary(page: Page, file: Path) -> None:

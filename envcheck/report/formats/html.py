@@ -36,8 +36,7 @@ code { font-size: .85rem } a { color: var(--info) }
 table { border-collapse: collapse; width: 100%; font-size: .9rem }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem .3rem 0;
   border-bottom: 1px solid var(--line) } td:first-child { white-space: nowrap }
-@media print { body { max-width: none; padding: 0; font-size: 10pt } a { color: inherit }
-  a::after { content: " (" attr(href) ")" } }
+@media print { body { max-width: none; padding: 0; font-size: 10pt } a { color: inherit } }
 """
 
 _PAGE = """<!DOCTYPE html>
