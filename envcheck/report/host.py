@@ -33,7 +33,7 @@ def _gpu_lines(host: Host) -> list[str]:
         return [one_line(f"NVIDIA GPUs: unknown ({host.unknown.get('gpus', 'nobody could be asked')})")]
     if not host.gpus:
         return ["no NVIDIA GPU listed" if host.pci else "no NVIDIA GPU"]
-    return [_kind_line(gpus) for _, gpus in by_capability(host.gpus)]
+    return [one_line(_kind_line(gpus)) for _, gpus in by_capability(host.gpus)]
 
 
 def _kind_line(gpus: tuple[Gpu, ...]) -> str:
