@@ -34,7 +34,7 @@ def disarmed(text: str) -> str:
 
 def one_line(text: str, longest: int = _LONGEST) -> str:
     """Return `text` harmless, on one line, and cut where it is longer than `longest` characters."""
-    flat = " ".join(disarmed(text.strip()[: _LOOKED_AT * longest]).split())
+    flat = disarmed(" ".join(text.strip()[: _LOOKED_AT * longest].split()))
     return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
 
 
