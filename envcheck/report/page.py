@@ -14,7 +14,7 @@ from envcheck.doctor.finding import SEVERITIES, Finding, Fix, Status
 from envcheck.report.host import host_words
 from envcheck.situation import Situation
 
-MARKS: dict[Status, str] = {"error": "✗", "warn": "!", "info": "i", "unknown": "?", "ok": "✓", "skip": "-"}
+SIGNS: dict[Status, str] = {"error": "✗", "warn": "!", "info": "i", "unknown": "?", "ok": "✓", "skip": "-"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def page_of(
     )
 
 
-def told(diagnosis: Diagnosis) -> tuple[Finding, ...]:
+def in_full(diagnosis: Diagnosis) -> tuple[Finding, ...]:
     """Return the findings that are told in full: not fine, and following from no other; the worst first."""
     return tuple(
         finding

@@ -18,7 +18,7 @@ from pathlib import Path
 from envcheck.doctor.finding import Finding, Status
 from envcheck.report.disarm import few, one_line
 from envcheck.report.formats.markdown import markdown
-from envcheck.report.page import MARKS, Page, counted, demands, told
+from envcheck.report.page import SIGNS, Page, counted, demands, in_full
 
 _KINDS: dict[Status, str] = {"error": "error", "warn": "warning", "unknown": "notice"}
 _MOST_OF_A_KIND = 10
@@ -38,7 +38,9 @@ def github(page: Page) -> str:
         "::endgroup::",
     ]
     for status, kind in _KINDS.items():
-        lines += _annotations(kind, [finding for finding in told(page.diagnosis) if finding.status == status])
+        lines += _annotations(
+            kind, [finding for finding in in_full(page.diagnosis) if finding.status == status]
+        )
     return "\n".join(line.replace("##[", "# #[") for line in lines) + "\n"
 
 
@@ -92,8 +94,8 @@ def _log(page: Page) -> Iterable[str]:
         yield one_line(page.since)
     for finding in page.diagnosis.findings:
         indent = "    " if finding.follows_from else ""
-        yield f"{indent}{MARKS[finding.status]} {finding.status:7} {finding.id:20} {one_line(finding.title)}"
-        if finding in told(page.diagnosis):
+        yield f"{indent}{SIGNS[finding.status]} {finding.status:7} {finding.id:20} {one_line(finding.title)}"
+        if finding in in_full(page.diagnosis):
             yield from (f"      {line}" for line in _message(finding))
             if finding.fix is not None and (asked := demands(finding.fix)):
                 yield f"      ({asked})"

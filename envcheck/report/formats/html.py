@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from envcheck import __version__
 from envcheck.doctor.finding import Finding
 from envcheck.report.disarm import few, one_line
-from envcheck.report.page import MARKS, Page, counted, demands, told
+from envcheck.report.page import SIGNS, Page, counted, demands, in_full
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1b1f24; --page: #ffffff; --quiet: #57606a; --line: #d0d7de;
@@ -64,7 +64,7 @@ def html(page: Page) -> str:
         body.append(f"<p>{_text(page.since)}</p>")
     if page.pick:
         body.append(f"<p><strong>{_text(page.pick)}</strong></p>")
-    body += [_section(page, finding) for finding in told(page.diagnosis)]
+    body += [_section(page, finding) for finding in in_full(page.diagnosis)]
     body.append(_table(page.diagnosis.findings))
     if page.redacted:
         body.append(f'<p class="quiet">{_text(page.redacted)}</p>')
@@ -119,4 +119,4 @@ def _why(finding: Finding) -> str:
 
 
 def _mark(finding: Finding) -> str:
-    return f'<b aria-hidden="true">{MARKS[finding.status]}</b>'
+    return f'<b aria-hidden="true">{SIGNS[finding.status]}</b>'

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from envcheck.doctor.finding import Finding
 from envcheck.report.disarm import few, one_line
-from envcheck.report.page import MARKS, Page, counted, demands, told
+from envcheck.report.page import SIGNS, Page, counted, demands, in_full
 
 # What GitHub takes for an issue, in characters.
 MOST_IN_AN_ISSUE = 65_536
@@ -62,7 +62,7 @@ def _blocks(page: Page) -> Iterator[str]:
     notable = [finding for finding in findings if finding.status not in ("ok", "skip")]
     if notable:
         yield _table(notable)
-    for finding in told(page.diagnosis):
+    for finding in in_full(page.diagnosis):
         yield _told(page, finding)
     rest = [finding for finding in findings if finding.status in ("ok", "skip")]
     if rest:
@@ -71,7 +71,7 @@ def _blocks(page: Page) -> Iterator[str]:
 
 
 def _table(findings: Sequence[Finding]) -> str:
-    rows = [f"| {MARKS[one.status]} {one.status} | `{one.id}` | {prose(_answer(one))} |" for one in findings]
+    rows = [f"| {SIGNS[one.status]} {one.status} | `{one.id}` | {prose(_answer(one))} |" for one in findings]
     return "\n".join(("| status | check | answer |", "|---|---|---|", *rows))
 
 
@@ -82,7 +82,7 @@ def _answer(finding: Finding) -> str:
 
 
 def _told(page: Page, finding: Finding) -> str:
-    parts = [f"### {MARKS[finding.status]} {prose(finding.title)}", f"{finding.status} · `{finding.id}`"]
+    parts = [f"### {SIGNS[finding.status]} {prose(finding.title)}", f"{finding.status} · `{finding.id}`"]
     if finding.cause:
         parts.append(prose(finding.cause))
     if finding.evidence:

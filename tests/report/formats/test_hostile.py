@@ -14,7 +14,7 @@ from envcheck.report.console import PlainConsole
 from envcheck.report.doctor import WIDTH, findings_screen
 from envcheck.report.formats import FORMATS
 from envcheck.report.formats.markdown import markdown
-from envcheck.report.page import told
+from envcheck.report.page import in_full
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u2028\u2029]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -49,7 +49,7 @@ def test_in_markdown_a_text_is_text_and_code_is_code(hostile):
     reader = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable("table")
     tokens = reader.parse(markdown(hostile, most=10_000_000))
     inline = [child for token in tokens for child in token.children or ()]
-    count = len(told(hostile.diagnosis))
+    count = len(in_full(hostile.diagnosis))
     kinds = [token.type for token in tokens]
     assert kinds.count("heading_open") == 1 + count
     assert kinds.count("fence") == 2 * count
