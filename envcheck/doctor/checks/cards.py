@@ -56,6 +56,7 @@ class GivenAway(Check):
 
     id = "card.vfio"
     title = "No card is set aside for virtual machines"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Look at the kernel driver that each card is bound to."""

@@ -222,6 +222,7 @@ class Slow(Check):
 
     id = "driver.quick"
     title = "The driver answers quickly"
+    worst = "warn"
     caused_by = ("driver.hang",)
 
     def look(self, case: Case) -> Finding:

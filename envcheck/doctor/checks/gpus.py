@@ -51,6 +51,7 @@ class Answered(Check):
 
     id = "gpu.answers"
     title = "Every GPU answers every question"
+    worst = "info"
     caused_by = ("gpu.lost", "driver.hang")
 
     def look(self, case: Case) -> Finding:

@@ -18,6 +18,7 @@ class Wsl(Check):
 
     id = "system.wsl"
     title = "The system is Linux on its own, not inside Windows"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Look whether this is WSL, and whether the Windows driver reaches into it."""
@@ -49,6 +50,7 @@ class Jetson(Check):
 
     id = "system.jetson"
     title = "The GPU is one that the public wheels serve"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Look whether this is a Jetson."""
@@ -70,6 +72,7 @@ class Disk(Check):
 
     id = "system.disk"
     title = "There is room for the environment"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Hold the free space at the cache against what an environment takes."""
@@ -99,6 +102,7 @@ class SharedMemory(Check):
 
     id = "system.shm"
     title = "Shared memory is large enough for data loaders"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Hold the size of /dev/shm against Docker's default."""
