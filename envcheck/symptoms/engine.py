@@ -1,93 +1,13 @@
-"""Texts by which known failures are recognised, each with what it means and what to do.
+"""What a container engine says when it fails, and what is said inside when the fault is the container's.
 
-One list for whoever meets such a text: the build that fails, the container that does not start, and
-`envcheck explain`. Which failure is the fundamental one is said by the order: the first that is found counts.
-The ids are those of the doctor's checks.
-
-Sources: the list of a doctor's checks (`design/doctor-checks.md`), and what Debian's docker.io 20.10.24 and
-podman 4.3.1 said when their faults were made to happen.
+Sources: what Debian's docker.io 20.10.24 and podman 4.3.1 said when their faults were made to happen.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from envcheck.errors import EnvcheckError, RetryError
-
-
-@dataclass(frozen=True, slots=True)
-class Symptom:
-    """A text and what it means."""
-
-    id: str
-    text: str  # a regular expression, in any case
-    meaning: str  # a sentence without its full stop
-    fix: str
-    may_pass: bool = False  # another try can succeed
-
-    def is_in(self, said: str) -> bool:
-        """Tell whether the text stands in what was said."""
-        return re.search(self.text, said, re.IGNORECASE) is not None
-
-
-def find(symptoms: Iterable[Symptom], text: str) -> Symptom | None:
-    """Return the first of `symptoms` that `text` shows."""
-    return next((one for one in symptoms if one.is_in(text)), None)
-
-
-def error_kind(symptom: Symptom) -> type[EnvcheckError]:
-    """Return the kind of error that a symptom makes: whether another try can succeed."""
-    return RetryError if symptom.may_pass else EnvcheckError
-
+from envcheck.symptoms.symptom import Symptom
 
 FULL_ENGINE = "docker system df shows what lies there; docker image prune and docker builder prune free some."
-FULL_DISK = "Free some space, or move the cache with ENVCHECK_CACHE=DIR."
-
-PIP = (
-    Symptom("disk.full", "No space left on device", "the disk is full", FULL_DISK),
-    Symptom(
-        "wheel.hash",
-        "DO NOT MATCH THE HASHES",
-        "a wheel does not have the digest that the lock names",
-        "The index or mirror serves another file under the same name; nothing of it was kept.",
-    ),
-    Symptom(
-        "network.certificate",
-        "CERTIFICATE_VERIFY_FAILED",
-        "the package index's certificate was not accepted",
-        "Behind an inspecting proxy, tell pip its CA bundle: pip config set global.cert FILE.",
-    ),
-    Symptom(
-        "disk.permission",
-        "Permission denied",
-        "a file could not be written",
-        "Is the cache folder yours? ENVCHECK_CACHE=DIR moves it.",
-    ),
-    Symptom(
-        "wheel.absent",
-        "No matching distribution found",
-        "no index that pip knows has a wheel that the lock names",
-        "Give pip a mirror or a find-links folder that has it (pip config), or check the network.",
-    ),
-    Symptom(
-        "network.timeout",
-        "Read timed out",
-        "the package index stopped answering",
-        "Run again; what was fetched is kept.",
-        may_pass=True,
-    ),
-    Symptom(
-        "network.unreachable",
-        r"Connection (refused|reset|aborted|broken|timed out)|Failed to establish a new connection|"
-        r"ConnectionError|HTTPS?ConnectionPool|"
-        r"Temporary failure in name resolution|Network is unreachable",
-        "the package index could not be reached",
-        "Check network and proxy, then run again.",
-        may_pass=True,
-    ),
-)
 
 _GET_TOOLKIT = (
     "Install nvidia-container-toolkit, then: sudo nvidia-ctk runtime configure --runtime=docker && "
