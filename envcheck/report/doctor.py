@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from envcheck.doctor.diagnose import Diagnosis
-from envcheck.doctor.finding import Finding, Status
+from envcheck.doctor.finding import Finding
 from envcheck.report.choice import chosen_lines
+from envcheck.report.finding import MARKS, rows, told
 from envcheck.report.host import host_lines
 from envcheck.situation import Situation
-
-_MARKS: dict[Status, tuple[str, str]] = {
-    "error": ("✗", "bold red"),
-    "warn": ("!", "bold yellow"),
-    "info": ("i", "cyan"),
-    "unknown": ("?", "bold"),
-    "ok": ("✓", "green"),
-    "skip": ("-", "dim"),
-}
 
 
 def doctor_screen(diagnosis: Diagnosis, situation: Situation) -> RenderableType:
@@ -38,25 +28,15 @@ def doctor_screen(diagnosis: Diagnosis, situation: Situation) -> RenderableType:
 
 
 def _finding(finding: Finding, diagnosis: Diagnosis) -> RenderableType:
-    mark, style = _MARKS[finding.status]
-    head = Text.assemble((f"{mark} ", style), (finding.title, "bold"), (f"   {finding.id}", "dim"))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="cyan")
-    table.add_column(overflow="fold")
-    if finding.cause:
-        table.add_row("why", Text(finding.cause))
-    for number, seen in enumerate(finding.evidence):
-        table.add_row("seen" if number == 0 else "", Text(seen))
-    if finding.fix is not None:
-        table.add_row("fix", Text(finding.fix.text))
-        for command in finding.fix.commands:
-            table.add_row("", Text(command, style="bold"))
-    if finding.link:
-        table.add_row("more", Text(finding.link, style="dim"))
-    followers = " · ".join(one.title for one in diagnosis.consequences(finding))
-    if followers:
-        table.add_row("└", Text(f"follows from it: {followers}"))
-    return Group(head, Padding(table, (0, 0, 0, 2)))
+    return told(
+        finding.status,
+        finding.title,
+        finding.id,
+        rows=(*rows("why", finding.cause), *rows("seen", *finding.evidence)),
+        fix=finding.fix,
+        link=finding.link,
+        followers=[one.title for one in diagnosis.consequences(finding)],
+    )
 
 
 def _counts(diagnosis: Diagnosis) -> RenderableType:
@@ -67,5 +47,5 @@ def _counts(diagnosis: Diagnosis) -> RenderableType:
     words += [f"{count['warn']} warning{'s' if count['warn'] > 1 else ''}"] if count["warn"] else []
     words += [f"{count['unknown']} could not be made"] if count["unknown"] else []
     words += [f"{count['skip']} do not apply here"] if count["skip"] else []
-    mark, style = _MARKS["ok" if diagnosis.status in ("ok", "info", "skip") else diagnosis.status]
+    mark, style = MARKS["ok" if diagnosis.status in ("ok", "info", "skip") else diagnosis.status]
     return Text.assemble((f"{mark} ", style), ", ".join(words))

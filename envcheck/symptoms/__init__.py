@@ -1,8 +1,8 @@
 """Texts by which known failures are recognised, each with what it means and what to do.
 
 One list for whoever meets such a text: the build that fails, the container that does not start,
-`envcheck explain`, and the doctor, whose checks share the words. Which failure is the fundamental one is said by
-the order: the first that is found counts. The ids are those of the doctor's checks.
+`envcheck explain`, and the doctor, whose checks share the words. Which failure is the fundamental one is said
+by the order: the first that is found counts. The ids are those of the doctor's checks.
 
 To add one: write it in the file of its subject, and put it here.
 

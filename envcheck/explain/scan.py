@@ -1,0 +1,138 @@
+"""The search: every line of a log that shows a symptom, in one pass and constant memory.
+
+Most of a log says nothing of interest, so it is searched for one short piece of each text, and only a line
+with a piece is looked at as a whole. Lines are parted by newlines, and by carriage returns, with which
+progress bars draw over themselves; counted are newlines, as editors do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from envcheck.symptoms import Symptom
+
+# A line is looked at this far to both sides of a piece: some have no end.
+REACH = 2048
+# A symptom in every line of a long log is not counted to the end.
+MOST = 10_000
+
+_GAP = "..."
+_PIECE_LEAST, _PIECE_MOST = 6, 16
+# The search halts at every byte that a piece may begin with. These are rare in logs of trainings, builds,
+# pip, NCCL and kernels, and every text has one of them; one without would cost time, nothing else.
+FIRST_BYTES = b"M'PRxLwbfmp/d"
+
+
+@dataclass(slots=True)
+class Found:
+    """A symptom in a log."""
+
+    symptom: Symptom
+    line: int  # the number of the first line that shows it, from 1
+    said: bytes  # what of that line was looked at
+    at: int  # where in `said` the text begins
+    times: int = 1  # how many lines show it, up to `MOST`
+
+
+def scan(blocks: Iterable[bytes], symptoms: Sequence[Symptom]) -> tuple[list[Found], int]:
+    """Return what a log shows, in the order of `symptoms`, and how many lines it has.
+
+    A line shows one symptom: the first of `symptoms` that it has a text of.
+    """
+    search = _Search(symptoms)
+    for block in blocks:
+        search.take(block)
+    return search.finish()
+
+
+def piece(text: str) -> bytes:
+    """Return a part of `text` that every line with that text has, and few others."""
+    parts = (
+        words[at : at + _PIECE_MOST]
+        for words in text.encode().split(_GAP.encode())
+        for at in range(len(words) - _PIECE_LEAST + 1)
+    )
+    return min(parts, key=lambda part: (FIRST_BYTES.find(part[:1]) % 256, -len(part)))
+
+
+class _Search:
+    """A log as far as it is known, and what was found in it."""
+
+    def __init__(self, symptoms: Sequence[Symptom]) -> None:
+        self._texts = [(piece(text), _whole(text), one) for one in symptoms for text in one.in_log]
+        self._found: dict[str, Found] = {}
+        self._pieces = _any_of(part for part, _, _ in self._texts)
+        self._text = b""  # what is at hand
+        self._done = 0  # where of it the search goes on
+        self._lines = 0  # how many ended before `_counted`
+        self._counted = 0
+
+    def take(self, block: bytes) -> None:
+        """Search what has a neighbourhood within reach; the last of it waits for the next block."""
+        self._text += block
+        self._go_to(len(self._text) - REACH)
+        drop = max(0, self._done - REACH)
+        self._count_to(drop)
+        self._text, self._done, self._counted = self._text[drop:], self._done - drop, 0
+
+    def finish(self) -> tuple[list[Found], int]:
+        """Return all that was found, in the order of the symptoms, and the number of lines."""
+        self._go_to(len(self._text))
+        self._count_to(len(self._text))
+        unfinished = bool(self._text) and not self._text.endswith(b"\n")
+        order = dict.fromkeys(one.id for _, _, one in self._texts)
+        return [self._found[name] for name in order if name in self._found], self._lines + unfinished
+
+    def _go_to(self, end: int) -> None:
+        while self._done < end and (hit := self._pieces.search(self._text, self._done)):
+            if hit.start() >= end:
+                break
+            self._done = self._look(hit.start(), hit.end())
+        self._done = max(self._done, end)
+
+    def _look(self, start: int, end: int) -> int:
+        """Look at the line around a piece, and return where it ends."""
+        before = self._text[max(0, start - REACH) : start]
+        after = self._text[end : end + REACH]
+        before = before[max(before.rfind(b"\n"), before.rfind(b"\r")) + 1 :]
+        after = after[: next((hit.start() for hit in (_BREAK.search(after),) if hit), None)]
+        line = before + self._text[start:end] + after
+        for part, whole, one in self._texts:
+            if part in line and (hit := whole.search(line)):
+                self._keep(one, start, line, hit.start())
+                break
+        return end + len(after)
+
+    def _keep(self, shown: Symptom, start: int, line: bytes, at: int) -> None:
+        found = self._found.get(shown.id)
+        if found is None:
+            self._count_to(start)
+            self._found[shown.id] = Found(shown, self._lines + 1, line, at)
+        elif found.times < MOST:
+            found.times += 1
+            if found.times == MOST:
+                ended = {one.symptom.id for one in self._found.values() if one.times == MOST}
+                self._pieces = _any_of(part for part, _, one in self._texts if one.id not in ended)
+
+    def _count_to(self, at: int) -> None:
+        self._lines += self._text.count(b"\n", self._counted, at)
+        self._counted = max(self._counted, at)
+
+
+_BREAK = re.compile(rb"[\r\n]")
+
+
+def _whole(text: str) -> re.Pattern[bytes]:
+    return re.compile(b".*?".join(re.escape(words.encode()) for words in text.split(_GAP)))
+
+
+def _any_of(pieces: Iterable[bytes]) -> re.Pattern[bytes]:
+    """Return a pattern that decides by the first byte; one of nothing finds nothing."""
+    by_first: dict[bytes, list[bytes]] = defaultdict(list)
+    for part in dict.fromkeys(pieces):
+        by_first[part[:1]].append(re.escape(part[1:]))
+    branches = [re.escape(first) + b"(?:" + b"|".join(rest) + b")" for first, rest in by_first.items()]
+    return re.compile(b"|".join(branches) or rb"(?!)")
