@@ -20,7 +20,7 @@ REACH = 2048
 MOST = 10_000
 
 _GAP = "..."
-_PIECE_LEAST, _PIECE_MOST = 6, 16
+_PIECE_LEAST, _PIECE_MOST = 6, 20
 # The search halts at every byte that a piece may begin with. These are rare in logs of trainings, builds,
 # pip, NCCL and kernels, and every text has one of them; one without would cost time, nothing else.
 FIRST_BYTES = b"M'PRxLwbfmp/d"
@@ -55,16 +55,40 @@ def piece(text: str) -> bytes:
         for words in text.encode().split(_GAP.encode())
         for at in range(len(words) - _PIECE_LEAST + 1)
     )
-    return min(parts, key=lambda part: (FIRST_BYTES.find(part[:1]) % 256, -len(part)))
+    return max(parts, key=lambda part: (part[:1] in FIRST_BYTES, len(part)))
+
+
+class _Texts:
+    """The texts of symptoms, to be found in a line by their pieces."""
+
+    def __init__(self, symptoms: Sequence[Symptom]) -> None:
+        self._texts = [(_whole(text), one) for one in symptoms for text in one.in_log]
+        pieces = [piece(text) for one in symptoms for text in one.in_log]
+        # Where one piece begins with another, the longer one is met.
+        self._with = {met: [n for n, part in enumerate(pieces) if met.startswith(part)] for met in pieces}
+        self.pieces = _any_of(pieces)
+
+    def first_in(self, line: bytes) -> tuple[Symptom, int] | None:
+        """Return the first symptom that a line has a text of, and where in the line that begins."""
+        met, at = set(), 0
+        while hit := self.pieces.search(line, at):
+            met.update(self._with[hit.group()])
+            at = hit.start() + 1  # pieces may overlap
+        for number in sorted(met):
+            whole, symptom = self._texts[number]
+            if hit := whole.search(line):
+                return symptom, hit.start()
+        return None
 
 
 class _Search:
     """A log as far as it is known, and what was found in it."""
 
     def __init__(self, symptoms: Sequence[Symptom]) -> None:
-        self._texts = [(piece(text), _whole(text), one) for one in symptoms for text in one.in_log]
+        self._symptoms = symptoms
+        self._texts = _Texts(symptoms)
+        self._pieces = self._texts.pieces  # of what is not yet counted to its end
         self._found: dict[str, Found] = {}
-        self._pieces = _any_of(part for part, _, _ in self._texts)
         self._text = b""  # what is at hand
         self._done = 0  # where of it the search goes on
         self._lines = 0  # how many ended before `_counted`
@@ -76,15 +100,15 @@ class _Search:
         self._go_to(len(self._text) - REACH)
         drop = max(0, self._done - REACH)
         self._count_to(drop)
-        self._text, self._done, self._counted = self._text[drop:], self._done - drop, 0
+        self._text, self._done, self._counted = self._text[drop:], self._done - drop, self._counted - drop
 
     def finish(self) -> tuple[list[Found], int]:
         """Return all that was found, in the order of the symptoms, and the number of lines."""
         self._go_to(len(self._text))
         self._count_to(len(self._text))
         unfinished = bool(self._text) and not self._text.endswith(b"\n")
-        order = dict.fromkeys(one.id for _, _, one in self._texts)
-        return [self._found[name] for name in order if name in self._found], self._lines + unfinished
+        found = [self._found[one.id] for one in self._symptoms if one.id in self._found]
+        return found, self._lines + unfinished
 
     def _go_to(self, end: int) -> None:
         while self._done < end and (hit := self._pieces.search(self._text, self._done)):
@@ -100,13 +124,11 @@ class _Search:
         before = before[max(before.rfind(b"\n"), before.rfind(b"\r")) + 1 :]
         after = after[: next((hit.start() for hit in (_BREAK.search(after),) if hit), None)]
         line = before + self._text[start:end] + after
-        for part, whole, one in self._texts:
-            if part in line and (hit := whole.search(line)):
-                self._keep(one, start, line, hit.start())
-                break
+        if shown := self._texts.first_in(line):
+            self._keep(*shown, start, line)
         return end + len(after)
 
-    def _keep(self, shown: Symptom, start: int, line: bytes, at: int) -> None:
+    def _keep(self, shown: Symptom, at: int, start: int, line: bytes) -> None:
         found = self._found.get(shown.id)
         if found is None:
             self._count_to(start)
@@ -114,8 +136,10 @@ class _Search:
         elif found.times < MOST:
             found.times += 1
             if found.times == MOST:
-                ended = {one.symptom.id for one in self._found.values() if one.times == MOST}
-                self._pieces = _any_of(part for part, _, one in self._texts if one.id not in ended)
+                self._pieces = _Texts([one for one in self._symptoms if not self._is_ended(one)]).pieces
+
+    def _is_ended(self, one: Symptom) -> bool:
+        return one.id in self._found and self._found[one.id].times == MOST
 
     def _count_to(self, at: int) -> None:
         self._lines += self._text.count(b"\n", self._counted, at)
@@ -130,9 +154,15 @@ def _whole(text: str) -> re.Pattern[bytes]:
 
 
 def _any_of(pieces: Iterable[bytes]) -> re.Pattern[bytes]:
-    """Return a pattern that decides by the first byte; one of nothing finds nothing."""
+    return re.compile(_tree(sorted(set(pieces))) or rb"(?!)")
+
+
+def _tree(pieces: Sequence[bytes]) -> bytes:
+    """Return a pattern that decides byte by byte, the longest piece first; one of nothing is empty."""
+    if len(pieces) < 2:
+        return b"".join(map(re.escape, pieces))
     by_first: dict[bytes, list[bytes]] = defaultdict(list)
-    for part in dict.fromkeys(pieces):
-        by_first[part[:1]].append(re.escape(part[1:]))
-    branches = [re.escape(first) + b"(?:" + b"|".join(rest) + b")" for first, rest in by_first.items()]
-    return re.compile(b"|".join(branches) or rb"(?!)")
+    for part in pieces:
+        by_first[part[:1]].append(part[1:])
+    branches = [re.escape(first) + _tree(rest) for first, rest in by_first.items() if first]
+    return b"(?:" + b"|".join(branches) + (b"|)" if b"" in by_first else b")")

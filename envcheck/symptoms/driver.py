@@ -195,7 +195,7 @@ ORDINAL = Symptom(
         "Count again: CUDA_VISIBLE_DEVICES gives the GPUs that it names new numbers, from 0.",
         ('echo "$CUDA_VISIBLE_DEVICES"', "nvidia-smi -L"),
     ),
-    in_log=("invalid device ordinal", "CUDA_ERROR_INVALID_DEVICE", "cudaErrorInvalidDevice"),
+    in_log=("invalid device ordinal", "CUDA_ERROR_INVALID_DEVICE"),
     why="Fewer GPUs were handed over than ranks were started, or GPUS names one too many.",
     link=_PROGRAMMING_GUIDE,
     caused_by=("gpu.none-visible", "gpu.lost"),

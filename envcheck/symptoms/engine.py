@@ -183,7 +183,7 @@ ENGINE = (
             "attempted to invoke a command that was not found"
         ),
         in_log=(
-            "exec: ...: executable file not found in $PATH",
+            "container process: exec: ...: executable file not found in $PATH",
             "unable to start container process: exec: ...: no such file or directory",
             "attempted to invoke a command that was not found",
         ),

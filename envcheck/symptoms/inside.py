@@ -58,7 +58,7 @@ INSIDE = (
         "the container may not write there",
         Fix("exec and shell write into the working directory and --output DIR, a stage into its OUTPUT_DIR."),
         text=r"Read-only file system",
-        in_log=("Read-only file system",),
+        in_log=("[Errno 30] Read-only file system", ": Read-only file system"),
         why=(
             "Containers of envcheck have a read-only root; elsewhere the system has remounted a disk "
             "that showed errors."

@@ -12,7 +12,11 @@ PIP = (
         "the disk is full",
         Fix(FULL_DISK),
         text="No space left on device",
-        in_log=("No space left on device", "no space left on device"),
+        in_log=(
+            ": No space left on device",
+            "[Errno 28] No space left on device",
+            ": no space left on device",
+        ),
     ),
     Symptom(
         "wheel.hash",
