@@ -19,7 +19,7 @@ REACH = 2048
 # A symptom in every line of a long log is not counted to the end.
 MOST = 10_000
 
-_GAP = "..."
+_GAP = b"..."
 _PIECE_LEAST, _PIECE_MOST = 6, 20
 # The search halts at every byte that a piece may begin with. These are rare in logs of trainings, builds,
 # pip, NCCL and kernels, and every text has one of them; one without would cost time, nothing else.
@@ -51,9 +51,7 @@ def scan(blocks: Iterable[bytes], symptoms: Sequence[Symptom]) -> tuple[list[Fou
 def piece(text: str) -> bytes:
     """Return a part of `text` that every line with that text has, and few others."""
     parts = (
-        words[at : at + _PIECE_MOST]
-        for words in text.encode().split(_GAP.encode())
-        for at in range(len(words) - _PIECE_LEAST + 1)
+        words[at : at + _PIECE_MOST] for words in _parts(text) for at in range(len(words) - _PIECE_LEAST + 1)
     )
     return max(parts, key=lambda part: (part[:1] in FIRST_BYTES, len(part)))
 
@@ -62,7 +60,7 @@ class _Texts:
     """The texts of symptoms, to be found in a line by their pieces."""
 
     def __init__(self, symptoms: Sequence[Symptom]) -> None:
-        self._texts = [(_whole(text), one) for one in symptoms for text in one.in_log]
+        self._texts = [(_parts(text), one) for one in symptoms for text in one.in_log]
         pieces = [piece(text) for one in symptoms for text in one.in_log]
         # Where one piece begins with another, the longer one is met.
         self._with = {met: [n for n, part in enumerate(pieces) if met.startswith(part)] for met in pieces}
@@ -75,9 +73,10 @@ class _Texts:
             met.update(self._with[hit.group()])
             at = hit.start() + 1  # pieces may overlap
         for number in sorted(met):
-            whole, symptom = self._texts[number]
-            if hit := whole.search(line):
-                return symptom, hit.start()
+            parts, symptom = self._texts[number]
+            at = _in_order(parts, line)
+            if at is not None:
+                return symptom, at
         return None
 
 
@@ -97,7 +96,7 @@ class _Search:
     def take(self, block: bytes) -> None:
         """Search what has a neighbourhood within reach; the last of it waits for the next block."""
         self._text += block
-        self._go_to(len(self._text) - REACH)
+        self._go_to(len(self._text) - REACH - _PIECE_MOST)
         drop = max(0, self._done - REACH)
         self._count_to(drop)
         self._text, self._done, self._counted = self._text[drop:], self._done - drop, self._counted - drop
@@ -119,14 +118,16 @@ class _Search:
 
     def _look(self, start: int, end: int) -> int:
         """Look at the line around a piece, and return where it ends."""
-        before = self._text[max(0, start - REACH) : start]
-        after = self._text[end : end + REACH]
-        before = before[max(before.rfind(b"\n"), before.rfind(b"\r")) + 1 :]
-        after = after[: next((hit.start() for hit in (_BREAK.search(after),) if hit), None)]
-        line = before + self._text[start:end] + after
+        reach = max(0, start - REACH)
+        begin = max(
+            reach, *(self._text.rfind(end_of_line, reach, start) + 1 for end_of_line in (b"\n", b"\r"))
+        )
+        after = _BREAK.search(self._text, end, end + REACH)
+        stop = after.start() if after else min(end + REACH, len(self._text))
+        line = self._text[begin:stop]
         if shown := self._texts.first_in(line):
             self._keep(*shown, start, line)
-        return end + len(after)
+        return stop
 
     def _keep(self, shown: Symptom, at: int, start: int, line: bytes) -> None:
         found = self._found.get(shown.id)
@@ -149,8 +150,19 @@ class _Search:
 _BREAK = re.compile(rb"[\r\n]")
 
 
-def _whole(text: str) -> re.Pattern[bytes]:
-    return re.compile(b".*?".join(re.escape(words.encode()) for words in text.split(_GAP)))
+def _parts(text: str) -> list[bytes]:
+    return text.encode().split(_GAP)
+
+
+def _in_order(parts: Sequence[bytes], line: bytes) -> int | None:
+    """Return where the first of `parts` is, when the others follow it."""
+    end = first = line.find(parts[0])
+    for part in parts:
+        at = line.find(part, end)
+        if at < 0:
+            return None
+        end = at + len(part)
+    return first
 
 
 def _any_of(pieces: Iterable[bytes]) -> re.Pattern[bytes]:
@@ -159,7 +171,7 @@ def _any_of(pieces: Iterable[bytes]) -> re.Pattern[bytes]:
 
 def _tree(pieces: Sequence[bytes]) -> bytes:
     """Return a pattern that decides byte by byte, the longest piece first; one of nothing is empty."""
-    if len(pieces) < 2:
+    if len(pieces) <= 1:
         return b"".join(map(re.escape, pieces))
     by_first: dict[bytes, list[bytes]] = defaultdict(list)
     for part in pieces:

@@ -56,6 +56,20 @@ def test_a_line_shows_the_most_fundamental_of_what_it_names():
     assert shown(line) == [("container.shm", 1, 1)]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"is killed by signal: Bus error: DataLoader worker (pid 7)",
+        b"DataLoader worker (pid 7)\nis killed by signal: Bus error",
+        b"DataLoader worker (pid 7) is killed by signal: Aborted",
+        b"kernel: NVRM: Xid (PCI:0000:17:00): 62, pid=7",
+        b"version `GLIBC_2.34' found",
+    ],
+)
+def test_the_parts_of_a_text_stand_in_their_order_in_one_line(line):
+    assert shown(line) == []
+
+
 def test_what_was_found_is_told_in_the_order_of_the_list():
     log = b"\n".join((FULL, b"libGL.so.1: cannot open shared object file", MISMATCH))
     assert [id for id, _, _ in shown(log)] == ["driver.module-match", "disk.full", "opencv.system-library"]  # noqa: A001
