@@ -74,9 +74,9 @@ class _Texts:
             at = hit.start() + 1  # pieces may overlap
         for number in sorted(met):
             parts, symptom = self._texts[number]
-            at = _in_order(parts, line)
-            if at is not None:
-                return symptom, at
+            begin = _in_order(parts, line)
+            if begin is not None:
+                return symptom, begin
         return None
 
 

@@ -11,7 +11,8 @@ DRIVER_GUIDE = "https://docs.nvidia.com/datacenter/tesla/driver-installation-gui
 MIG_GUIDE = "https://docs.nvidia.com/datacenter/tesla/mig-user-guide/"
 _XID_CATALOGUE = "https://docs.nvidia.com/deploy/xid-errors/"
 BLACKLIST_NOUVEAU = (
-    r"printf 'blacklist nouveau\noptions nouveau modeset=0\n' | sudo tee /etc/modprobe.d/nouveau.conf"
+    r"printf 'blacklist nouveau\nblacklist nova_core\noptions nouveau modeset=0\n'"
+    " | sudo tee /etc/modprobe.d/nouveau.conf"
 )
 _KERNEL_LOG = "sudo dmesg | grep -e NVRM -e Xid"
 

@@ -18,6 +18,7 @@ from envcheck.report.console import PlainConsole
 from envcheck.report.explain import explain_screen
 from envcheck.symptoms import SYMPTOMS
 from envcheck.symptoms.cascade import roots
+from tests.explain.page import page
 
 HEALTHY = (Path(__file__).parent / "healthy.txt").read_text(encoding="utf-8")
 MISMATCH = "Failed to initialize NVML: Driver/library version mismatch\n"
@@ -161,3 +162,9 @@ def test_the_doctor_and_the_log_speak_of_a_failure_in_the_same_words(root):
                 assert finding.title == titles[finding.id], name
                 shared.add(finding.id)
     assert {"driver.module-match", "driver.open-module", "card.nouveau"} <= shared
+
+
+def test_the_page_of_the_texts_says_what_the_list_says(root):
+    assert (root / "docs" / "symptoms.md").read_text(encoding="utf-8") == page(), (
+        "python -m tests.explain.page > docs/symptoms.md"
+    )
