@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envcheck.errors import EnvcheckError, RetryError
-from envcheck.symptoms import ENGINE, INSIDE, OUT_OF_MEMORY, PIP, SHUT_OFF, error_kind, find
+from envcheck.symptoms import ENGINE, INSIDE, OUT_OF_MEMORY, PIP, SHUT_OFF, SYMPTOMS, error_kind, find
 from tests.said import SAID_BY_ENGINES, SAID_BY_PIP, SAID_INSIDE
 
 
@@ -29,6 +29,12 @@ def test_what_a_stage_says_of_its_container_is_known(id, text):  # noqa: A002
 )
 def test_no_symptom_is_without_a_text_here(symptoms, said):
     assert {one.id for one in symptoms} == {id for id, _ in said}  # noqa: A001
+
+
+def test_what_only_a_log_shows_is_in_no_answer():
+    only_in_logs = [one for one in SYMPTOMS if not one.text]
+    assert only_in_logs
+    assert find(only_in_logs, "RuntimeError: CUDA unknown error") is None
 
 
 def test_the_kernels_word_on_memory_is_known():

@@ -9,7 +9,7 @@ NO_CODE = Symptom(
     "this build of torch has no code for the GPU",
     Fix("Take a build that has; which ones do is found here.", ("envcheck pick", "envcheck builds")),
     in_log=(
-        "no kernel image is available for execution on the device",
+        "no kernel image is available",
         "is not compatible with the current PyTorch installation",
         "CUDA_ERROR_NO_BINARY_FOR_GPU",
         "cudaErrorNoKernelImageForDevice",
@@ -70,7 +70,7 @@ OLD_NUMPY_ABI = Symptom(
     "numpy.too-new",
     "NumPy 2 beside packages that were built for NumPy 1",
     Fix("NumPy below 2, until every package is newer.", ('pip install "numpy<2"',)),
-    in_log=("A module that was compiled using NumPy 1.x cannot be run in", "Numpy is not available"),
+    in_log=("compiled using NumPy 1.x cannot be run", "Numpy is not available"),
     why="torch before 2.3, and other packages of its time, know NumPy 1 only.",
     link="https://numpy.org/doc/stable/numpy_2_0_migration_guide.html",
 )
@@ -83,8 +83,8 @@ OTHER_NUMPY_ABI = Symptom(
         ("pip install --force-reinstall --no-deps PACKAGE",),
     ),
     in_log=(
-        "numpy.dtype size changed, may indicate binary incompatibility",
-        "numpy.ndarray size changed, may",
+        "numpy.dtype size changed",
+        "numpy.ndarray size changed",
     ),
     why="Its compiled part was made against headers of another major version of NumPy.",
     link="https://github.com/jin-s13/xtcocoapi/issues/45",

@@ -38,7 +38,8 @@ def test_a_compressed_log_that_is_cut_off_is_one_sentence():
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
 def test_a_log_of_powershell_is_read(encoding):
     mark = b"" if encoding == "utf-16" else b"\xfe\xff"
-    assert read(mark + TEXT.decode().encode(encoding)) == TEXT
+    text = TEXT * 20_000  # more than is read at once
+    assert read(mark + text.decode().encode(encoding)) == text
 
 
 def test_colours_and_titles_of_a_terminal_hide_nothing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import pytest
 
@@ -75,6 +76,15 @@ def test_what_was_found_is_told_in_the_order_of_the_list():
     assert [id for id, _, _ in shown(log)] == ["driver.module-match", "disk.full", "opencv.system-library"]  # noqa: A001
 
 
+def test_where_one_text_begins_with_another_the_list_decides():
+    short, long = (
+        Symptom(text, "", Fix(""), in_log=(text,)) for text in ("made-up thing", "made-up thing gone")
+    )
+    assert shown(b"a made-up thing gone", symptoms=[short, long]) == [("made-up thing", 1, 1)]
+    assert shown(b"a made-up thing gone", symptoms=[long, short]) == [("made-up thing gone", 1, 1)]
+    assert shown(b"a made-up thing", symptoms=[long, short]) == [("made-up thing", 1, 1)]
+
+
 def test_a_line_counts_once_and_each_line_counts():
     log = FULL + b"; again: " + FULL + b"\n" + HEALTHY * 3 + FULL + b"\n"
     assert shown(log) == [("disk.full", 1, 2)]
@@ -125,6 +135,20 @@ def test_a_line_without_end_is_searched_to_its_last_byte():
 def test_a_symptom_in_every_line_is_counted_up_to_a_limit_and_hides_no_other():
     log = (FULL + b"\n") * (MOST + 5) + MISMATCH
     assert shown(log) == [("driver.module-match", MOST + 6, 1), ("disk.full", 1, MOST)]
+
+
+def test_what_is_counted_to_its_end_still_keeps_its_lines_from_others():
+    line = b"RuntimeError: unable to write to file </torch_99_123_0>: No space left on device (28)\n"
+    assert shown(line * (MOST + 5)) == [("container.shm", 1, MOST)]
+
+
+def test_the_memory_that_is_used_does_not_grow_with_the_log():
+    tracemalloc.start()
+    try:
+        scan((b"x" * (1 << 20) for _ in range(40)), SYMPTOMS)
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(("text", "lines"), [(b"", 0), (b"\n", 1), (b"a", 1), (b"a\n", 1), (b"a\nb", 2)])
