@@ -19,6 +19,7 @@ from typing import cast
 from envcheck.errors import UsageError
 from envcheck.relay import CONTROL_SEQUENCE
 
+_HINT = "A log file is explained, or - for stdin."
 _BLOCK_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -34,13 +35,15 @@ _SEQUENCE_BYTES = 256
 def opened(name: str) -> Iterator[io.BufferedReader]:
     """While open, the bytes of a file, or of stdin for "-". Raises `UsageError`."""
     if name == "-":
+        if sys.stdin is None:
+            raise UsageError("-: there is no stdin", _HINT)
         yield cast("io.BufferedReader", sys.stdin.buffer)
         return
     try:
         file = Path(name).open("rb")  # noqa: SIM115 - what is said of opening is not said of what follows
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UsageError(f"{name}: {why}", "A log file is explained, or - for stdin.") from None
+        raise UsageError(f"{name}: {why}", _HINT) from None
     with file:
         yield file
 
@@ -50,16 +53,18 @@ def blocks(file: io.BufferedReader, source: str) -> Iterator[bytes]:
 
     Raises `UsageError` for what is no text, and for what ends in the middle of its compression.
     """
-    raw = _read(gzip.GzipFile(fileobj=file), source) if file.peek(2)[:2] == _GZIP else _read(file, source)
-    return _without_sequences(_plain(raw, source))
+    return _without_sequences(_plain(_read(file, source), source))
 
 
-def _read(file: io.BufferedReader | gzip.GzipFile, source: str) -> Iterator[bytes]:
+def _read(file: io.BufferedReader, source: str) -> Iterator[bytes]:
     try:
-        while block := file.read(_BLOCK_BYTES):
+        plain = gzip.GzipFile(fileobj=file) if file.peek(2).startswith(_GZIP) else file
+        while block := plain.read(_BLOCK_BYTES):
             yield block
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{source}: cannot be unpacked: {error}", "Is the file complete?") from None
+    except OSError as error:
+        raise UsageError(f"{source}: {error.strerror or error}", _HINT) from None
 
 
 def _plain(raw: Iterator[bytes], source: str) -> Iterator[bytes]:
@@ -69,7 +74,7 @@ def _plain(raw: Iterator[bytes], source: str) -> Iterator[bytes]:
         first, raw = _utf8(first, decoder), (_utf8(block, decoder) for block in raw)
     text = first.lstrip(b"\0")
     if len(text) - len(text.translate(None, _NO_TEXT)) > _MOST_NO_TEXT * len(text):
-        raise UsageError(f"{source}: not a text", "A log file is explained, or - for stdin.")
+        raise UsageError(f"{source}: not a text", _HINT)
     yield text
     yield from raw
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -83,6 +84,27 @@ def test_what_is_no_text_is_one_sentence(data):
     with pytest.raises(UsageError, match=r"^a\.log: not a text$") as caught:
         read(data)
     assert caught.value.hint.startswith(NO_LOG)
+
+
+class Broken(io.RawIOBase):
+    """A file on a disk that fails."""
+
+    def readable(self):
+        return True
+
+    def readinto(self, _):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_disk_that_fails_is_one_sentence():
+    with pytest.raises(UsageError, match=r"^a\.log: Input/output error$"):
+        list(blocks(io.BufferedReader(Broken()), "a.log"))
+
+
+def test_a_closed_stdin_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(UsageError, match="^-: there is no stdin$"), opened("-"):
+        pass
 
 
 @pytest.mark.parametrize(
