@@ -496,7 +496,7 @@ SAID_IN_LOGS = [
     ("gpu.ordinal", "cuDeviceGet: CUDA_ERROR_INVALID_DEVICE"),
     (
         "driver.vgpu-license",
-        "nvidia-gridd: Failed to acquire/renew license from license server",
+        "Oct 12 17:22:37 vm1 nvidia-gridd[5805]: Failed to acquire license from 10.0.0.9",
     ),
     ("driver.vgpu-license", "Nov 25 nvidia-gridd: Unlicensed (Unrestricted)"),
     ("driver.vgpu-license", "Nov 25 nvidia-gridd: License expired. Reconnect to the license server."),
@@ -669,6 +669,11 @@ SAID_IN_LOGS = [
         "ImportError: libSM.so.6: cannot open shared object file: No such file or directory",
     ),
     ("torch.pair", "RuntimeError: operator torchvision::nms does not exist"),
+    ("torch.pair", "RuntimeError: No such operator torchvision::nms"),
+    (
+        "torch.pair",
+        "NotImplementedError: Could not run 'torchvision::nms' with arguments from the 'CUDA' backend. This could be",
+    ),
     (
         "torch.pair",
         "RuntimeError: Couldn't load custom C++ ops. This can happen if your PyTorch and torchvision versions are incompatible",

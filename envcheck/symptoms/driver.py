@@ -150,7 +150,11 @@ UNLICENSED = Symptom(
     "driver.vgpu-license",
     "the virtual GPU has no licence",
     Fix("See which server it asks, and whether that answers.", ("nvidia-smi -q | grep -i -A 2 licen",)),
-    in_log=("nvidia-gridd: ...ailed to acquire", "nvidia-gridd: Unlicensed", "nvidia-gridd: License expired"),
+    in_log=(
+        "nvidia-gridd...: Failed to acquire",
+        "nvidia-gridd...: Unlicensed",
+        "nvidia-gridd...: License expired",
+    ),
     why="Without a licence a vGPU is slowed down, after 20 minutes nearly to a stop.",
     link="https://docs.nvidia.com/vgpu/",
 )

@@ -116,6 +116,8 @@ PAIR = Symptom(
     Fix("Install both from one index and of one release.", ("envcheck recipes show NAME",)),
     in_log=(
         "operator torchvision::nms does not exist",
+        "No such operator torchvision::nms",
+        "Could not run 'torchvision::nms' with arguments from the 'CUDA' backend",
         "Couldn't load custom C++ ops",
         "PyTorch and torchvision were compiled with different CUDA",
         "PyTorch and torchaudio were compiled with different CUDA",

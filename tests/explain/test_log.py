@@ -103,7 +103,7 @@ def test_a_disk_that_fails_is_one_sentence():
 
 def test_a_closed_stdin_is_one_sentence(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(UsageError, match="^-: there is no stdin$"), opened("-"):
+    with pytest.raises(UsageError, match=r"^-: there is no stdin$"), opened("-"):
         pass
 
 
