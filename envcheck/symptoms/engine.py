@@ -6,19 +6,9 @@ Sources: what Debian's docker.io 20.10.24 and podman 4.3.1 said when their fault
 from __future__ import annotations
 
 from envcheck.symptoms.symptom import Fix, Symptom
+from envcheck.symptoms.toolkit import TOOLKIT
 
 FULL_ENGINE = "docker system df shows what lies there; docker image prune and docker builder prune free some."
-
-_GET_TOOLKIT = Fix(
-    "Install nvidia-container-toolkit and tell the engine of it. Until then: --in venv.",
-    ("sudo nvidia-ctk runtime configure --runtime=docker", "sudo systemctl restart docker"),
-    needs_root=True,
-)
-_GET_SPEC = Fix(
-    "Make a CDI spec, and again after every change of the driver. Until then: --in venv.",
-    ("sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",),
-    needs_root=True,
-)
 
 THREADS = Symptom(
     "container.threads",
@@ -29,53 +19,7 @@ THREADS = Symptom(
 )
 
 ENGINE = (
-    # What stops a container that asks for GPUs.
-    Symptom(
-        "container.require-cuda",
-        "the image asks for a newer driver than this one (NVIDIA_REQUIRE_CUDA)",
-        Fix("Take a plain base image (the recipes' own ask for nothing), an older one, or a newer driver."),
-        text="unsatisfied condition: (cuda|driver|brand)",
-        in_log=("requirement error: unsatisfied condition: ",),
-    ),
-    Symptom(
-        "container.driver-library",
-        "the engine's NVIDIA toolkit does not find the driver's library",
-        Fix("Is the driver installed where the engine runs? docker as a snap and Docker Desktop miss it."),
-        text=r"load library failed: libnvidia-ml\.so",
-        in_log=("load library failed: libnvidia-ml.so",),
-    ),
-    Symptom(
-        "container.cdi-unresolvable",
-        "the engine knows no CDI device of that name",
-        _GET_SPEC,
-        text=(
-            "unresolvable CDI devices|stat nvidia.com/gpu=|could not select device driver .cdi|"
-            "custom device .nvidia.com/gpu=|no such device.*nvidia.com/gpu"
-        ),
-        in_log=(
-            "unresolvable CDI devices ",
-            "stat nvidia.com/gpu=",
-            "could not select device driver ...cdi...with capabilities",
-            "custom device ...nvidia.com/gpu=...no such file",
-            "no such device...nvidia.com/gpu=",
-        ),
-    ),
-    Symptom(
-        "container.toolkit-missing",
-        "the engine has no NVIDIA container toolkit, so it cannot hand over a GPU",
-        _GET_TOOLKIT,
-        text=(
-            r"could not select device driver|unknown or invalid runtime name: nvidia|"
-            r"unknown runtime specified nvidia|nvidia-container-(cli|runtime)[^\n]*not found"
-        ),
-        in_log=(
-            "could not select device driver ...with capabilities: [[gpu",
-            "unknown or invalid runtime name: nvidia",
-            "Unknown runtime specified nvidia",
-            "unknown runtime specified nvidia",
-            "exec: ...nvidia-container-...executable file not found",
-        ),
-    ),
+    *TOOLKIT,
     # Images.
     Symptom(
         "container.digest-mismatch",
