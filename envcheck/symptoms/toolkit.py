@@ -22,8 +22,8 @@ TOOLKIT = (
         "container.require-cuda",
         "the image asks for a newer driver than this one (NVIDIA_REQUIRE_CUDA)",
         Fix(
-            "Take a plain base image (the recipes' own ask for nothing), an older one, or a newer driver; where "
-            "the driver is of the image's CUDA major, NVIDIA_DISABLE_REQUIRE=true does too."
+            "Take a plain base image (the recipes' own ask for nothing), an older one, or a newer driver; "
+            "where the driver is of the image's CUDA major, NVIDIA_DISABLE_REQUIRE=true does too."
         ),
         text="unsatisfied condition: (cuda|driver|brand)",
         in_log=("requirement error: unsatisfied condition: ",),
