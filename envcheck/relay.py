@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 Source = Literal["stdout", "stderr"]
 
@@ -23,6 +24,12 @@ Source = Literal["stdout", "stderr"]
 CONTROL_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[@-_]")
 _HEARD_BYTES = 1 << 20
 _LINE_BYTES = 1 << 20
+
+
+def point_away(stream: IO[str] | IO[bytes]) -> None:
+    """Let go to nowhere what a stream still holds that takes nothing more, or Python's own end fails."""
+    with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 class Relay:
@@ -54,6 +61,7 @@ class Relay:
                 sink.flush()
             except (OSError, ValueError):
                 self._sinks.pop(source, None)
+                point_away(sink)
                 if source == "stdout" and self.on_gone is not None:
                     self.on_gone()
         if self._book is not None:

@@ -13,15 +13,18 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pose.arguments import Arguments, Stage, help_text, overview, parse, stage_named
-from pose.config_checks import without_effect
-from pose.config_older import layout_notes
-from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Interrupted, PoseError, known_failure
-from pose.expect import expectation
-from pose.needs import Needs, needs_of
-from pose.published import known
+from pose.command.arguments import Arguments, Stage, help_text, overview, parse, stage_named
+from pose.command.config_older import layout_notes
+from pose.command.expect import expectation
+from pose.command.needs import Needs, needs_of
+from pose.command.published import known
+from pose.errors import BAD_INPUT, BUG, FAILED, INTERRUPTED, Followed, Interrupted, PoseError, known_failure
 from pose.report import Result, data, note
+
+if TYPE_CHECKING:
+    from pose.machines.team import Team
 
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return per way to end
@@ -30,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
         return _dispatch(list(sys.argv[1:] if argv is None else argv))
     except PoseError as error:
         return _tell(f"error: {error.message}", error.hint, error.exit_code)
+    except Followed as ended:
+        return ended.exit_code
     except Interrupted as stopped:
         return _tell(stopped.message, stopped.hint, INTERRUPTED)
     except KeyboardInterrupt:
@@ -46,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
         return _tell("error: this is a bug in pose, not in what you did", "the lines above say where", BUG)
 
 
-def _dispatch(words: list[str]) -> int:
-    run_dir, is_check, words = _own_options(words)
+def _dispatch(argv: list[str]) -> int:
+    run_dir, is_check, words = _own_options(argv)
     if is_check:
         data(json.dumps(_check(words, run_dir).document()))
         return 0
@@ -56,19 +61,43 @@ def _dispatch(words: list[str]) -> int:
         return 0 if words else BAD_INPUT
     stage, rest = stage_named(words[0]), words[1:]
     if stage.own_parser:
-        options = import_module(f"pose.{stage.name}_options").read(rest)
-        return _run(stage, run_dir, lambda result: import_module(f"pose.{stage.name}").run(options, result))
+        options = import_module(f"pose.command.{stage.name}_options").read(rest)
+        return _run(stage, run_dir, lambda result: import_module(stage.module).run(options, result))
     if _asks_for_help(rest):
         data(help_text(stage))
         return 0
-    arguments = _read(stage, rest, run_dir)
+    if stage.spreads:
+        return _spread(stage, rest, run_dir, argv)
+    return _work(stage, _read(stage, rest, run_dir), run_dir)
+
+
+def _spread(stage: Stage, words: Sequence[str], run_dir: Path | None, argv: Sequence[str]) -> int:
+    """The stage with a process for each of the config's GPUS that is here: this very command for each."""
+    if "LOCAL_RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":  # one of torchrun's
+        with import_module("pose.machines.team").joined() as team:
+            return _work(stage, _read(stage, words, run_dir), run_dir if team.leads else None, team)
+    arguments = _read(stage, words, run_dir)
+    config, _ = arguments.configuration
+    # One GPU or none needs no torch to know it.
+    count = len(import_module("pose.machines.devices").usable(config)) if len(config.GPUS) > 1 else 1
+    if count > 1:
+        program = sys.orig_argv[1 : len(sys.orig_argv) - len(argv)]
+        return import_module("pose.machines.torchrun").start(count, [*program, *argv])
+    return _work(stage, arguments, run_dir)
+
+
+def _work(stage: Stage, arguments: Arguments, run_dir: Path | None, team: Team | None = None) -> int:
+    """The stage in this process, which may be one of a team."""
     if arguments.deterministic:  # cuBLAS reads it once, when it starts: before the proof
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if stage.takes_overrides:
-        config, file = arguments.configuration
-        for line in (*layout_notes(config, file), *without_effect(config)):
+        for line in layout_notes(*arguments.configuration):
             note(line)
-    return _run(stage, run_dir, lambda result: import_module(stage.module).run(arguments, result))
+    more = (team,) if team else ()
+    proves = stage.proves and (team is None or team.leads)
+    return _run(
+        stage, run_dir, lambda result: import_module(stage.module).run(arguments, result, *more), proves
+    )
 
 
 def _own_options(words: list[str]) -> tuple[Path | None, bool, list[str]]:
@@ -90,7 +119,7 @@ def _check(words: list[str], run_dir: Path | None) -> Needs:
     if _asks_for_help(rest):
         return Needs()
     if stage.own_parser:
-        options = import_module(f"pose.{stage.name}_options")
+        options = import_module(f"pose.command.{stage.name}_options")
         return options.needs_of(options.read(rest))
     return needs_of(_read(stage, rest, run_dir))
 
@@ -110,12 +139,12 @@ def _read(stage: Stage, words: Sequence[str], run_dir: Path | None) -> Arguments
     return arguments
 
 
-def _run(stage: Stage, run_dir: Path | None, work: Callable[[Result], object]) -> int:
+def _run(stage: Stage, run_dir: Path | None, work: Callable[[Result], object], proves: bool = True) -> int:
     """The stage's work between the proof and the result, both in the run folder when there is one."""
     result = Result(stage.name)
     try:
-        if run_dir is not None or stage.proves:
-            import_module("pose.proof").require(run_dir)
+        if run_dir is not None or proves:
+            import_module("pose.machines.proof").require(run_dir)
         work(result)
     finally:
         if run_dir is not None:

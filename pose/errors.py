@@ -10,6 +10,7 @@ import errno
 BAD_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130
+FOLLOWED = 76  # of a process that ended because another of its team did; torchrun.py never hands it on
 
 # The hint for a file that could not be written.
 WRITE_HINT = "is there room, and may you write there? --output DIR names another place"
@@ -39,6 +40,14 @@ class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for i
         self.hint = hint
 
 
+class Followed(Exception):  # noqa: N818 - not an error of its own
+    """Another process of the team has told, or will, why all of them end."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__()
+        self.exit_code = exit_code
+
+
 # What torch says when the machine, not the program, gives out -> what helps. It has no types for these.
 MACHINE_FAILURES = (
     ("out of memory", "a smaller TRAIN.BATCH_SIZE_PER_GPU or TEST.BATCH_SIZE_PER_GPU"),
@@ -50,6 +59,7 @@ MACHINE_FAILURES = (
         "DataLoader worker",
         "WORKERS 0 loads without worker processes; in a container, more shared memory helps",
     ),
+    ("NCCL", "GPUS '(0,)' trains on one GPU; with NCCL_DEBUG=INFO in the environment it says more"),
 )
 
 

@@ -298,7 +298,7 @@ def test_a_container_without_an_engine_says_how_to_get_one(envcheck, tmp_path):
 
 
 def test_run_knows_each_of_pose_s_stages(envcheck):
-    from pose.arguments import STAGES
+    from pose.command.arguments import STAGES
 
     for stage in STAGES:
         done = envcheck("run", stage.name, "--help")

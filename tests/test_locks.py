@@ -16,7 +16,7 @@ from envcheck.locks import Resolved, lock_text, read_packages, resolve
 from envcheck.processes import Answer
 from envcheck.recipes import load_recipe
 from envcheck.uv import IndexUnreachableError, PinnedWheel, Target, compile_wheels
-from tests.wheels import digest_of, make_wheel
+from tests.wheels import BESIDE_NUMPY, digest_of, make_wheel
 
 LINUX_311 = Target("3.11", "x86_64", Version("2.28"))
 LINUX_312 = Target("3.12", "x86_64", Version("2.28"))
@@ -158,7 +158,7 @@ def test_a_targets_tags_are_ranked_as_pip_ranks_them():
 
 
 def _pose_wheels(index):
-    for name in ("numpy", "opencv_python_headless", "pycocotools", "pyyaml", "rich"):
+    for name in ("numpy", *BESIDE_NUMPY):
         _wheel(index, f"{name}-1.0-py3-none-any.whl")
 
 
@@ -172,10 +172,13 @@ def test_a_lock_is_pins_in_order_under_a_head_that_says_what_it_is(index):
     assert "envcheck recipes lock cpu --python 3.11" in head[1]
     assert [pin.partition("==")[0] for pin in pins] == [
         "numpy",
+        "onnx",
         "opencv-python-headless",
         "pycocotools",
         "pyyaml",
         "rich",
+        "scipy",
+        "tensorboardx",
         "torch",
     ]
     assert pins[-1] == f"torch==2.13.0+cpu --hash=sha256:{digest}"

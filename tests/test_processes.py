@@ -214,13 +214,16 @@ def test_whoever_attends_us_is_told_nothing_when_we_are_killed(tmp_path, number)
 
 
 def test_a_command_that_speaks_for_a_reader_ends_with_it(tmp_path):
-    endless = program(tmp_path, "while True: print('y', flush=True)")
+    # Little by little: what our buffer held when the reader went was once an error at our end, code 120.
+    endless = program(tmp_path, "import time\nwhile True: print('y', flush=True); time.sleep(0.01)")
     ours = (
         f"from envcheck.processes import stream; raise SystemExit(stream({endless!r}, ends_with_reader=True))"
     )
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(
-        [sys.executable, "-c", ours], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", ours], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
     ) as done:
         assert done.stdout.readline() == b"y\n"
         done.stdout.close()
         assert done.wait(timeout=30) == 128 + signal.SIGTERM
+        assert done.stderr.read() == b""

@@ -7,6 +7,9 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+# What recipes/pose.in asks for beside NumPy, as a wheel's file name spells it.
+BESIDE_NUMPY = ("onnx", "opencv_python_headless", "pycocotools", "pyyaml", "rich", "scipy", "tensorboardx")
+
 
 def make_wheel(folder: Path, file: str, *requires: str, content: str = "") -> Path:
     """Write the wheel of a package with one module and one console script under its file name."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import sys
 import traceback
@@ -15,6 +14,7 @@ import typer
 from envcheck import errors
 from envcheck.cli.verbs import app
 from envcheck.errors import BugError, EnvcheckError, StoppedError, UsageError
+from envcheck.relay import point_away
 
 # typer brings its own click or uses the installed one, depending on its release. Either way
 # BadParameter's grandparent is ClickException, the family of all that can be wrong with a command line.
@@ -51,8 +51,7 @@ def main() -> None:
         _show(StoppedError(), as_json=as_json)
         code = errors.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; pointing stdout away keeps the interpreter's own flush quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        point_away(sys.stdout)  # whoever read our output has gone
         code = errors.FAILED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -9,13 +9,13 @@ from envcheck.compat.tables import build_of
 from envcheck.documents import to_json
 from envcheck.environments.author import Wanted, add
 from envcheck.recipes import load_recipe
-from tests.wheels import make_wheel
+from tests.wheels import BESIDE_NUMPY, make_wheel
 
 
 @pytest.fixture
 def mine(index, tmp_path, listener):
     make_wheel(index, "torch-2.0.1-cp311-cp311-manylinux1_x86_64.whl")
-    for name in ("numpy", "opencv_python_headless", "pycocotools", "pyyaml", "rich", "yacs"):
+    for name in ("numpy", *BESIDE_NUMPY, "yacs"):
         make_wheel(index, f"{name}-1.0-py3-none-any.whl")
     file = add(
         build_of(Version("2.0.1"), "cu117"), Wanted((Requirement("yacs"),)), tmp_path / "mine", listener

@@ -16,7 +16,7 @@ from envcheck.errors import EnvcheckError
 from envcheck.recipes import Size, load_recipe, lock_hash
 from envcheck.uv import IndexUnreachableError
 from tests.measure.wheels import NUMPY_1, library, version_py, write_wheel
-from tests.wheels import digest_of, make_wheel
+from tests.wheels import BESIDE_NUMPY, digest_of, make_wheel
 
 CODE = "sm_37 sm_50 sm_60 sm_70 sm_75 sm_80 sm_86"
 
@@ -25,7 +25,7 @@ CODE = "sm_37 sm_50 sm_60 sm_70 sm_75 sm_80 sm_86"
 def mine(index, tmp_path, listener):
     """A recipe that `recipes add` made from a small index."""
     make_wheel(index, "torch-2.0.1-cp311-cp311-manylinux1_x86_64.whl", "filelock")
-    for name in ("numpy", "filelock", "opencv_python_headless", "pycocotools", "pyyaml", "rich"):
+    for name in ("numpy", "filelock", *BESIDE_NUMPY):
         make_wheel(index, f"{name}-1.0-py3-none-any.whl")
     return load_recipe(str(add(build_of(Version("2.0.1"), "cu117"), Wanted(), tmp_path / "mine", listener)))
 

@@ -14,7 +14,7 @@ from envcheck.environments.wheelhouse import read_lock
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.recipes import load_recipe
 from envcheck.uv import IndexUnreachableError
-from tests.wheels import digest_of, make_wheel
+from tests.wheels import BESIDE_NUMPY, digest_of, make_wheel
 
 BUILD = build_of(Version("2.0.1"), "cu117")
 
@@ -30,7 +30,7 @@ def index(index):
         make_wheel(index, f"torch-2.0.1-{python}-{python}-manylinux1_x86_64.whl", "filelock")
     for file in ("numpy-1.26.0", "numpy-2.1.0", "filelock-3.0", "opencv_python-4.1", "yacs-0.1"):
         make_wheel(index, f"{file}-py3-none-any.whl")
-    for name in ("opencv_python_headless", "pycocotools", "pyyaml", "rich"):
+    for name in BESIDE_NUMPY:
         make_wheel(index, f"{name}-1.0-py3-none-any.whl")
     return index
 
@@ -63,10 +63,13 @@ def test_a_new_recipe_is_read_like_any_other_and_holds_somebodys_packages(index,
     assert versions == {
         "filelock": "3.0",
         "numpy": "1.26.0",  # torch before 2.3 is compiled against NumPy 1
+        "onnx": "1.0",
         "opencv-python-headless": "1.0",
         "pycocotools": "1.0",
         "pyyaml": "1.0",
         "rich": "1.0",
+        "scipy": "1.0",
+        "tensorboardx": "1.0",
         "torch": "2.0.1",
         "yacs": "0.1",
     }

@@ -42,10 +42,21 @@ TEST:
 def people(tmp_path_factory) -> Path:
     """A dataset of ten drawn people to learn from and four to test on; not to be changed."""
     pytest.importorskip("torch", reason="needs the pose extra")
-    from pose.synth import write_dataset
+    from pose.stages.synth import write_dataset
 
     root = tmp_path_factory.mktemp("people") / "drawn"
     write_dataset(root, seed=3, train=10, val=4, size=(96, 128))
+    return root
+
+
+@pytest.fixture(scope="session")
+def mpii_people(people, tmp_path_factory) -> Path:
+    """The same people in MPII's layout; not to be changed."""
+    pytest.importorskip("scipy", reason="needs the pose extra's scipy")
+    from tests.pose import mpii_layout
+
+    root = tmp_path_factory.mktemp("mpii") / "drawn"
+    mpii_layout.write(root, people)
     return root
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -11,8 +14,9 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("cv2", reason="needs the pose extra")
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import coco  # noqa: E402
-from pose.dataset import CropDataset, batches  # noqa: E402
+from pose.data import coco  # noqa: E402
+from pose.data.dataset import CropDataset, batches  # noqa: E402
+from pose.data.pictures import check_pictures, fingerprint  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 
 SIZE = (64, 32)
@@ -45,7 +49,7 @@ def test_crops_out_of_a_zip_file_are_the_folder_s(people, tmp_path, inner, worke
     shutil.copytree(people, root)
     pack(root, inner)
     records = load(root)
-    coco.check_pictures(records)
+    check_pictures(records)
     one = list(batches(CropDataset(records, SIZE, training=True), 2, workers=workers))
     other = list(batches(CropDataset(load(people, "jpg"), SIZE, training=True), 2))
     assert sum(len(batch["image"]) for batch in one) == len(records) > 0
@@ -90,32 +94,73 @@ def test_a_picture_that_the_archive_lacks_is_named_before_work_starts(zipped, tm
     change = {"is missing": lambda c: c.pop(name), "is empty": lambda c: c.update({name: b""})}[what]
     rewritten(other / "images" / "val2017.zip", change)
     with pytest.raises(PoseError, match=rf"val2017\.zip@/{name} {what}"):
-        coco.check_pictures(load(other))
+        check_pictures(load(other))
+
+
+def damaged(file, name):
+    with zipfile.ZipFile(file) as packed:
+        place = packed.getinfo(name).header_offset + 200
+    with file.open("r+b") as stream:  # in place: the archive is open already
+        stream.seek(place)
+        stream.write(bytes(20))
 
 
 def test_a_member_with_changed_bytes_is_named(zipped):
     record = load(zipped)[0]
-    file = zipped / "images" / "val2017.zip"
-    with zipfile.ZipFile(file) as packed:
-        place = packed.getinfo(record.path.name).header_offset + 200
-    data = bytearray(file.read_bytes())
-    data[place : place + 20] = bytes(20)
-    with file.open("r+b") as stream:  # in place: the archive is open already
-        stream.write(data)
+    damaged(zipped / "images" / "val2017.zip", record.path.name)
     with pytest.raises(PoseError, match=rf"val2017\.zip@/{record.path.name} cannot be unpacked"):
         list(batches(CropDataset([record], SIZE, training=False), 1, workers=1))
 
 
 def test_the_fingerprint_knows_the_members(zipped, tmp_path):
-    def fingerprint(change=None):
+    def changed(change=None):
         root = tmp_path / f"copy{len(list(tmp_path.iterdir()))}"
         shutil.copytree(zipped, root)
         rewritten(root / "images" / "val2017.zip", change or dict.copy)
-        return coco.dataset_fingerprint(root, "val2017", image_format="zip")
+        return fingerprint([coco.annotation_file(root, "val2017")], coco.image_folder(root, "val2017"), "zip")
 
     def turned(content):  # the same size, other bytes
         name = next(iter(content))
         content[name] = content[name][::-1]
 
-    assert fingerprint() == fingerprint()
-    assert len({fingerprint(), fingerprint(turned), fingerprint(lambda c: c.popitem())}) == 3
+    assert changed() == changed()
+    assert len({changed(), changed(turned), changed(lambda c: c.popitem())}) == 3
+
+
+@pytest.fixture
+def check(zipped, small, tmp_path, root):
+    """Runs check-data on the archives, in a process that has none of them open: exit code and stdout."""
+    (tmp_path / "small.yaml").write_text(small.format(root=zipped), encoding="utf-8")
+
+    def run():
+        argv = [sys.executable, "-m", "pose", "check-data", "--cfg", "small.yaml"]
+        argv += ["DATASET.DATA_FORMAT", "zip"]
+        env = {**os.environ, "PYTHONPATH": str(root)}
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+        return done.returncode, done.stdout
+
+    return run
+
+
+def test_check_data_looks_into_archives(check, zipped):
+    assert check() == (0, "0 errors, 0 remarks\n")
+    picture = load(zipped)[0].path
+    rewritten(zipped / "images" / "val2017.zip", lambda content: content.update({picture.name: b"<html>"}))
+    code, out = check()
+    assert (code, f"picture cannot be decoded       1   {picture} " in out) == (1, True), out
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (lambda file, name: rewritten(file, lambda content: content.pop(name)), "picture is missing"),
+        (damaged, "picture cannot be unpacked"),
+        (lambda file, _name: file.unlink(), "zip file of pictures cannot be used"),
+        (lambda file, _name: file.write_bytes(file.read_bytes()[:99]), "zip file of pictures cannot be used"),
+    ],
+)
+def test_check_data_tells_what_is_wrong_with_an_archive(check, zipped, spoil, kind):
+    spoil(zipped / "images" / "val2017.zip", load(zipped)[0].path.name)
+    code, out = check()
+    assert (code, out.splitlines()[-1]) == (1, "1 error, 0 remarks"), out
+    assert out.startswith(f"error   {kind} ")

@@ -18,10 +18,10 @@ pytest.importorskip("torch", reason="needs the pose extra")
 import cv2
 import numpy as np
 
-from pose import data_checks
-from pose.check_data import table
-from pose.data_checks import Finding, category_findings
-from pose.picture_header import is_cut_off, picture_size
+from pose.data.picture_header import is_cut_off, picture_size
+from pose.faults import data_checks
+from pose.faults.data_checks import Finding, category_findings
+from pose.stages.check_data import table
 
 CHECK = ("check-data", "--cfg", "small.yaml")
 TRAIN = "annotations/person_keypoints_train2017.json"

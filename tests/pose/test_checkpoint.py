@@ -15,9 +15,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import checkpoint  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.resnet import PoseResNet  # noqa: E402
+from pose.networks import checkpoint  # noqa: E402
+from pose.networks.resnet import PoseResNet  # noqa: E402
 
 FORMATS = {"zip": {}, "stream": {"_use_new_zipfile_serialization": False}}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pose import arguments
-from pose.arguments import parse, stage_named
+from pose.command import arguments
+from pose.command.arguments import parse, stage_named
 from pose.errors import PoseError, known_failure
 
 
@@ -164,7 +164,7 @@ def test_every_way_to_end_has_its_exit_code_and_only_bugs_a_traceback(
     pose, monkeypatch, tmp_path, error, code, says
 ):
     pytest.importorskip("torch", reason="needs the pose extra")
-    from pose import env
+    from pose.stages import env
 
     def fail(*_arguments):
         raise error
@@ -180,7 +180,7 @@ def test_every_way_to_end_has_its_exit_code_and_only_bugs_a_traceback(
 
 
 def test_an_import_error_of_our_own_module_is_a_bug():
-    assert known_failure(ImportError("no such name", name="pose.train")) is None
+    assert known_failure(ImportError("no such name", name="pose.stages.train")) is None
 
 
 def test_names_out_of_files_cannot_move_the_cursor(capsys):

@@ -9,7 +9,8 @@ import pytest
 np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("cv2", reason="needs the pose extra")
 
-from pose import coco  # noqa: E402
+from pose.data import coco  # noqa: E402
+from pose.data.pictures import check_pictures, fingerprint  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 
 SIZE = (256, 192)
@@ -102,6 +103,11 @@ def test_people_come_in_the_order_of_the_pictures_and_then_of_the_annotations(da
     images = [{"id": i, "width": 100, "height": 80, "file_name": f"{i}.jpg"} for i in (9, 7)]
     loaded = dataset(person(bbox=[1, 1, 9, 9]), person(image_id=9), person(bbox=[2, 1, 9, 9]), images=images)
     assert [(r.image_id, int(r.box_xywh[0])) for r in loaded.records] == [(9, 10), (7, 1), (7, 2)]
+
+
+def test_pictures_with_nobody_count_as_the_set_s(dataset):
+    images = [{"id": i, "width": 100, "height": 80, "file_name": f"{i}.jpg"} for i in (9, 7, 8)]
+    assert dataset(person(), person(id=2), images=images).picture_count == 3
 
 
 def test_the_entry_s_own_file_name_wins_where_that_file_exists(dataset):
@@ -227,29 +233,33 @@ def test_a_file_of_another_kind_is_named(dataset):
 @pytest.mark.parametrize(("damage", "what"), [("unlink", "is missing"), ("truncate", "is empty")])
 def test_a_picture_that_is_missing_or_empty_is_named_before_work_starts(dataset, damage, what):
     loaded = dataset(person())
-    coco.check_pictures(loaded.records)
+    check_pictures(loaded.records)
     path = loaded.records[0].path
     path.unlink() if damage == "unlink" else path.write_bytes(b"")
     with pytest.raises(PoseError, match=f"{path.name} {what}"):
-        coco.check_pictures(loaded.records)
+        check_pictures(loaded.records)
+
+
+def fingerprint_of(root):
+    return fingerprint([coco.annotation_file(root, "val2017")], coco.image_folder(root, "val2017"), "jpg")
 
 
 def test_the_fingerprint_changes_with_the_annotations_and_with_a_picture_s_size_only(dataset):
     root = dataset(person(), load=False)
-    first = coco.dataset_fingerprint(root, "val2017")
-    assert coco.dataset_fingerprint(root, "val2017") == first
+    first = fingerprint_of(root)
+    assert fingerprint_of(root) == first
     picture = root / "images" / "val2017" / "000000000007.jpg"
     picture.write_bytes(b"longer than before")
-    second = coco.dataset_fingerprint(root, "val2017")
+    second = fingerprint_of(root)
     dataset(person(area=501.0), load=False)
     picture.write_bytes(b"longer than before")
-    assert len({first, second, coco.dataset_fingerprint(root, "val2017")}) == 3
+    assert len({first, second, fingerprint_of(root)}) == 3
 
 
 def test_the_real_validation_people_are_the_ones_counted_by_hand(shared):
     root = shared / "data" / "coco-mini"
     loaded = coco.load_ground_truth(root, "val2017", SIZE)
-    coco.check_pictures(loaded.records)
+    check_pictures(loaded.records)
     # The data's README: 68 persons in 32 pictures, though 79 pictures are listed.
     assert len(loaded.records) == 68
     assert len({record.path for record in loaded.records}) == 32

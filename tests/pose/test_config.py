@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pose import config, config_file
-from pose.config import Config, Options, as_dict, load
+from pose.command import config_file, published
+from pose.command.config import Config, Options, as_dict, load
 from pose.errors import PoseError
 
 # behaviour.md section 2, as it stands there; sizes and steps are lists there, tuples here.
@@ -212,9 +212,9 @@ def test_broken_yaml_is_answered_with_its_line(tmp_path):
     assert "own.yaml, line 4: not YAML" in refused(cfg=str(own)).message
 
 
-def test_a_config_is_looked_for_here_before_among_the_bundled_ones(tmp_path, monkeypatch):
+def test_a_config_is_looked_for_here_before_among_the_bundled_ones(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert load(RES50)[1].is_relative_to(Path(config.__file__).parent)
+    assert load(RES50)[1].is_relative_to(root / "pose")
     own = tmp_path / RES50
     own.parent.mkdir(parents=True)
     bundled = config_file.find_config(RES50).read_text(encoding="utf-8")
@@ -280,9 +280,76 @@ def test_the_known_coco_files_have_the_public_values(layers, size):
     assert f"models/pytorch/imagenet/{names[layers]}.pth" == cfg.MODEL.PRETRAINED
 
 
+MPII_FILES = [(f"resnet/res{n}_256x256_d256x3", n) for n in (18, 34, 50, 101, 152)] + [
+    (f"hrnet/w{width}_256x256", width) for width in (32, 48)
+]
+
+
+@pytest.mark.parametrize(("stem", "number"), MPII_FILES)
+def test_the_known_mpii_files_have_the_public_values(stem, number):
+    """behaviour.md section 3."""
+    cfg, _ = load(f"experiments/mpii/{stem}_adam_lr1e-3.yaml")
+    is_hrnet = stem.startswith("hrnet")
+    assert (cfg.AUTO_RESUME, cfg.DATA_DIR, cfg.GPUS, cfg.WORKERS) == (True, "", (0, 1, 2, 3), 24)
+    assert (cfg.OUTPUT_DIR, cfg.LOG_DIR, cfg.PRINT_FREQ) == ("output", "log", 100)
+    data, model, train, test = cfg.DATASET, cfg.MODEL, cfg.TRAIN, cfg.TEST
+    assert (data.DATASET, data.ROOT, data.TRAIN_SET, data.TEST_SET) == (
+        "mpii",
+        "data/mpii/",
+        "train",
+        "valid",
+    )
+    assert (0.25, 30, True, is_hrnet) == (data.SCALE_FACTOR, data.ROT_FACTOR, data.FLIP, data.COLOR_RGB)
+    assert (data.PROB_HALF_BODY, data.NUM_JOINTS_HALF_BODY) == (-1.0, 8)
+    assert (model.IMAGE_SIZE, model.HEATMAP_SIZE, model.SIGMA) == ((256, 256), (64, 64), 2)
+    assert ("pose_hrnet" if is_hrnet else "pose_resnet", 16) == (model.NAME, model.NUM_JOINTS)
+    assert (train.BATCH_SIZE_PER_GPU, test.BATCH_SIZE_PER_GPU, train.BEGIN_EPOCH) == (32, 32, 0)
+    assert ((210, (170, 200)) if is_hrnet else (140, (90, 120))) == (train.END_EPOCH, train.LR_STEP)
+    assert (train.OPTIMIZER, train.LR, train.LR_FACTOR, train.SHUFFLE) == ("adam", 0.001, 0.1, True)
+    assert (train.WD, train.MOMENTUM, train.NESTEROV) == (0.0001, 0.9, False)
+    assert (train.GAMMA1, train.GAMMA2) == (0.99, 0.0)
+    assert (test.FLIP_TEST, test.POST_PROCESS, test.SHIFT_HEATMAP, test.MODEL_FILE) == (True, True, True, "")
+    names = {
+        18: "resnet18-5c106cde",
+        34: "resnet34-333f7ec4",
+        50: "resnet50-19c8e357",
+        101: "resnet101-5d3b4d8f",
+        152: "resnet152-b121ed2d",
+        32: "hrnet_w32-36af842e",
+        48: "hrnet_w48-8ef0771d",
+    }
+    assert f"models/pytorch/imagenet/{names[number]}.pth" == model.PRETRAINED
+    if is_hrnet:
+        widths = tuple(number * 2**branch for branch in range(4))
+        stages = [model.EXTRA[f"STAGE{branches}"] for branches in (2, 3, 4)]
+        assert [stage.NUM_CHANNELS for stage in stages] == [widths[:2], widths[:3], widths]
+        assert [stage.NUM_MODULES for stage in stages] == [1, 4, 3]
+        assert (test.USE_GT_BBOX, test.COCO_BBOX_FILE) == (False, "")
+    else:
+        assert (number, (256, 256, 256)) == (model.EXTRA.NUM_LAYERS, model.EXTRA.NUM_DECONV_FILTERS)
+        assert (test.IMAGE_THRE, test.IN_VIS_THRE, test.OKS_THRE, test.USE_GT_BBOX) == (0.0, 0.2, 0.9, True)
+        assert (test.NMS_THRE, test.BBOX_THRE) == (1.0, 1.0)
+
+
+def test_mpii_s_published_files_are_known_without_a_difference():
+    found = {
+        stem: published.known(load(f"experiments/mpii/{stem}_adam_lr1e-3.yaml")[0]) for stem, _ in MPII_FILES
+    }
+    means = {stem: known.row.metrics["Mean"] for stem, known in found.items() if known}
+    assert all(known.differences == () for known in found.values() if known)
+    assert means == {  # behaviour.md section 15
+        "resnet/res50_256x256_d256x3": 88.5,
+        "resnet/res101_256x256_d256x3": 89.1,
+        "resnet/res152_256x256_d256x3": 89.6,
+        "hrnet/w32_256x256": 90.3,
+    }
+
+
 def test_every_bundled_file_loads(root):
     files = sorted((root / "pose").glob("experiments/**/*.yaml"))
-    assert len(files) >= 8
+    public = [file for file in files if file.parts[-3] in {"coco", "mpii"} and "mini" not in file.name]
+    ours = [file for file in public if file.name.startswith(("res18", "res34"))]
+    assert len(public) - len(ours) == 15  # behaviour.md section 3
     for file in files:
         load(str(file))
 
@@ -293,7 +360,8 @@ def test_every_bundled_file_loads(root):
         (("MODEL.IMAGE_SIZE", "(190, 256)"), "MODEL.IMAGE_SIZE"),
         (("MODEL.IMAGE_SIZE", "(192, 192)"), "MODEL.HEATMAP_SIZE"),
         (("MODEL.NAME", "pose_hrnet"), "MODEL.NAME"),
-        (("DATASET.DATASET", "mpii"), "DATASET.DATASET"),
+        (("DATASET.DATASET", "crowdpose"), "DATASET.DATASET"),
+        (("DATASET.DATASET", "mpii"), "MODEL.NUM_JOINTS"),
         (("TRAIN.OPTIMIZER", "lion"), "TRAIN.OPTIMIZER"),
         (("TRAIN.BATCH_SIZE_PER_GPU", "0"), "TRAIN.BATCH_SIZE_PER_GPU"),
         (("GPUS", "('a',)"), "GPUS"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pose.config import Options, as_dict, load
-from pose.config_file import read_yaml
-from pose.config_older import converted, is_older, layout_notes
+from pose.command.config import Options, as_dict, load
+from pose.command.config_file import read_yaml
+from pose.command.config_older import converted, is_older, layout_notes
+from pose.command.published import known
 from pose.errors import PoseError
-from pose.published import known
 
 OLDER = "microsoft/human-pose-estimation.pytorch"
 RES50 = "experiments/coco/resnet/res50_256x192_d256x3_adam_lr1e-3.yaml"

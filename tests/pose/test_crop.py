@@ -8,7 +8,7 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 cv2 = pytest.importorskip("cv2", reason="needs the pose extra")
 pytest.importorskip("pycocotools", reason="needs the pose extra")
 
-from pose import crop  # noqa: E402
+from pose.data import crop  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 from tests.pose import reference  # noqa: E402
 

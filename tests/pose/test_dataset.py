@@ -11,10 +11,11 @@ cv2 = pytest.importorskip("cv2", reason="needs the pose extra")
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 
-from pose import dataset as module  # noqa: E402
-from pose.coco import FLIP_PAIRS, Record  # noqa: E402
-from pose.crop import box_to_center_scale  # noqa: E402
-from pose.dataset import CropDataset, batches, half_body, mirror, read_picture, shuffled  # noqa: E402
+from pose.data import dataset as module  # noqa: E402
+from pose.data.coco import FLIP_PAIRS  # noqa: E402
+from pose.data.crop import box_to_center_scale  # noqa: E402
+from pose.data.dataset import CropDataset, batches, half_body, mirror, read_picture, shuffled  # noqa: E402
+from pose.data.record import Record  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 
 SIZE = (64, 48)

@@ -9,8 +9,8 @@ cv2 = pytest.importorskip("cv2", reason="needs the pose extra")
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 
-from pose.coco import FLIP_PAIRS  # noqa: E402
-from pose.decode import decode, flip_back, pck_accuracy, peaks  # noqa: E402
+from pose.data.coco import FLIP_PAIRS  # noqa: E402
+from pose.judging.decode import decode, flip_back, pck_accuracy, peaks  # noqa: E402
 from tests.pose import reference  # noqa: E402
 
 

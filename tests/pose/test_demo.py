@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import demo, demo_options
+from pose.command import demo_options
+from pose.stages import demo
 
 
 def test_the_demo_draws_learns_tests_and_shows(workplace, monkeypatch, pose):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("cv2", reason="needs the pose extra")
 
-from pose.draw import LEFT, MIDDLE, PAPER, RIGHT, draw_people, joint_colour, limb_colour, sheet  # noqa: E402
+from pose.data.joints import COCO, MPII  # noqa: E402
+from pose.telling.draw import LEFT, MIDDLE, PAPER, RIGHT, draw_people, joint_colour, limb_colour, sheet  # noqa: E402
 
 
 def picture(height=200, width=150):
@@ -41,7 +44,18 @@ def test_the_left_side_is_warm_the_right_cool_and_what_joins_them_green():
     ("limb", "colour"), [((5, 7), LEFT), ((6, 8), RIGHT), ((5, 6), MIDDLE), ((0, 1), LEFT), ((2, 0), RIGHT)]
 )
 def test_limbs_take_the_colour_of_their_side(limb, colour):
-    assert limb_colour(*limb) == colour
+    assert limb_colour(COCO, *limb) == colour
+
+
+def test_mpii_s_limbs_have_their_sides_colours():
+    """The left side at x = 100, the right one at 50, the middle between; each joint at its own height."""
+    keypoints = np.ones((1, 16, 3))
+    for joint, name in enumerate(MPII.names):
+        keypoints[0, joint, :2] = {"l": 100, "r": 50}.get(name[0], 75), 12 + 11 * joint
+    drawn = draw_people(picture(), keypoints, threshold=0.2, joints=MPII)
+    for a, b, colour in ((0, 1, RIGHT), (10, 11, RIGHT), (14, 15, LEFT), (3, 4, LEFT), (6, 7, MIDDLE)):
+        x, y = keypoints[0, [a, b], :2].mean(axis=0)
+        assert near(drawn, (int(x), int(y)), colour), (a, b)
 
 
 def test_warm_is_more_red_than_blue_and_cool_the_other_way_round():
@@ -52,7 +66,7 @@ def test_warm_is_more_red_than_blue_and_cool_the_other_way_round():
 
 
 def test_the_nose_belongs_to_no_side():
-    assert [joint_colour(joint) for joint in (0, 15, 16)] == [MIDDLE, LEFT, RIGHT]
+    assert [joint_colour(COCO, joint) for joint in (0, 15, 16)] == [MIDDLE, LEFT, RIGHT]
 
 
 def test_joints_under_the_threshold_and_their_limbs_are_not_drawn():
@@ -77,7 +91,9 @@ def test_larger_people_get_stronger_lines():
     large[..., :2] *= 4
 
     def width_of_the_left_thigh(keypoints):
-        drawn = draw_people(picture(900, 700), keypoints, threshold=0.2, skeleton=[(11, 13)])
+        drawn = draw_people(
+            picture(900, 700), keypoints, threshold=0.2, joints=replace(COCO, skeleton=((11, 13),))
+        )
         row = round(float(keypoints[0, 11, 1] + keypoints[0, 13, 1]) / 2)
         return int((np.abs(drawn[row].astype(int) - LEFT).max(axis=-1) < 12).sum())
 

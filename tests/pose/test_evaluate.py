@@ -12,13 +12,13 @@ pytest.importorskip("pycocotools", reason="needs the pose extra")
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 
-from pose import coco  # noqa: E402
-from pose.dataset import CropDataset, batches  # noqa: E402
-from pose.decode import decode  # noqa: E402
+from pose.command.published import COCO_METRICS  # noqa: E402
+from pose.data import coco  # noqa: E402
+from pose.data.dataset import CropDataset, batches  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.evaluate import coco_metrics, coco_table, person_scores, results_of, write_results  # noqa: E402
-from pose.published import COCO_METRICS  # noqa: E402
-from pose.targets import heatmap_targets  # noqa: E402
+from pose.judging.decode import decode  # noqa: E402
+from pose.judging.evaluate import coco_metrics, coco_table, person_scores, results_of, write_results  # noqa: E402
+from pose.judging.targets import heatmap_targets  # noqa: E402
 
 SETTINGS = {"category_id": 1, "in_vis_threshold": 0.2, "oks_threshold": 0.9}
 

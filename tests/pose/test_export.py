@@ -15,8 +15,8 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
-from pose import models, onnx_file  # noqa: E402
-from pose.config import Options, load  # noqa: E402
+from pose.command.config import Options, load  # noqa: E402
+from pose.networks import models, onnx_file  # noqa: E402
 
 EXPORT = ("export", "--cfg", "small.yaml", "TEST.MODEL_FILE", "weights.pth")
 

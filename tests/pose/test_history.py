@@ -13,12 +13,16 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose import curves, history, inference, memory, showcase, train  # noqa: E402
-from pose.coco import Record  # noqa: E402
-from pose.draw import LEFT, RIGHT  # noqa: E402
+from pose.data.joints import COCO, MPII  # noqa: E402
+from pose.data.record import Record  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.history import Pace, Row  # noqa: E402
-from pose.resnet import PoseResNet  # noqa: E402
+from pose.judging import inference  # noqa: E402
+from pose.machines import memory  # noqa: E402
+from pose.networks.resnet import PoseResNet  # noqa: E402
+from pose.stages import learn  # noqa: E402
+from pose.telling import curves, history, showcase  # noqa: E402
+from pose.telling.draw import LEFT, RIGHT  # noqa: E402
+from pose.telling.history import Pace, Row  # noqa: E402
 
 TRAIN = ("train", "--cfg", "small.yaml")
 OUT = Path("coco") / "pose_resnet" / "small"
@@ -144,8 +148,8 @@ def test_the_joints_on_the_sheet_lie_where_they_are_in_the_picture(tmp_path):
     )  # fmt: skip
     person = np.zeros((17, 3))
     person[5] = (180, 90, 0.9)
-    plain = showcase._tile(record, np.zeros((17, 3)))  # noqa: SLF001
-    drawn = showcase._tile(record, person)  # noqa: SLF001
+    plain = showcase._tile(record, np.zeros((17, 3)), COCO)  # noqa: SLF001
+    drawn = showcase._tile(record, person, COCO)  # noqa: SLF001
     places = [
         np.argwhere(mask).mean(axis=0) for mask in ((plain > 128).all(axis=2), (drawn != plain).any(axis=2))
     ]
@@ -159,7 +163,7 @@ def test_the_sheet_has_at_most_twelve_people(tmp_path):
         1, tmp_path / "1.png", np.array([0, 0, 30, 40], np.float32), np.array([15, 20], np.float32),
         np.array([0.15, 0.2], np.float32), np.zeros((16, 2)), np.ones(16, np.float32), 1.0, None,
     )  # fmt: skip
-    sheets = [showcase.predictions([record] * n, np.ones((n, 16, 3))) for n in (12, 13)]
+    sheets = [showcase.predictions([record] * n, np.ones((n, 16, 3)), MPII) for n in (12, 13)]
     assert sheets[0].shape == sheets[1].shape
 
 
@@ -180,13 +184,13 @@ class Small(PoseResNet):
     [(2, "TRAIN.BATCH_SIZE_PER_GPU 2 fits"), (0, "not even TRAIN.BATCH_SIZE_PER_GPU 1 fits")],
 )
 def test_training_that_does_not_fit_names_the_batch_that_does(pose, monkeypatch, most, hint):
-    original = train._step  # noqa: SLF001
+    original = learn._step  # noqa: SLF001
 
-    def step(plan, batch):
-        plan.model.__class__, Small.most = Small, most
-        return original(plan, batch)
+    def step(learner, batch, share):
+        learner.model.__class__, Small.most = Small, most
+        return original(learner, batch, share)
 
-    monkeypatch.setattr(train, "_step", step)
+    monkeypatch.setattr(learn, "_step", step)
     code, _, err = pose(*TRAIN)
     assert code == 1
     assert "error: CUDA out of memory" in err

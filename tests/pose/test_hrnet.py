@@ -7,10 +7,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 
-from pose import checkpoint, models  # noqa: E402
-from pose.config import Extra, Model, load  # noqa: E402
-from pose.config_file import BUNDLED, read_yaml  # noqa: E402
+from pose.command.config import Extra, Model, load  # noqa: E402
+from pose.command.config_file import BUNDLED, read_yaml  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
+from pose.networks import checkpoint, models  # noqa: E402
 from tests.pose import plain_networks  # noqa: E402
 
 # layers or width, picture (width, height), heat map, sigma, batch: behaviour.md, section 3

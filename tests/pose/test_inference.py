@@ -6,9 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import inference  # noqa: E402
-from pose.config import Config, Evaluation, Loss, Model  # noqa: E402
-from pose.joints import COCO  # noqa: E402
+from pose.command.config import Config, Evaluation, Loss, Model  # noqa: E402
+from pose.data.joints import COCO  # noqa: E402
+from pose.judging import inference  # noqa: E402
 
 MODEL = Model(IMAGE_SIZE=(32, 64), HEATMAP_SIZE=(8, 16), SIGMA=1)
 CPU = torch.device("cpu")

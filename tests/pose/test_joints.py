@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,11 @@ pytest.importorskip("cv2", reason="needs the pose extra")
 pytest.importorskip("pycocotools", reason="needs the pose extra")
 pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import coco  # noqa: E402
-from pose.dataset import CropDataset, half_body, mirror  # noqa: E402
-from pose.evaluate import coco_metrics, results_of  # noqa: E402
-from pose.joints import COCO, joints_named  # noqa: E402
-from pose.oks import oks_matrix  # noqa: E402
+from pose.data import coco  # noqa: E402
+from pose.data.dataset import CropDataset, half_body, mirror  # noqa: E402
+from pose.data.joints import COCO, joints_named  # noqa: E402
+from pose.judging.evaluate import coco_metrics, results_of  # noqa: E402
+from pose.judging.oks import oks_matrix  # noqa: E402
 
 # COCO's joints 0, 9, 10, 15 and 16 under other names.
 NAMES, TAKEN = ("head", "l_hand", "R_hand", "foot_left", "foot_right"), (0, 9, 10, 15, 16)
@@ -121,6 +122,20 @@ def test_five_joints_are_trained_and_tested_from_end_to_end(workers, workplace, 
     assert code == 0, err
     assert "| pose_resnet |" in out
     assert "OKS_SIGMAS is not given: 0.067" in err
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_prediction_of_joints_that_only_an_annotation_file_names_has_dots_and_no_mirror(people, pose):
+    picture = min((people / "images" / "val2017").iterdir())
+    words = ("pred", "--cfg", "small.yaml", str(picture), "--untrained", "MODEL.NUM_JOINTS", "5")
+    code, out, err = pose(*words)
+    assert code == 0, err
+    document = json.loads(Path(out.splitlines()[-1]).read_text(encoding="utf-8"))
+    assert document["joint_names"] == ["joint_1", "joint_2", "joint_3", "joint_4", "joint_5"]
+    assert len(document["people"][0]["keypoints"]) == 15
+    code, _, err = pose(*words, "TEST.FLIP_TEST", "True")
+    assert code == 2
+    assert "which of the 5 joints change places in a mirror" in err
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose.config import Loss  # noqa: E402
-from pose.loss import joints_loss, joints_mse, learning_rate  # noqa: E402
+from pose.command.config import Loss  # noqa: E402
+from pose.networks.loss import joints_loss, joints_mse, learning_rate  # noqa: E402
 
 
 def formula(output, target, weight):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,7 @@ def mine(root, tmp_path):
     ],
 )
 def test_training_reads_the_dataset_detected_boxes_and_pretrained_weights(check, words, reads):
-    assert check("train", "--cfg", RES50, *words) == (reads, ["output"], 24)
+    assert check("train", "--cfg", RES50, *words) == (reads, ["output", "log"], 24)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_the_run_folder_is_not_told(check, tmp_path, leading):
     assert check(*leading, "pred", "--cfg", RES50, "--untrained", "s.jpg", "--out", "o")[1] == ["o"]
     assert check(*leading, "demo") == ([], [], 0)
     assert check(*leading, "demo", "--output", "o") == ([], ["o"], 0)
-    assert check(*leading, "train", "--cfg", RES50)[1] == ["output"]
+    assert check(*leading, "train", "--cfg", RES50)[1] == ["output", "log"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,12 +141,21 @@ def test_help_reads_and_writes_nothing(check, stage, word):
         (("OUTPUT_DIR", "o"), "o"),
         (("--modelDir", "/big/o"), "/big/o"),
         (("OUTPUT_DIR", "", "DATASET.HYBRID_JOINTS_TYPE", "h"), f"coco_h{RUN.removeprefix('output/coco')}"),
-        (("--logDir", "log", "LOG_DIR", "elsewhere"), "output"),  # nothing is written there
     ],
 )
 @pytest.mark.parametrize("stage", ["train", "test"])
 def test_the_output_folder_however_it_is_named(check, stage, words, writes):
-    assert check(stage, "--cfg", RES50, *words)[1] == [writes]
+    assert check(stage, "--cfg", RES50, *words)[1] == [writes, *(["log"] if stage == "train" else [])]
+
+
+def test_training_writes_its_numbers_into_log_dir_and_a_test_does_not(check, tmp_path):
+    words = ("--cfg", RES50, "--logDir", "log", "LOG_DIR", "elsewhere")
+    assert check("train", *words)[1] == ["output", "log"]
+    assert check("test", *words)[1] == ["output"]
+    assert check("train", "--cfg", RES50, "LOG_DIR", "output/log")[1] == ["output"]
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "coco").symlink_to("/big/logs")
+    assert check("train", *words)[1] == ["output", "log", "log/coco"]
 
 
 @pytest.mark.parametrize("words", [("--dataDir", "/d"), ("DATA_DIR", "/d")])
@@ -157,7 +167,7 @@ def test_data_dir_stands_before_root_and_weights_and_not_before_boxes(check, wor
 
 
 def test_a_config_of_one_s_own_is_read_and_a_bundled_one_travels_with_pose(check, mine, tmp_path):
-    assert check("train", "--cfg", mine) == (["mine.yaml", "data/drawn"], ["output"], 0)
+    assert check("train", "--cfg", mine) == (["mine.yaml", "data/drawn"], ["output", "log"], 0)
     assert check("train", "--cfg", str(tmp_path / mine))[0] == ["mine.yaml", "data/drawn"]
     assert check("pred", "s.jpg", "--untrained", "--cfg", mine)[0] == ["mine.yaml", "s.jpg"]
     assert check("train", "--cfg", DRAWN)[0] == ["data/drawn"]
@@ -182,7 +192,7 @@ def test_symbolic_links_stay_as_they_were_written(check, mine, tmp_path):
     (tmp_path / "link.yaml").symlink_to(mine)
     (tmp_path / "s.jpg").symlink_to("nowhere.jpg")
     words = ("--cfg", "link.yaml", "--data", "coco", "--output", "out")
-    assert check("train", *words) == (["link.yaml", "coco"], ["out"], 0)
+    assert check("train", *words) == (["link.yaml", "coco"], ["out", "log"], 0)
     assert check("pred", *words, "--untrained", "s.jpg", "--out", "out")[:2] == (
         ["link.yaml", "s.jpg"],
         ["out"],
@@ -217,6 +227,33 @@ def test_each_link_of_several_on_the_way_is_told(check, tmp_path):
     assert check("train", *words)[0] == ["coco", "coco/images", "coco/images/train2017"]
 
 
+MPII50 = "experiments/mpii/resnet/res50_256x256_d256x3_adam_lr1e-3.yaml"
+
+
+def test_mpii_s_lists_pictures_and_truth_are_told_and_no_boxes(check, tmp_path):
+    assert check("train", "--cfg", MPII50, "TEST.USE_GT_BBOX", "False")[0] == ["data/mpii", IMAGENET]
+    (tmp_path / "mpii" / "annot").mkdir(parents=True)
+    for name in ("train.json", "valid.json", "gt_train.mat", "gt_valid.mat"):
+        (tmp_path / "mpii" / "annot" / name).symlink_to(f"/big/{name}")
+    for name in ("images", "images.zip"):
+        (tmp_path / "mpii" / name).symlink_to(f"/big/{name}")
+    lists, truth = ["mpii/annot/train.json", "mpii/annot/valid.json"], "mpii/annot/gt_valid.mat"
+    words = ("--cfg", MPII50, "--data", "mpii", "MODEL.INIT_WEIGHTS", "False")
+    for stage in ("train", "check-data"):
+        told = check(stage, *words)[0]
+        assert sorted(told) == sorted(["mpii", *lists, truth, "mpii/images"])
+    told = check("train", *words, "DATASET.DATA_FORMAT", "zip", "DATASET.TEST_SET", "test")[0]
+    assert told == ["mpii", lists[0], "mpii/images.zip"]
+    assert check("test", *words, "--untrained")[0] == ["mpii", lists[1], truth, "mpii/images"]
+
+
+def test_a_zipped_set_on_another_disk_is_told(check, tmp_path):
+    (tmp_path / "coco" / "images").mkdir(parents=True)
+    (tmp_path / "coco" / "images" / "val2017.zip").symlink_to("/big/val2017.zip")
+    words = ("--cfg", DRAWN, "--data", "coco", "--untrained", "DATASET.DATA_FORMAT", "zip")
+    assert check("test", *words)[0] == ["coco", "coco/images/val2017.zip"]
+
+
 def test_a_run_folder_and_a_checkpoint_on_another_disk_are_told(check, tmp_path):
     run = tmp_path / "output" / "coco" / "pose_resnet" / "res18_96x64"
     run.mkdir(parents=True)
@@ -224,7 +261,7 @@ def test_a_run_folder_and_a_checkpoint_on_another_disk_are_told(check, tmp_path)
     words = ("--cfg", DRAWN)
     assert check("train", *words, "AUTO_RESUME", "True")[:2] == (
         ["data/drawn", "output/coco/pose_resnet/res18_96x64/checkpoint.pth"],
-        ["output"],
+        ["output", "log"],
     )
     assert check("train", *words, "AUTO_RESUME", "False")[0] == ["data/drawn"]
     (run / "final_state.pth").symlink_to("/big/final_state.pth")
@@ -234,7 +271,7 @@ def test_a_run_folder_and_a_checkpoint_on_another_disk_are_told(check, tmp_path)
     (tmp_path / "o" / "coco").symlink_to("/big/runs")
     assert check("train", *words, "--output", "o", "AUTO_RESUME", "True") == (
         ["data/drawn"],
-        ["o", "o/coco"],
+        ["o", "o/coco", "log"],
         0,
     )
 
@@ -339,7 +376,8 @@ def hear(event, arguments):
         heard[kind] += [os.path.abspath(os.fsdecode(path)) for path in named]
 
 sys.addaudithook(hear)
-from pose import demo, demo_options
+from pose.command import demo_options
+from pose.stages import demo
 from pose.__main__ import main
 
 demo.SHORT_PEOPLE, demo_options.SHORT = (6, 8), "small.yaml"
@@ -354,6 +392,10 @@ for words in json.loads(sys.argv[1]):
 print(json.dumps(told))
 """
 BOXES = "person_detection_results/COCO_val2017_detections_drawn_person.json"
+MPII = (
+    *("DATASET.DATASET", "mpii", "DATASET.ROOT", "data/mpii", "MODEL.NUM_JOINTS", "16"),
+    *("DATASET.TRAIN_SET", "train", "DATASET.TEST_SET", "valid"),
+)
 COMMANDS = {
     "synth": ["synth", "--out", "data/drawn", "--train", "10", "--val", "4", "--size", "128x96"],
     "train": ["train", "TRAIN.END_EPOCH", "1"],
@@ -381,16 +423,20 @@ COMMANDS = {
         *("TEST.MODEL_FILE", "output/coco/pose_resnet/small/model_best.pth"),
     ],
     "check-data in a run folder": ["--run-dir", "run", "check-data"],
+    "a training on MPII": ["train", *MPII, "TRAIN.END_EPOCH", "1"],
+    "a test on MPII": ["test", *MPII],
+    "check-data of MPII": ["--run-dir", "run", "check-data", *MPII],
     "demo": ["demo"],
 }
 
 
 @pytest.fixture(scope="module")
-def runs(root, tmp_path_factory, small):
+def runs(root, tmp_path_factory, small, mpii_people):
     """What was told beforehand and what was opened, of each of COMMANDS."""
     pytest.importorskip("torch", reason="needs the pose extra")
     here = tmp_path_factory.mktemp("needs")
     (here / "small.yaml").write_text(small.format(root="data/drawn"), encoding="utf-8")
+    shutil.copytree(mpii_people, here / "data" / "mpii")
     cfg = ("--cfg", "small.yaml")
     lines = [[*words, *(() if words[0] in {"synth", "demo"} else cfg)] for words in COMMANDS.values()]
     env = {**os.environ, "PYTHONPATH": str(root)}

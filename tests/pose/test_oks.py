@@ -8,7 +8,7 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("cv2", reason="needs the pose extra")
 pytest.importorskip("pycocotools", reason="needs the pose extra")
 
-from pose.oks import oks_matrix, oks_nms, soft_oks_nms  # noqa: E402
+from pose.judging.oks import oks_matrix, oks_nms, soft_oks_nms  # noqa: E402
 from tests.pose import reference  # noqa: E402
 
 

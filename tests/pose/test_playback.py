@@ -17,7 +17,7 @@ pytest.importorskip("pycocotools", reason="needs the pose extra")
 
 import numpy as np  # noqa: E402
 
-from pose import inference  # noqa: E402
+from pose.judging import inference  # noqa: E402
 from tests.pose import reference  # noqa: E402
 
 WIDTH, HEIGHT = 64, 96  # the crop; maps have a quarter
@@ -32,7 +32,7 @@ KEYS = (
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory):
     """Drawn people, several to a picture."""
-    from pose.synth import write_dataset
+    from pose.stages.synth import write_dataset
 
     root = tmp_path_factory.mktemp("playback") / "drawn"
     write_dataset(root, seed=11, train=1, val=24, size=(160, 120))

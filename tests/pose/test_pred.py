@@ -12,9 +12,9 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose import inference  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.pred import parse_box  # noqa: E402
+from pose.judging import inference  # noqa: E402
+from pose.stages.pred import parse_box  # noqa: E402
 
 PRED = ("pred", "--cfg", "small.yaml", "--untrained")
 

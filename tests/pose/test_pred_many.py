@@ -13,8 +13,11 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pose import film, inference, pred, sources  # noqa: E402
-from pose.found import documents  # noqa: E402
+from pose.data.joints import COCO  # noqa: E402
+from pose.judging import inference  # noqa: E402
+from pose.predicting import film, sources  # noqa: E402
+from pose.predicting.found import documents  # noqa: E402
+from pose.stages import pred  # noqa: E402
 
 PRED = ("pred", "--cfg", "small.yaml", "--untrained", "--out", "out")
 
@@ -211,7 +214,7 @@ def test_no_more_frames_than_a_batch_wait_for_people(pose, monkeypatch):
 
 def test_a_name_that_a_spreadsheet_would_compute_is_text(tmp_path):
     person = {"category_id": 1, "bbox": [1, 2, 3, 4], "keypoints": [0] * 51, "score": 1}
-    with documents(tmp_path / "r.json", tmp_path / "t.csv") as both:
+    with documents(tmp_path / "r.json", tmp_path / "t.csv", COCO.names) as both:
         both.add("=1+1.png", 5, 0, person)
     row = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[1]
     assert row.startswith("'=1+1.png,5,0,1,2,3,4,1,0,")

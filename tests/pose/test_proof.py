@@ -11,8 +11,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import proof  # noqa: E402
-from pose.proof import Device, compare, prove  # noqa: E402
+from pose.machines import proof  # noqa: E402
+from pose.machines.proof import Device, compare, prove  # noqa: E402
 
 RELEASE = torch.__version__.split("+")[0]
 

@@ -12,13 +12,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import models, published  # noqa: E402
-from pose.arguments import parse, stage_named  # noqa: E402
-from pose.config import Config, Dataset, Evaluation, Model, load  # noqa: E402
+from pose.command import published  # noqa: E402
+from pose.command.arguments import parse, stage_named  # noqa: E402
+from pose.command.config import Config, Dataset, Evaluation, Model, load  # noqa: E402
+from pose.command.expect import Expectation, expectation  # noqa: E402
+from pose.command.published import COCO_METRICS, known  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.evaluate import coco_table  # noqa: E402
-from pose.expect import Expectation, expectation  # noqa: E402
-from pose.published import COCO_METRICS, known  # noqa: E402
+from pose.judging.evaluate import coco_table  # noqa: E402
+from pose.networks import models  # noqa: E402
 
 ALL_OF_COCO = 5000
 RES50 = "experiments/coco/resnet/res50_256x192_d256x3_adam_lr1e-3.yaml"

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose.resnet import BasicBlock, Bottleneck, PoseResNet, initialise_all, initialise_head  # noqa: E402
+from pose.networks.resnet import BasicBlock, Bottleneck, PoseResNet, initialise_all, initialise_head  # noqa: E402
 from tests.pose import plain_networks  # noqa: E402
 
 # behaviour.md section 17: (parameters, state_dict entries) with 17 joints.

@@ -13,9 +13,9 @@ import pytest
 np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import coco  # noqa: E402
-from pose.coco import Record  # noqa: E402
-from pose.selection import selected  # noqa: E402
+from pose.data import coco  # noqa: E402
+from pose.data.record import Record  # noqa: E402
+from pose.data.selection import selected  # noqa: E402
 
 
 def someone(points, labelled, center=(100, 100), scale=(1.0, 2.0)):

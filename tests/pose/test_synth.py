@@ -12,13 +12,16 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 cv2 = pytest.importorskip("cv2", reason="needs the pose extra")
 pytest.importorskip("pycocotools", reason="needs the pose extra")
 
-from pose import coco, synth, synth_options  # noqa: E402
-from pose.canvas import Canvas, Place  # noqa: E402
+from pose.command import synth_options  # noqa: E402
+from pose.data import coco  # noqa: E402
+from pose.data.pictures import check_pictures  # noqa: E402
+from pose.drawn.canvas import Canvas, Place  # noqa: E402
+from pose.drawn.figure import POSES, REST, pose_figure, sample_angles, sample_build, sample_view  # noqa: E402
+from pose.drawn.paint import paint_person, sample_look, visible_joints  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
-from pose.evaluate import coco_metrics, results_of  # noqa: E402
-from pose.figure import POSES, REST, pose_figure, sample_angles, sample_build, sample_view  # noqa: E402
-from pose.paint import paint_person, sample_look, visible_joints  # noqa: E402
+from pose.judging.evaluate import coco_metrics, results_of  # noqa: E402
 from pose.report import Result  # noqa: E402
+from pose.stages import synth  # noqa: E402
 
 NAMES = coco.JOINT_NAMES
 PARTS = ["annotations", "images", "person_detection_results"]
@@ -62,7 +65,7 @@ def test_a_longer_training_set_begins_with_the_shorter_one(tmp_path, drawn):
 @pytest.mark.parametrize(("image_set", "people"), [("train2017", 160), ("val2017", 80)])
 def test_the_files_are_coco_s_and_hold_exactly_the_people_asked_for(drawn, image_set, people):
     loaded = coco.load_ground_truth(drawn, image_set, (256, 192))
-    coco.check_pictures(loaded.records)
+    check_pictures(loaded.records)
     assert len(loaded.records) == people
     document = annotations_of(drawn, image_set)
     assert [entry["id"] for entry in document["annotations"]] == list(range(1, people + 1))

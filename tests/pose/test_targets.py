@@ -9,7 +9,7 @@ pytest.importorskip("cv2", reason="needs the pose extra")
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 
-from pose.targets import heatmap_targets  # noqa: E402
+from pose.judging.targets import heatmap_targets  # noqa: E402
 
 IMAGE, HEATMAP = (256, 192), (64, 48)  # (height, width)
 

@@ -11,8 +11,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
-from pose import checkpoint, devices, resume, train  # noqa: E402
-from pose.config import Config  # noqa: E402
+from pose.command.config import Config  # noqa: E402
+from pose.machines import devices  # noqa: E402
+from pose.networks import checkpoint  # noqa: E402
+from pose.stages import learn, resume  # noqa: E402
 
 TRAIN = ("train", "--cfg", "small.yaml")
 OUT = Path("coco") / "pose_resnet" / "small"
@@ -119,7 +121,7 @@ def test_a_checkpoint_of_another_optimiser_is_refused_in_a_sentence(workplace, p
 
 def interrupt_at(monkeypatch, step, signals):
     """Sends this process the signals during training step number `step`."""
-    original, done = train._step, []  # noqa: SLF001
+    original, done = learn._step, []  # noqa: SLF001
 
     def interrupted(*arguments):
         outcome = original(*arguments)
@@ -129,7 +131,7 @@ def interrupt_at(monkeypatch, step, signals):
                 os.kill(os.getpid(), number)
         return outcome
 
-    monkeypatch.setattr(train, "_step", interrupted)
+    monkeypatch.setattr(learn, "_step", interrupted)
     return done
 
 
@@ -166,7 +168,7 @@ def test_workers_that_die_of_the_same_signal_are_not_what_is_reported(pose, monk
         os.kill(os.getpid(), signal.SIGTERM)
         raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated.")
 
-    monkeypatch.setattr(train, "_step", fail)
+    monkeypatch.setattr(learn, "_step", fail)
     code, _, err = pose(*TRAIN)
     assert code == 130
     assert "stopped: 0 of 2 epochs are finished" in err
@@ -198,7 +200,7 @@ def test_pretrained_weights_that_are_not_there_stop_the_run(workplace, pose):
 
 
 def test_pretrained_weights_reach_the_backbone(workplace, pose):
-    from pose.resnet import PoseResNet
+    from pose.networks.resnet import PoseResNet
 
     backbone = {
         k: v for k, v in PoseResNet(18, 17).state_dict().items() if k.startswith(("conv1", "bn1", "layer"))

@@ -1,0 +1,1 @@
+"""From a command line to a checked configuration, and what it will read and write. Without torch."""

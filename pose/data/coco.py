@@ -1,0 +1,228 @@
+"""COCO's people as records: who is where in which picture, read from annotation or detection files.
+
+Reads JSON and checks it early, naming file and entry, so that a run stops before its work and not in
+the middle. Opens no picture, crops nothing, evaluates nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pose.data import pictures
+from pose.data.coco_files import annotation_file, image_folder
+from pose.data.crop import box_to_center_scale
+from pose.data.joints import COCO, Joints, joints_named
+from pose.data.reading import naming, numbers, read_json
+from pose.data.record import ImageSet, Record
+from pose.errors import PoseError
+
+JOINT_NAMES, FLIP_PAIRS, SKELETON = COCO.names, COCO.flip_pairs, COCO.skeleton
+
+
+@dataclass(frozen=True)
+class CocoSet(ImageSet):
+    """What COCO's annotation file says of one image set besides its people."""
+
+    pictures: Mapping[int, Path]  # image id -> file, in the order of the annotation file
+    sizes: Mapping[int, tuple[int, int]]  # image id -> (height, width)
+    category_id: int
+
+    @property
+    def picture_count(self) -> int:
+        """Of all its pictures, those with nobody to look at as well."""
+        return len(self.pictures)
+
+
+def load_ground_truth(
+    root: Path,
+    image_set: str,
+    image_size: tuple[int, int],
+    *,
+    image_format: str = "jpg",
+    sigmas: tuple[float, ...] = (),
+) -> CocoSet:
+    """The annotated people of one set, in the order of the annotation file's pictures.
+
+    Crowds, empty boxes and people without a labelled joint are left out. `sigmas` are the joints'
+    tolerances where they are not COCO's.
+    """
+    file = annotation_file(root, image_set)
+    hint = "DATASET.ROOT is the folder above annotations/; DATASET.TRAIN_SET and TEST_SET name the set"
+    document = read_json(file, dict, "the annotation file", hint)
+    images = _entries(document, "images", file)
+    category_id, joints = _category(document, file, sigmas)
+    count = len(joints.names)
+    folder, present = pictures.listed(image_folder(root, image_set), image_format)
+    paths, sizes = {}, {}
+    for position, image in enumerate(images):
+        with naming(file, "images", position):
+            image_id = int(image["id"])
+            sizes[image_id] = (int(image["height"]), int(image["width"]))
+            paths[image_id] = folder / _file_name(image, image_set, folder, present)
+    people: dict[int, list[Record]] = {image_id: [] for image_id in paths}
+    for position, entry in enumerate(_entries(document, "annotations", file, needed="test" not in image_set)):
+        with naming(file, "annotations", position):
+            image_id = int(entry["image_id"])
+            record = _person(entry, category_id, count, paths[image_id], sizes[image_id], image_size)
+            if record is not None:
+                people[image_id].append(record)
+    return CocoSet(
+        image_set=image_set,
+        annotation_file=file,
+        pictures=paths,
+        sizes=sizes,
+        records=tuple(record for records in people.values() for record in records),
+        category_id=category_id,
+        joints=joints,
+    )
+
+
+def load_detections(
+    file: Path, coco: CocoSet, threshold: float, image_size: tuple[int, int]
+) -> tuple[Record, ...]:
+    """The detector's persons with a score of at least `threshold`, in the file's order.
+
+    Boxes of pictures that the set does not have are passed over (a detection file of all of val2017
+    serves a part of it), unless that leaves none. A box that holds nothing of its picture is an error.
+    """
+    entries = read_json(
+        file, list, "the detection file", hint="set TEST.COCO_BBOX_FILE, or TEST.USE_GT_BBOX True"
+    )
+    joints = np.zeros((len(coco.joints.names), 2))
+    visible = np.ones(len(coco.joints.names), dtype=np.float32)
+    records = []
+    strangers = []
+    for position, entry in enumerate(entries):
+        with naming(file, "", position):
+            image_id, score, box = int(entry["image_id"]), float(entry["score"]), numbers(entry, "bbox", 4)
+            if not math.isfinite(score):
+                raise ValueError('"score" is not finite')
+            wanted = entry["category_id"] == coco.category_id and score >= threshold
+            if wanted and image_id in coco.pictures:
+                _check_box(box, coco.sizes[image_id])
+        if wanted and image_id not in coco.pictures:
+            strangers.append(f"; entry [{position}] is of picture {image_id}")
+        elif wanted:
+            center, scale = box_to_center_scale(box, image_size)
+            records.append(
+                Record(
+                    image_id=image_id,
+                    path=coco.pictures[image_id],
+                    box_xywh=np.array(box, dtype=np.float32),
+                    center=center,
+                    scale=scale,
+                    joints=joints,
+                    visible=visible,
+                    score=score,
+                    area=None,
+                )
+            )
+    if not records:
+        raise PoseError(
+            f"no box of {file} scores {threshold:g} or more and lies in a picture of {coco.annotation_file}"
+            + "".join(strangers[:1]),
+            hint="is it the detection file of this set? TEST.IMAGE_THRE sets the score",
+        )
+    return tuple(records)
+
+
+def _check_box(box: list[float], picture_size: tuple[int, int]) -> None:
+    """Boxes may reach over the picture's edges, but must have an area and lie in it somewhere."""
+    x, y, box_width, box_height = box
+    height, width = picture_size
+    if box_width <= 0 or box_height <= 0:
+        raise ValueError(f"its box {box} has no area")
+    if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
+        raise ValueError(f"its box {box} lies outside the picture of {width} x {height} pixels")
+
+
+def _person(
+    entry: Mapping[str, Any],
+    category_id: int,
+    joint_count: int,
+    picture: Path,
+    picture_size: tuple[int, int],
+    image_size: tuple[int, int],
+) -> Record | None:
+    """The record of one annotation, or None where there is nothing to learn from."""
+    if entry.get("iscrowd", 0) or entry["category_id"] != category_id:
+        return None
+    box = _clean_box(numbers(entry, "bbox", 4), picture_size)
+    area = float(entry["area"])
+    keypoints = numbers(entry, "keypoints", 3 * joint_count)
+    if box is None or area <= 0 or max(keypoints) == 0:
+        return None
+    table = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
+    center, scale = box_to_center_scale(box, image_size)
+    return Record(
+        image_id=int(entry["image_id"]),
+        path=picture,
+        box_xywh=np.array(box, dtype=np.float32),
+        center=center,
+        scale=scale,
+        joints=table[:, :2].copy(),
+        visible=np.minimum(table[:, 2], 1).astype(np.float32),  # hidden (1) and seen (2) count alike
+        score=1.0,
+        area=area,
+    )
+
+
+def _clean_box(box: list[float], picture_size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """The box clipped to the picture, its sides one pixel shorter as in the public implementation."""
+    height, width = picture_size
+    x1, y1 = max(0.0, box[0]), max(0.0, box[1])
+    x2 = min(width - 1, x1 + max(0.0, box[2] - 1))
+    y2 = min(height - 1, y1 + max(0.0, box[3] - 1))
+    return (x1, y1, x2 - x1, y2 - y1) if x2 >= x1 and y2 >= y1 else None
+
+
+def _file_name(image: Mapping[str, Any], image_set: str, folder: Path, present: frozenset[str]) -> str:
+    """The picture's own `file_name` where that file exists, else COCO's habit of twelve digits."""
+    own = str(image.get("file_name", ""))
+    is_below = "/" in own and not Path(own).is_absolute() and ".." not in Path(own).parts
+    if own in present or (is_below and (folder / own).is_file()):
+        return own
+    prefix = f"COCO_{image_set}_" if "2014" in image_set else ""
+    return f"{prefix}{int(image['id']):012d}.jpg"
+
+
+def _entries(
+    document: Mapping[str, Any], key: str, file: Path, *, needed: bool = True
+) -> list[Mapping[str, Any]]:
+    if key not in document and not needed:
+        return []
+    entries = document.get(key)
+    if not isinstance(entries, list):
+        raise PoseError(f'{file} has no list "{key}"', hint="COCO files hold images, annotations, categories")
+    return entries
+
+
+def _category(document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...]) -> tuple[int, Joints]:
+    """Id and joints of the file's first category: the one that people belong to.
+
+    Test sets do not list joints; there they are COCO's.
+    """
+    categories = _entries(document, "categories", file)
+    with naming(file, "categories", 0):
+        category = {"keypoints": list(COCO.names), **categories[0]}
+        names, bones = category["keypoints"], category.get("skeleton", [])
+        if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
+            raise ValueError('"keypoints" is not a list of names')
+        if len({name.lower() for name in names}) != len(names):
+            raise ValueError('"keypoints" names a joint twice')
+        skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in bones)  # the file counts from 1
+        if not all(0 <= end < len(names) for bone in skeleton for end in bone):
+            raise ValueError(f'"skeleton" goes beyond the {len(names)} joints, counted from 1')
+        category_id = int(category["id"])
+    if sigmas and len(sigmas) != len(names):
+        raise PoseError(
+            f"TEST.OKS_SIGMAS has {len(sigmas)} numbers, {file} names {len(names)} joints",
+            hint="one number for each joint, in the file's order; '()' takes the known ones",
+        )
+    return category_id, joints_named(names, skeleton, sigmas)

@@ -1,0 +1,53 @@
+"""JSON that others wrote, read early: each fault is a sentence that names file and entry."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pose.errors import PoseError
+
+
+def read_json(file: Path, kind: type, what: str, hint: str) -> Any:  # noqa: ANN401 - JSON is anything
+    """The parsed file, whose outermost value is a `kind`; `hint` is what helps where it is missing."""
+    try:
+        document = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise PoseError(f"{what} {file} is missing", hint=hint) from None
+    except OSError as error:
+        raise PoseError(f"cannot read {file}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # malformed JSON, or bytes that are no text
+        raise PoseError(f"{file} is not valid JSON: {error}", hint="fetch or write it again") from error
+    if not isinstance(document, kind):
+        raise PoseError(f"{file} holds a {type(document).__name__}, {what} is a {kind.__name__}")
+    return document
+
+
+@contextlib.contextmanager
+def naming(file: Path, key: str, position: int) -> Iterator[None]:
+    """Turns a missing or odd field into a sentence that names file and entry."""
+    where = f"{file}: {key}[{position}]"
+    try:
+        yield
+    except KeyError as error:
+        field = error.args[0]
+        known = isinstance(field, str)
+        reason = f'has no field "{field}"' if known else f"names picture {field}, which is not in images"
+        raise PoseError(f"{where} {reason}") from None
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise PoseError(f"{where} cannot be read: {error}") from None
+
+
+def numbers(entry: Mapping[str, Any], key: str, count: int) -> list[float]:
+    """The field's list of that many finite numbers."""
+    values = entry[key]
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f'"{key}" is not a list of {count} numbers')
+    found = [float(value) for value in values]
+    if not all(map(math.isfinite, found)):
+        raise ValueError(f'"{key}" holds a number that is not finite')
+    return found

@@ -1,0 +1,1 @@
+"""What is wrong with a dataset, told as findings for `check-data`."""

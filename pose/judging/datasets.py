@@ -1,0 +1,93 @@
+"""What a dataset gives a run, whatever its kind: people to learn from and to test on, and who judges them.
+
+A kind is a module with the functions of `Kind`. To add one: write it, and name it in KINDS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.command.config import Config
+from pose.data.record import ImageSet, People
+from pose.errors import PoseError
+from pose.judging import coco_dataset, mpii_dataset
+
+
+class Kind(Protocol):
+    """One DATASET.DATASET."""
+
+    SCORE: str  # the metric by which epochs are compared
+
+    def annotation_file(self, root: Path, image_set: str) -> Path:
+        """Where a set's people are listed."""
+
+    def annotated(self, config: Config, image_set: str) -> ImageSet:
+        """One set's annotated people."""
+
+    def people_to_test(self, config: Config, truth: ImageSet) -> People:
+        """Whom TEST_SET asks for, everything that judging them needs read and checked."""
+
+    def judge(
+        self, people: People, keypoints: NDArray[np.floating], config: Config, folder: Path
+    ) -> dict[str, float]:
+        """The metrics of keypoints (N, K, 3) in picture pixels, in their order; writes the results file."""
+
+    def results_file(self, folder: Path, config: Config) -> Path:
+        """Where a config's results go, below the folder of its runs."""
+
+    def fingerprint(self, config: Config, image_set: str) -> str:
+        """A digest of everything that is read of the set."""
+
+
+KINDS: Mapping[str, Kind] = {"coco": coco_dataset, "mpii": mpii_dataset}
+
+
+def kind(config: Config) -> Kind:
+    """The config's kind of dataset; `config_checks.py` has let pass no other."""
+    return KINDS[config.DATASET.DATASET]
+
+
+def annotated(config: Config, image_set: str) -> ImageSet:
+    """One set of the config's dataset, its joints as many as the network's."""
+    root = Path(config.DATASET.ROOT)
+    if not root.is_dir():
+        raise PoseError(
+            f"there is no dataset folder {root}",
+            "--data DIR (or DATASET.ROOT) names another one; envcheck data get coco2017 fetches COCO",
+        )
+    found = kind(config).annotated(config, image_set)
+    count = len(found.joints.names)
+    if count != config.MODEL.NUM_JOINTS:
+        raise PoseError(
+            f"{found.annotation_file} names {count} joints, MODEL.NUM_JOINTS is {config.MODEL.NUM_JOINTS}",
+            f"MODEL.NUM_JOINTS {count}",
+        )
+    return found
+
+
+def people_to_test(config: Config) -> People:
+    """The people of TEST_SET."""
+    return kind(config).people_to_test(config, annotated(config, config.DATASET.TEST_SET))
+
+
+def judge(people: People, keypoints: NDArray[np.floating], config: Config, folder: Path) -> dict[str, float]:
+    """What the dataset says to what was found; writes the results file."""
+    return kind(config).judge(people, keypoints, config, folder)
+
+
+def results_file(folder: Path, config: Config) -> Path:
+    """Where this config's results go."""
+    return kind(config).results_file(folder, config)
+
+
+def fingerprint(config: Config, *image_sets: str) -> dict[str, str]:
+    """What the record says about the data: where it is, and one fingerprint over the sets that were used."""
+    prints = [kind(config).fingerprint(config, name) for name in dict.fromkeys(image_sets)]
+    whole = prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
+    return {"root": str(Path(config.DATASET.ROOT).absolute()), "fingerprint": whole}

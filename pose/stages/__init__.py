@@ -1,0 +1,1 @@
+"""What can be asked of pose, one module a stage, each with `run`; beside them what training needs."""

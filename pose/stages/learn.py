@@ -1,0 +1,179 @@
+"""One epoch of training: batches, steps, what they came to. Shared out among the processes of a team.
+
+Each process has its part of every batch, as DataParallel splits it, and its part's weight in the loss: the
+gradients, which DistributedDataParallel averages, are those of the whole batch. Knows no files and no tests.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pose.average import Average
+from pose.command.config import Config
+from pose.command.output import CHECKPOINT
+from pose.data.dataset import CropDataset, batches, shuffled
+from pose.errors import FAILED, PoseError
+from pose.judging.decode import pck_counts, pck_share
+from pose.judging.inference import make_targets, normalise
+from pose.machines.devices import Devices
+from pose.machines.interruption import Stop
+from pose.machines.memory import within_memory
+from pose.machines.team import Team
+from pose.networks.loss import joints_loss, learning_rate
+from pose.report import bar, figure
+from pose.telling.journal import Journal
+from pose.telling.log_lines import LinesOfAnEpoch
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Who learns, from whom and with what: the same from epoch to epoch."""
+
+    config: Config
+    seed: int
+    dataset: CropDataset
+    devices: Devices
+    model: nn.Module
+    placed: nn.Module  # the model on its device, its gradients the team's
+    optimizer: torch.optim.Optimizer
+    stop: Stop
+
+    @property
+    def team(self) -> Team:
+        """The processes that learn together."""
+        return self.devices.team
+
+    def set_rate(self, epoch: int) -> float:
+        """Makes the epoch's learning rate the optimiser's, and returns it."""
+        train = self.config.TRAIN
+        rate = self.devices.rate(train, learning_rate(train.LR, train.LR_FACTOR, train.LR_STEP, epoch))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What one pass over the training people came to."""
+
+    loss: float
+    accuracy: float | None  # None where no joint could be judged
+    samples_per_second: float
+    seconds: float
+
+
+def batch_size(config: Config, used: Devices) -> int:
+    """How many people one step learns from, in all processes."""
+    return config.TRAIN.BATCH_SIZE_PER_GPU * used.together
+
+
+def learn(learner: Learner, epoch: int, journal: Journal) -> Learnt:
+    """One pass over the training people; `journal` hears of every PRINT_FREQ-th batch."""
+    config, device, team, people = learner.config, learner.devices.main, learner.team, len(learner.dataset)
+    size = batch_size(config, learner.devices)
+    torch.manual_seed(learner.seed * 1_000_003 + epoch)
+    learner.dataset.set_epoch(epoch)
+    loader = batches(
+        learner.dataset,
+        size,
+        order=shuffled(people, learner.seed, epoch) if config.TRAIN.SHUFFLE else None,
+        part=team.part,
+        workers=learner.devices.workers,
+        pin_memory=config.PIN_MEMORY and bool(learner.devices.gpus),
+    )
+    loss_sum = torch.zeros((), device=device)  # read now and then: reading it stalls a GPU
+    accuracy, text = Average(), ""
+    lines = LinesOfAnEpoch(journal.line, epoch, len(loader))
+    begin = time.perf_counter()
+    learner.placed.train()
+    with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
+        for number, batch in enumerate(loader):
+            lines.loaded()
+            whole = min(size, people - number * size)
+            own = len(team.part(whole))
+            output, target, loss = _step_that_fits(learner, batch, own / whole)
+            loss_sum += loss * own
+            shown = number % config.PRINT_FREQ == 0
+            if shown or device.type == "cpu":  # on a GPU only now and then, for the same reason
+                joint_loss = float(team.total(loss * own)) / whole
+                _require_finite(joint_loss, epoch, number)
+                accuracy.add(*pck_share(*map(team.total, pck_counts(output[:own], target[:own]))))
+            done = number * size + whole
+            lines.learnt(whole)
+            if shown:
+                lines.tell(Average(joint_loss, float(team.total(loss_sum)), done), accuracy)
+                # Counts what was shown, as there; a resumed run counts on.
+                step = epoch * -(-len(loader) // config.PRINT_FREQ) + number // config.PRINT_FREQ
+                journal.scalars.add(step, train_loss=joint_loss, train_acc=accuracy.last)
+                if journal.pictures:  # of this process's part
+                    journal.pictures.write("train", number, batch, output, target)
+                speed = done / (time.perf_counter() - begin)
+                text = f"{speed:.0f} samples/s   loss {joint_loss:.5f}   acc {figure(accuracy.mean, 3)}"
+            progress.advance(text)
+            team.check(learner.stop)
+    mean = float(team.total(loss_sum)) / people
+    _require_finite(mean, epoch, len(loader) - 1)
+    seconds = time.perf_counter() - begin
+    return Learnt(mean, accuracy.mean, people / seconds, seconds)
+
+
+def _step_that_fits(
+    learner: Learner, batch: dict[str, Tensor], share: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One batch learnt, or the error that names the batch size which would have fitted."""
+    return within_memory(
+        lambda: _step(learner, batch, share),
+        lambda size: _try(learner, batch, size),
+        min(learner.config.TRAIN.BATCH_SIZE_PER_GPU, len(batch["image"])),
+        "TRAIN.BATCH_SIZE_PER_GPU",
+    )
+
+
+def _step(learner: Learner, batch: dict[str, Tensor], share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """One batch learnt, of which this process has a share: its heat maps, targets and loss.
+
+    A process without a share goes through one person all the same, who counts for nothing: the others wait
+    for its gradients.
+    """
+    output, target, loss = _look(learner, learner.placed, batch)
+    learner.optimizer.zero_grad(set_to_none=True)
+    (loss * (share * learner.team.size)).backward()
+    learner.optimizer.step()
+    return output.detach(), target, loss.detach()
+
+
+def _try(learner: Learner, batch: dict[str, Tensor], size: int) -> None:
+    """A whole step with `size` people, to see whether it fits: what it learns is thrown away with the run.
+
+    Alone: the other processes know nothing of it, so that no gradient may reach DistributedDataParallel,
+    which listens where `backward` leaves them.
+    """
+    *_, loss = _look(learner, learner.model, {key: value[:size] for key, value in batch.items()})
+    weights = [weight for weight in learner.model.parameters() if weight.requires_grad]
+    for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+        weight.grad = gradient
+    learner.optimizer.step()
+
+
+def _look(learner: Learner, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """The heat maps, the targets and the loss."""
+    device, config = learner.devices.main, learner.config
+    pictures = normalise(batch["image"].to(device, non_blocking=True))
+    joints, visible = (batch[key].to(device, non_blocking=True) for key in ("joints", "visible"))
+    target, weight = make_targets(joints, visible, config, learner.dataset.joints.weights)
+    output = network(pictures)
+    return output, target, joints_loss(output, target, weight, config.LOSS)
+
+
+def _require_finite(loss: float, epoch: int, batch: int) -> None:
+    if not math.isfinite(loss):
+        raise PoseError(
+            f"the loss became {loss} in epoch {epoch + 1}, batch {batch + 1}: training stopped",
+            f"a smaller TRAIN.LR; {CHECKPOINT}, if there is one, is the last finished epoch's",
+            FAILED,
+        )

@@ -1,0 +1,227 @@
+"""Stage `pred`: the joints of the people in a picture, a folder or a video, drawn and as documents."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.command.arguments import Arguments
+from pose.command.config import Config, as_dict
+from pose.command.output import output_folder, picture_folder
+from pose.data.crop import box_to_center_scale
+from pose.data.joints import Joints, joints_of
+from pose.errors import FAILED, PoseError
+from pose.machines import devices
+from pose.networks import models
+from pose.predicting.boxes import Box, Boxed, load_boxes, whole
+from pose.predicting.film import Film, film, film_path
+from pose.predicting.found import documents
+from pose.predicting.people import Seen, find_people
+from pose.predicting.sources import Frame, Source, frames, open_source
+from pose.report import Result, data, note
+from pose.stages.test import load_weights
+from pose.telling.draw import draw_heat, draw_people
+from pose.writing import write_json, write_picture
+
+SMALLEST_DRAWN_SIDE = 480  # smaller pictures are enlarged before they are drawn on
+
+Given = dict[str | int, tuple[Boxed, ...]]
+Pictures = Iterator[tuple[Frame, tuple[Boxed, ...]]]
+
+
+def run(arguments: Arguments, result: Result) -> None:
+    """Finds, draws and writes the joints in what was named."""
+    if not arguments.pictures:
+        raise PoseError("no picture was named", "pred --cfg FILE PICTURE [KEY VALUE ...]")
+    config, config_file = arguments.configuration
+    seed = arguments.seed()
+    result.config, result.seed = as_dict(config), seed
+    if config.TEST.FLIP_TEST and not _joints(config).flip_pairs:
+        raise PoseError(
+            f"which of the {config.MODEL.NUM_JOINTS} joints change places in a mirror stands in no config",
+            "TEST.FLIP_TEST False",
+        )
+    threshold = parse_threshold(arguments.one("--threshold"), config.TEST.IN_VIS_THRE)
+    typed = tuple(Boxed(parse_box(t), 1.0, f"--box {t}") for t in arguments.values.get("--box", ()))
+    file = arguments.one("--boxes")
+    if file is not None and typed:
+        raise PoseError("--box and --boxes both say where people are", "give one of them")
+    source = open_source(Path(arguments.pictures[0]))
+    given = load_boxes(Path(file), source, config.TEST.IMAGE_THRE) if file is not None else None
+    pictures = _with_boxes(source, typed, given)
+    first = next(pictures, None)  # what is wrong with it is said before the long work
+    if first is None:
+        raise PoseError(f"{source.troubles[0]}; nothing is left of {source.path}", "are the pictures whole?")
+    devices.settle(config, seed, deterministic=arguments.deterministic)
+    model = models.build(config.MODEL)
+    folder = output_folder(config, config_file)
+    note(load_weights(model, config, folder, untrained=arguments.untrained))
+    used = devices.choose(config)
+    with_heat = "--heatmaps" in arguments.values
+    found = find_people(used.place(model), _again(first, pictures), config, used, with_heat=with_heat)
+
+    out = picture_folder(arguments)
+    result.output_dir = str(out.absolute())
+    if source.kind == "picture":
+        _write_one(next(found), source, out, (config, threshold), result)
+    else:
+        _write_many(found, source, out, (config, threshold, first[0]), result)
+    if source.troubles:
+        for trouble in source.troubles:
+            note(trouble)
+        raise PoseError(
+            f"{len(source.troubles)} of {source.path} could not be used", "the others are done", FAILED
+        )
+
+
+def parse_box(text: str) -> Box:
+    """x, y, width, height in the picture's pixels; a corner may lie outside the picture."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or min(numbers[2:]) <= 0:
+        raise PoseError(
+            f"--box {text} is no box", "--box X,Y,WIDTH,HEIGHT in pixels, such as --box 120,40,85,210"
+        )
+    return numbers[0], numbers[1], numbers[2], numbers[3]
+
+
+def parse_threshold(text: str | None, default: float) -> float:
+    """`--threshold`: any finite number, or the config's."""
+    try:
+        value = default if text is None else float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise PoseError(f"--threshold {text} is no number", "--threshold 0.2; larger ones hide more joints")
+    return value
+
+
+def _inside(boxed: Boxed, size: tuple[int, ...]) -> bool:
+    """Whether some of the box lies in the picture of (height, width)."""
+    x, y, width, height = boxed.box
+    return x < size[1] and y < size[0] and x + width > 0 and y + height > 0
+
+
+def _with_boxes(source: Source, typed: tuple[Boxed, ...], given: Given | None) -> Pictures:
+    """Each picture with its boxes; one outside stops a single picture, else it is told at the end."""
+    wanted = None if given is None or source.kind == "video" else frozenset(map(str, given))
+    for frame in frames(source, wanted):
+        size = frame.picture.shape[0], frame.picture.shape[1]
+        if given is not None:
+            boxes = given.get(frame.image_id if source.kind == "video" else frame.name, ())
+        else:
+            boxes = typed or (whole(*size),)
+        outside = [boxed for boxed in boxes if not _inside(boxed, size)]
+        for boxed in outside:
+            trouble = f"{boxed.origin} lies outside the picture"
+            if source.kind == "picture" or (typed and source.kind == "video"):
+                raise PoseError(trouble, f"the picture is {size[1]} wide and {size[0]} high")
+            number = f" {frame.image_id}" if source.kind == "video" else ""
+            source.troubles.append(f"{trouble} {frame.name}{number}, {size[1]} wide and {size[0]} high")
+        yield frame, tuple(boxed for boxed in boxes if boxed not in outside)
+
+
+def _again(first: tuple[Frame, tuple[Boxed, ...]], others: Pictures) -> Pictures:
+    yield first
+    yield from others
+
+
+def _write_one(seen: Seen, source: Source, out: Path, how: tuple[Config, float], result: Result) -> None:
+    config, threshold = how
+    stem = source.path.stem
+    drawn, document = out / f"{stem}-pose.jpg", out / f"{stem}-pose.json"
+    people = _people(seen, config)
+    found = {"picture": str(source.path), "joint_names": list(_joints(config).names), "people": people}
+    write_json(document, {"schema": "pose.people/1", **found})
+    write_picture(drawn, _draw(seen, config, threshold, zoom=_zoom(seen)))
+    for person in people:
+        data(f"person at {','.join(f'{side:g}' for side in person['bbox'])}   score {person['score']:.3f}")
+    data(f"{drawn}\n{document}")
+    result.add_output(drawn)
+    result.add_output(document)
+
+
+def _write_many(
+    found: Iterator[Seen], source: Source, out: Path, how: tuple[Config, float, Frame], result: Result
+) -> None:
+    """A folder's drawn pictures or the new video, with COCO results and a table of all people."""
+    config, threshold, first = how
+    is_video = source.kind == "video"
+    stem = source.path.stem if is_video else source.path.absolute().name
+    results, table = out / f"{stem}-keypoints.json", out / f"{stem}-keypoints.csv"
+    written = [results, table]
+    names = _drawn_names(source)
+    seen_pictures = 0
+    with ExitStack() as open_files:
+        document = open_files.enter_context(documents(results, table, _joints(config).names))
+        made: Film | None = None
+        if is_video:
+            size = (first.picture.shape[0], first.picture.shape[1])
+            path = film_path(out, f"{stem}-pose", source.fps, size)
+            made = open_files.enter_context(film(path, source.fps, size))
+            written.append(path)
+        for seen in found:
+            for number, person in enumerate(_people(seen, config)):
+                document.add(seen.frame.name, seen.frame.image_id, number, person)
+            if made is not None:
+                made.add(_draw(seen, config, threshold, zoom=1))
+            else:
+                path = out / names[seen.frame.name]
+                write_picture(path, _draw(seen, config, threshold, zoom=_zoom(seen)))
+                written.append(path)
+            seen_pictures += 1
+    what = "frames" if is_video else "pictures"
+    note(f"{document.people} people in {seen_pictures} {what}")
+    for path in written:
+        data(str(path))
+        result.add_output(path)
+
+
+def _drawn_names(source: Source) -> dict[str, str]:
+    """By picture; a.jpg and a.png keep their endings, or one would replace the other."""
+    stems = [Path(name).stem for name in source.names]
+    times = Counter(stems)
+    return {
+        name: f"{stem if times[stem] == 1 else name}-pose.jpg"
+        for name, stem in zip(source.names, stems, strict=True)
+    }
+
+
+def _draw(seen: Seen, config: Config, threshold: float, *, zoom: int) -> NDArray[np.uint8]:
+    picture = seen.frame.picture
+    if seen.heat:
+        crops = [box_to_center_scale(boxed.box, config.MODEL.image_height_width) for boxed in seen.boxes]
+        center, scale = (np.array(part) for part in zip(*crops, strict=True))
+        picture = draw_heat(picture, np.array(seen.heat), center, scale)
+    keypoints = np.array(seen.keypoints).reshape(-1, config.MODEL.NUM_JOINTS, 3)
+    return draw_people(picture, keypoints, threshold=threshold, joints=_joints(config), zoom=zoom)
+
+
+def _joints(config: Config) -> Joints:
+    return joints_of(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
+
+
+def _zoom(seen: Seen) -> int:
+    return max(1, math.ceil(SMALLEST_DRAWN_SIDE / max(seen.frame.picture.shape[:2])))
+
+
+def _people(seen: Seen, config: Config) -> list[dict[str, Any]]:
+    """Each person with the fields of COCO's results."""
+    return [
+        {
+            "category_id": 1,
+            "bbox": [float(side) for side in boxed.box],
+            "keypoints": [round(float(number), 4) for number in keypoints.reshape(-1)],
+            "score": float(score),
+        }
+        for boxed, keypoints, score in zip(seen.boxes, seen.keypoints, seen.scores(config), strict=True)
+    ]

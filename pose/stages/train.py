@@ -1,0 +1,288 @@
+"""Stage `train`: epochs of Simple Baseline training, each ending in the dataset's numbers and a checkpoint.
+
+Everything that can be checked early is checked before the first batch. Every random number is a function of
+(seed, epoch), so that a resumed run goes on exactly as an uninterrupted one would have; what is kept when the
+user stops are the finished epochs. One epoch's steps are `learn.py`'s.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pose.command.arguments import Arguments
+from pose.command.config import Config, as_dict
+from pose.command.output import (
+    BEST,
+    CHECKPOINT,
+    CURVES,
+    FINAL,
+    HISTORY,
+    PREDICTIONS,
+    Log,
+    log_folder,
+    output_folder,
+    prepare,
+)
+from pose.data.dataset import CropDataset
+from pose.data.pictures import check_pictures
+from pose.data.record import People
+from pose.data.selection import selected
+from pose.errors import Interrupted, PoseError
+from pose.judging.datasets import annotated, fingerprint, kind, people_to_test, results_file
+from pose.judging.inference import Found
+from pose.machines import devices
+from pose.machines.interruption import stop_on_signals
+from pose.machines.team import ALONE, Team
+from pose.networks import checkpoint, models
+from pose.report import Result, note
+from pose.stages import resume
+from pose.stages.learn import Learner, batch_size, learn
+from pose.stages.resume import Progress
+from pose.stages.test import evaluate
+from pose.telling import curves, history, showcase
+from pose.telling.debug_pictures import debug_pictures
+from pose.telling.journal import Journal
+from pose.telling.scalars import scalars
+from pose.writing import write_picture
+
+# torchrun hands a signal on at once; before torch 2.0 the terminal has then given it to the process already.
+ECHO = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that stays the same from epoch to epoch."""
+
+    learner: Learner
+    people: People  # to test on
+    folder: Path
+
+    @property
+    def config(self) -> Config:
+        """The learner's."""
+        return self.learner.config
+
+
+@dataclass
+class Story:
+    """What is told at the end: every finished epoch, and what the last test found."""
+
+    rows: list[history.Row]
+    pace: history.Pace = field(default_factory=history.Pace)
+    found: Found | None = None
+
+
+def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
+    """Trains from BEGIN_EPOCH, or from the folder's checkpoint with AUTO_RESUME, to END_EPOCH.
+
+    Of a team, all learn and test together; the one that leads keeps what comes of it.
+    """
+    config, config_file = arguments.configuration
+    folder = output_folder(config, config_file)
+    last = resume.last_checkpoint(folder) if config.AUTO_RESUME else None
+    seed = arguments.seed(default=last.seed if last else 0)
+    result.config, result.seed = as_dict(config), seed
+    people = people_to_test(config)
+    dataset = _people_to_learn(config, seed)
+    check_pictures((*dataset.records, *people.records))
+    result.dataset = fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
+    devices.settle(config, seed, deterministic=arguments.deterministic)
+    model = models.build(config.MODEL)
+    if last is None:
+        _initialise(model, config)
+    if team.leads:
+        prepare(folder, needed_bytes=resume.room(model))
+    result.output_dir = str(folder.absolute())
+    used = devices.choose(config, learning=True, team=team)
+    placed = team.share(used.place(model), used.main)
+    optimizer = _optimizer(model, config)
+    progress = resume.restore(last, model, optimizer) if last else Progress(config.TRAIN.BEGIN_EPOCH)
+    result.epochs_done = progress.epoch
+    story = Story(history.read(folder / HISTORY, progress.epoch) if last else [])
+    note(f"{len(dataset)} people to learn from; {people.boxes}; {folder}")
+    if team.size > 1:
+        note(f"{team.size} processes learn together, batches of {batch_size(config, used)}")
+    try:
+        with stop_on_signals(echo=ECHO if team.size > 1 else 0.0) as stop:
+            learner = Learner(config, seed, dataset, used, model, placed, optimizer, stop)
+            plan = Plan(learner, people, folder)
+            if team.leads:
+                with (
+                    Log(folder, config_file, "train") as log,
+                    scalars(log_folder(config, config_file)) as numbers,
+                ):
+                    log.keep(f"seed {seed}\n{as_dict(config)}")
+                    journal = Journal(log.keep, numbers, debug_pictures(folder, config, dataset.joints))
+                    _epochs(plan, progress, story, log, journal, result)
+            else:
+                _follow(plan, progress)
+    except Interrupted:
+        done = f"{progress.epoch} of {config.TRAIN.END_EPOCH} epochs"
+        raise Interrupted(
+            f"stopped: {done} are finished and kept in {folder}",
+            "the same command with AUTO_RESUME True goes on from there" if progress.epoch else "",
+        ) from None
+    if team.leads:
+        checkpoint.write(folder / FINAL, model.state_dict())
+        result.add_output(folder / FINAL)
+        _draw(plan, story, result)
+
+
+def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Journal, result: Result) -> None:
+    """The remaining epochs; what is finished and kept is told to `progress` and `result`."""
+    learner, folder, end = plan.learner, plan.folder, plan.config.TRAIN.END_EPOCH
+    if progress.epoch >= end:
+        note(f"nothing left to train: TRAIN.END_EPOCH is {end}")
+    else:
+        log.say(history.header(kind(plan.config).SCORE))
+    facts = {"model": plan.config.MODEL.NAME, "seed": learner.seed}
+    for epoch in range(progress.epoch, end):
+        rate = learner.set_rate(epoch)
+        learnt = learn(learner, epoch, journal)
+        story.pace.learning.append(learnt.seconds)
+        row = history.Row(
+            epoch + 1, learnt.loss, learnt.accuracy, rate, learnt.samples_per_second, learnt.seconds
+        )
+        if not _is_tested(plan.config, epoch):
+            _tell(plan, story, row, log, result)
+            continue
+        begin = time.perf_counter()
+        story.found, metrics = _test(plan, journal)
+        story.pace.testing.append(time.perf_counter() - begin)
+        journal.scalars.add(epoch, valid_loss=story.found.loss, valid_acc=story.found.accuracy)
+        journal.scalars.add_group(epoch, "valid", metrics)
+        is_best = progress.advance(epoch + 1, metrics)
+        row = history.with_metrics(row, metrics, story.pace.testing[-1])
+        # The row before the checkpoint: a resumed run drops rows that are too many, it cannot make up one.
+        _tell(plan, story, row, log, result, is_best=is_best)
+        resume.keep(folder, learner.model, learner.optimizer, progress, facts, is_best=is_best)
+        result.epochs_done, result.metrics = progress.epoch, metrics
+        result.loss, result.accuracy = story.found.loss, story.found.accuracy
+        result.add_output(results_file(folder, plan.config))
+        for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
+            result.add_output(folder / name)
+        learner.team.wait()
+
+
+def _follow(plan: Plan, progress: Progress) -> None:
+    """The part in the remaining epochs of a process that does not lead: step for step as `_epochs`."""
+    learner = plan.learner
+    for epoch in range(progress.epoch, plan.config.TRAIN.END_EPOCH):
+        learner.set_rate(epoch)
+        learn(learner, epoch, Journal())
+        if _is_tested(plan.config, epoch):
+            _test(plan, Journal())
+            learner.team.wait()  # until the epoch is kept
+            progress.epoch = epoch + 1
+
+
+def _test(plan: Plan, journal: Journal) -> tuple[Found, dict[str, float]]:
+    """What is found with the weights at hand, and the metrics."""
+    learner = plan.learner
+    learner.team.align(learner.model)
+    return evaluate(
+        learner.model, plan.people, plan.config, learner.devices, plan.folder, learner.stop, journal
+    )
+
+
+def _is_tested(config: Config, epoch: int) -> bool:
+    """Every EVAL_EVERY-th epoch, and the last."""
+    return (epoch + 1) % config.TRAIN.EVAL_EVERY == 0 or epoch + 1 == config.TRAIN.END_EPOCH
+
+
+def _tell(
+    plan: Plan, story: Story, row: history.Row, log: Log, result: Result, *, is_best: bool = False
+) -> None:
+    """A finished epoch's line and row."""
+    end = plan.config.TRAIN.END_EPOCH
+    left = range(row.epoch, end)
+    tests = sum(_is_tested(plan.config, epoch) for epoch in left)
+    story.rows.append(row)
+    history.write(plan.folder / HISTORY, story.rows)
+    result.add_output(plan.folder / HISTORY)
+    log.say(history.table_line(row, end, story.pace.left(len(left), tests), is_best=is_best))
+
+
+def _draw(plan: Plan, story: Story, result: Result) -> None:
+    """The pictures at the end; a run in which nothing was trained leaves those that are there."""
+    if story.found is None:
+        return
+    write_picture(plan.folder / CURVES, curves.draw(story.rows))
+    result.add_output(plan.folder / CURVES)
+    if len(story.found.keypoints):
+        sheet = showcase.predictions(plan.people.records, story.found.keypoints, plan.people.annotated.joints)
+        write_picture(plan.folder / PREDICTIONS, sheet)
+        result.add_output(plan.folder / PREDICTIONS)
+
+
+def _people_to_learn(config: Config, seed: int) -> CropDataset:
+    """The people of TRAIN_SET, varied as the DATASET section says."""
+    settings = config.DATASET
+    truth = annotated(config, settings.TRAIN_SET)
+    if not truth.records:
+        raise PoseError(f"{truth.annotation_file} has no person with a labelled joint")
+    records = selected(truth.records) if settings.SELECT_DATA else truth.records
+    if not records:
+        raise PoseError(
+            f"DATASET.SELECT_DATA leaves none of the {len(truth.records)} people of {truth.annotation_file}",
+            "DATASET.SELECT_DATA False",
+        )
+    if settings.SELECT_DATA:
+        note(f"DATASET.SELECT_DATA keeps {len(records)} of {len(truth.records)} people")
+    if settings.PROB_HALF_BODY > 0 and not truth.joints.upper_body:
+        note("DATASET.PROB_HALF_BODY has no effect: no joint's name says that it is of the upper body")
+    return CropDataset(
+        records,
+        config.MODEL.image_height_width,
+        training=True,
+        joints=truth.joints,
+        flip=settings.FLIP,
+        scale_factor=settings.SCALE_FACTOR,
+        rotation_factor=settings.ROT_FACTOR,
+        half_body_probability=settings.PROB_HALF_BODY,
+        half_body_min_joints=settings.NUM_JOINTS_HALF_BODY,
+        rgb=settings.COLOR_RGB,
+        seed=seed,
+    )
+
+
+def _initialise(model: nn.Module, config: Config) -> None:
+    """The public initialisation, except that pretrained weights which are not there are an error."""
+    if not config.MODEL.INIT_WEIGHTS:
+        return
+    if not config.MODEL.PRETRAINED:
+        models.initialise(model, is_pretrained=False)
+        return
+    path = Path(config.MODEL.PRETRAINED)
+    if not path.is_file():
+        raise PoseError(
+            f"MODEL.PRETRAINED: there is no file {path}",
+            "fetch ImageNet weights, or train from scratch with MODEL.PRETRAINED \"''\"",
+        )
+    models.initialise(model, is_pretrained=True)
+    state = models.wanted_of(checkpoint.read_state(path), config.MODEL)
+    fresh = checkpoint.load_backbone(model, state, path)
+    note(f"pretrained: {path}; {len(fresh)} weights start fresh")
+
+
+def _optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """Adam takes the rate alone, as in the public implementation: WD and MOMENTUM are sgd's."""
+    train = config.TRAIN
+    if train.OPTIMIZER == "sgd":
+        return torch.optim.SGD(
+            model.parameters(),
+            lr=train.LR,
+            momentum=train.MOMENTUM,
+            weight_decay=train.WD,
+            nesterov=train.NESTEROV,
+        )
+    try:
+        # One kernel for the whole update: 15 % of a small network's step on a CPU.
+        return torch.optim.Adam(model.parameters(), lr=train.LR, fused=True)
+    except RuntimeError:  # torch before 2.4 has it for GPUs only
+        return torch.optim.Adam(model.parameters(), lr=train.LR)
