@@ -132,6 +132,33 @@ def test_a_failure_in_json_is_one_document(envcheck):
     assert "absent.json" in document["message"]
 
 
+def test_explain_tells_the_cause_of_a_log_on_stdin_first(envcheck):
+    log = "Torch not compiled with CUDA enabled\nFailed to initialize NVML: Driver/library version mismatch\n"
+    done = envcheck("explain", "-", input=log)
+    assert done.returncode == 0
+    assert done.stdout.startswith("✗ The driver's library and kernel module are of different versions")
+    document = json.loads(envcheck("explain", "-", "--format", "json", input=log).stdout)
+    assert (document["schema"], document["log"], document["lines"]) == ("envcheck.explain/1", "-", 2)
+    assert [cause["id"] for cause in document["causes"]] == ["driver.module-match", "torch.cpu-only"]
+
+
+def test_a_log_that_shows_nothing_known_ends_with_1_and_one_document(envcheck, tmp_path):
+    (tmp_path / "a.log").write_text("Epoch 1 of 2\nEpoch 2 of 2\n", encoding="utf-8")
+    done = envcheck("explain", "a.log", "--format", "json")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert json.loads(done.stdout)["causes"] == []
+    assert envcheck("explain", "a.log").stdout.startswith("? 2 lines, and none shows a failure")
+
+
+def test_what_is_no_log_is_bad_input(envcheck, tmp_path):
+    (tmp_path / "model.pth").write_bytes(bytes(range(256)) * 20)
+    for name, why in (("absent.log", "No such file"), (".", "Is a directory"), ("model.pth", "not a text")):
+        done = envcheck("explain", name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"error: {name}: {why}")
+        assert "hint:  A log file is explained, or - for stdin." in done.stderr
+
+
 def test_a_mistyped_recipe_is_answered_with_the_nearest(envcheck):
     assert "Did you mean cpu?" in envcheck("recipes", "show", "cpuu").stderr
 

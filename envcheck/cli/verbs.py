@@ -124,6 +124,23 @@ def builds(
         raise typer.Exit(errors.FAILED)
 
 
+@app.command()
+def explain(
+    log: Annotated[str, typer.Argument(metavar="LOGFILE|-", help="Of a training or a build; -: stdin.")],
+    format: FormatOption = Format.text,  # noqa: A002
+    output: FileOption = None,
+) -> None:
+    """Say what went wrong by what a log says, the cause first, and what to do."""
+    from envcheck.explain.explain import explain as explain_log
+    from envcheck.report.console import answer
+    from envcheck.report.explain import explain_screen
+
+    explanation = explain_log(log)
+    answer(explanation, explain_screen(explanation), as_json=format is Format.json, file=output)
+    if not explanation.causes:
+        raise typer.Exit(errors.FAILED)
+
+
 app.command()(build)
 app.command(add_help_option=False, context_settings=_AS_TYPED)(run)
 app.command("exec", context_settings=_AS_TYPED)(exec_)

@@ -16,6 +16,7 @@ from envcheck.doctor.drift import Baseline, Drift, drift
 from envcheck.doctor.finding import SEVERITIES, Finding, Status
 from envcheck.errors import FAILED, OK, UNANSWERED
 from envcheck.host.facts import Host
+from envcheck.symptoms.cascade import roots
 
 SCHEMA = "envcheck.doctor/1"
 
@@ -83,15 +84,10 @@ def _look(check: Check, case: Case) -> Finding:
 def _folded(findings: Sequence[Finding], checks: Sequence[Check]) -> list[Finding]:
     """Return the findings with `follows_from` set to the root of what explains each."""
     troubles = {finding.id for finding in findings if finding.is_trouble}
-    explained_by = {check.id: [cause for cause in check.caused_by if cause in troubles] for check in checks}
-
-    def root(identifier: str) -> str:
-        causes = explained_by.get(identifier)
-        return root(causes[0]) if causes else identifier
-
+    root = roots({check.id: check.caused_by for check in checks}, troubles)
     return [
-        replace(finding, follows_from=root(finding.id))
-        if finding.status not in ("ok", "skip") and root(finding.id) != finding.id
+        replace(finding, follows_from=root[finding.id])
+        if finding.status not in ("ok", "skip") and root[finding.id] != finding.id
         else finding
         for finding in findings
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envcheck.doctor.check import Case, Check, ok, unknown
 from envcheck.doctor.finding import Finding, Fix, Status
+from envcheck.symptoms.driver import WSL
 
 # What a recipe takes, wheels and environment together, with room for pip's own copies while it installs.
 _NEEDED_MIB_CPU = 3 * 1024
@@ -16,7 +17,7 @@ _SMALL_SHM_MIB = 64
 class Wsl(Check):
     """Windows has the driver; the Linux inside borrows it."""
 
-    id = "system.wsl"
+    id = WSL.id
     title = "The system is Linux on its own, not inside Windows"
     worst = "warn"
 
@@ -32,16 +33,11 @@ class Wsl(Check):
         return Finding(
             self.id,
             status,
-            "This is WSL, and the Windows driver does not reach into it"
-            if cut_off
-            else "This is WSL: the driver is the one of Windows",
+            WSL.title if cut_off else "This is WSL: the driver is the one of Windows",
             (f"kernel {case.host.os.kernel}",) if case.host.os.kernel else (),
-            "WSL hands the Windows driver to Linux by /usr/lib/wsl/lib; a Linux driver inside would hide it.",
-            Fix(
-                "Install or update NVIDIA's driver in Windows, never inside WSL; then restart WSL.",
-                ("wsl --shutdown",),
-            ),
-            "https://docs.nvidia.com/cuda/wsl-user-guide/",
+            WSL.why,
+            WSL.fix,
+            WSL.link,
         )
 
 
