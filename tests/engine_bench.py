@@ -51,6 +51,7 @@ from envcheck.engine import images
 from envcheck.engine.addresses import Address
 from envcheck.engine.buildkit import offered
 from envcheck.environments.wheelhouse import read_lock
+from envcheck.locks import read_packages
 from envcheck.paths import bundle, cache_dir
 from envcheck.recipes import Recipe, load_recipe, load_recipes
 
@@ -322,8 +323,7 @@ def _smallest_cuda() -> Recipe:
 
 def _naive(bench: Bench, recipe: Recipe) -> tuple[int, float]:
     """Return the bytes of the image that `pip install torch ...` makes, and the seconds it took."""
-    asked = (bundle("recipes") / "pose.in").read_text(encoding="utf-8").splitlines()
-    names = [recipe.requirement, *(line for line in asked if line and not line.startswith("#"))]
+    names = [recipe.requirement, *read_packages(bundle("recipes") / "pose.in")]
     text = f"""FROM {bench.docker.base}
 LABEL dev.envcheck.naive=
 COPY wheels /wheels
