@@ -1,7 +1,8 @@
 """Texts as pip, engines and torch say them, and what envcheck takes them for.
 
 Texts of engines were met on Debian's docker.io 20.10.24 and podman 4.3.1 where they could be made there; the
-others stand in `../shared/design/doctor-checks.md` or in the programs' own sources.
+others stand in `../shared/design/doctor-checks.md` or in the programs' own sources. Long because of the texts:
+the code is a page.
 """
 
 from __future__ import annotations
