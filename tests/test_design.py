@@ -1,4 +1,4 @@
-"""docs/design.md, held against the code: the pictures of the rooms, and every hop of the five walks."""
+"""docs/design.md and CONTRIBUTING.md, held against the code: pictures, hops of walks, and what is named."""
 
 from __future__ import annotations
 
@@ -154,3 +154,21 @@ def test_every_hop_of_a_walk_is_called_by_another_or_calls_it(hops):
         there += near
         away = [hop for hop in away if hop not in near]
     assert [str(hop) for hop in away] == []
+
+
+@pytest.mark.parametrize("document", ["docs/design.md", "CONTRIBUTING.md"])
+def test_every_path_that_a_document_names_is_there(root, document):
+    named = re.findall(
+        r"`((?:envcheck|pose|tests|recipes|docs|containers)/[\w./-]*)[:`]",
+        (root / document).read_text("utf-8"),
+    )
+    assert len(named) > 10
+    assert [path for path in named if not (root / path).exists()] == []
+
+
+def test_every_command_of_make_that_contributing_names_is_one(root):
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    there = set(re.findall(r"(?m)^([a-z-]+):", (root / "Makefile").read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?m)(?:^|`|&& )make ([a-z-]+)", text))
+    assert named >= {"test", "test-all", "lint", "format", "test-engines"}
+    assert named <= there
