@@ -38,6 +38,7 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
         "what is asked of it": {
             "runs": "Record",
             "doctor": "Finding",
+            "explain": "Explanation",
             "measure": "Measured",
             "audit": "Result",
             "data": "Got",

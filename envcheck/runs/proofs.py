@@ -60,7 +60,7 @@ def _unproved(ended: Ended, said: str, place: Place, limits: Limits) -> Envcheck
     symptom = inside(ended, said, limits) if place.is_container else None
     if symptom is not None:
         return EnvcheckError(
-            f"The environment could not prove itself: {symptom.meaning}", symptom.fix, symptom.id
+            f"The environment could not prove itself: {symptom.meaning}", symptom.fix.hint, symptom.id
         )
     lines = said.strip().splitlines()
     reason = next((line for line in lines if line.startswith("error: ")), lines[-1] if lines else "")
