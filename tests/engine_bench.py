@@ -8,6 +8,7 @@ shared    what a second recipe downloads where a first one's wheels are there
 
 The engines are those of the tests: ENVCHECK_TEST_DOCKER, else what envcheck finds; ENVCHECK_TEST_PODMAN.
 Wheels are linked from the user's cache where it has them. Times compare only with others of the same run.
+Long because its parts are measured on the same engines and wheels, in one run; each part reads alone.
 """
 
 from __future__ import annotations

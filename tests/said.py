@@ -2,6 +2,7 @@
 
 Texts of engines were met on Debian's docker.io 20.10.24 and podman 4.3.1 where they could be made there; the
 others stand in `../shared/design/doctor-checks.md`, in public threads, or in the programs' own sources.
+Long because it is texts alone.
 """
 
 from __future__ import annotations

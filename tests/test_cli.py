@@ -1,4 +1,7 @@
-"""The command line as a person meets it: a process, its streams and its exit code."""
+"""The command line as a person meets it: a process, its streams and its exit code.
+
+Long because every verb is met here, a few lines for each; doctor has most of them, for its formats.
+"""
 
 from __future__ import annotations
 

@@ -261,7 +261,7 @@ def _initialise(model: nn.Module, config: Config) -> None:
     if not config.MODEL.INIT_WEIGHTS:
         return
     if not config.MODEL.PRETRAINED:
-        models.initialise(model, is_pretrained=False)
+        models.initialise(model, config.MODEL, is_pretrained=False)
         return
     path = Path(config.MODEL.PRETRAINED)
     if not path.is_file():
@@ -269,7 +269,7 @@ def _initialise(model: nn.Module, config: Config) -> None:
             f"MODEL.PRETRAINED: there is no file {path}",
             "fetch ImageNet weights, or train from scratch with MODEL.PRETRAINED \"''\"",
         )
-    models.initialise(model, is_pretrained=True)
+    models.initialise(model, config.MODEL, is_pretrained=True)
     state = models.wanted_of(checkpoint.read_state(path), config.MODEL)
     fresh = checkpoint.load_backbone(model, state, path)
     own = " (final_layer's among them)" if "final_layer.weight" in fresh else ""

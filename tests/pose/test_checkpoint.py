@@ -1,4 +1,7 @@
-"""Weights: every format is read, nothing is executed, misfits are named, writing is all or nothing."""
+"""Weights: every format is read, nothing is executed, misfits are named, writing is all or nothing.
+
+Long because files that only look alike are made here byte by byte, beside the refusals that they meet.
+"""
 
 from __future__ import annotations
 
