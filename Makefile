@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests of several rooms run side by side; torch itself is kept to one thread in each.
 JOBS ?= 2
 
-.PHONY: help demo demo-long test test-all test-engines coco-mini bench-fleet bench-engines lint types format clean
+.PHONY: help demo demo-long test test-all test-engines coco-mini bench-fleet bench-explain bench-engines lint types format clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -33,6 +33,9 @@ coco-mini: $(VENV)/.tests  ## learn 86 people of real COCO pictures (needs ../sh
 
 bench-fleet: $(VENV)/.tests  ## how fast 100,000 hosts are judged
 	$(BIN)/python tests/fleet_bench.py
+
+bench-explain: $(VENV)/.tests  ## how fast a log of 1 GB is explained (two minutes)
+	PYTHONPATH=. $(BIN)/python tests/explain_bench.py
 
 bench-engines: $(VENV)/.tests  ## what containers keep, cost and save (10 minutes; PARTS="start size": some)
 	$(BIN)/python tests/engine_bench.py $(PARTS)

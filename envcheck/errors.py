@@ -9,6 +9,7 @@ from __future__ import annotations
 OK = 0
 FAILED = 1
 USAGE = 2
+UNANSWERED = 3
 BUG = 70
 RETRY = 75
 CANNOT_RUN = 126

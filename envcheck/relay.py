@@ -19,8 +19,9 @@ from typing import IO, Literal
 
 Source = Literal["stdout", "stderr"]
 
-# What a terminal understands and a log must not hold: control sequences of colours and progress bars.
-_CONTROL_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
+# What a terminal understands and a log must not hold: control sequences of colours and progress bars, each
+# within its line.
+CONTROL_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[@-_]")
 _HEARD_BYTES = 1 << 20
 _LINE_BYTES = 1 << 20
 
@@ -88,6 +89,6 @@ class Relay:
 
     def _write(self, line: bytes) -> None:
         # A bar is drawn over itself with carriage returns: its last state is the one that counts.
-        text = _CONTROL_SEQUENCE.sub(b"", line.rstrip(b"\r").rpartition(b"\r")[2])
+        text = CONTROL_SEQUENCE.sub(b"", line.rstrip(b"\r").rpartition(b"\r")[2])
         if (text or not line) and self._book is not None:
             self._book.write(text + b"\n")

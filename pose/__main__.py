@@ -68,12 +68,13 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     if stage.spreads:
         return _spread(stage, rest, run_dir, argv)
+    _require_one_process(stage)
     return _work(stage, _read(stage, rest, run_dir), run_dir)
 
 
 def _spread(stage: Stage, words: Sequence[str], run_dir: Path | None, argv: Sequence[str]) -> int:
     """The stage with a process for each of the config's GPUS that is here: this very command for each."""
-    if "LOCAL_RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":  # one of torchrun's
+    if _is_one_of_several():
         with import_module("pose.machines.team").joined() as team:
             return _work(stage, _read(stage, words, run_dir), run_dir if team.leads else None, team)
     arguments = _read(stage, words, run_dir)
@@ -84,6 +85,23 @@ def _spread(stage: Stage, words: Sequence[str], run_dir: Path | None, argv: Sequ
         program = sys.orig_argv[1 : len(sys.orig_argv) - len(argv)]
         return import_module("pose.machines.torchrun").start(count, [*program, *argv])
     return _work(stage, arguments, run_dir)
+
+
+def _is_one_of_several() -> bool:
+    """Whether torchrun has started this process beside others."""
+    return "LOCAL_RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def _require_one_process(stage: Stage) -> None:
+    """Each of several would do all the work and write the same files: the first says so, the others end."""
+    if not _is_one_of_several():
+        return
+    if os.environ.get("RANK", "0") != "0":
+        raise Followed(BAD_INPUT)
+    raise PoseError(
+        f"{stage.name} is the work of one process, and torchrun started {os.environ['WORLD_SIZE']}",
+        f"python -m pose {stage.name} ...; train alone is shared out among processes",
+    )
 
 
 def _work(stage: Stage, arguments: Arguments, run_dir: Path | None, team: Team | None = None) -> int:

@@ -47,6 +47,7 @@ class Result:
     accuracy: float | None = None  # likewise, and where no joint could be judged
     outputs: list[str] = field(default_factory=list)
     published: dict[str, Any] | None = None  # what a test's metrics are held against
+    unreadable: list[str] = field(default_factory=list)  # a sentence for each picture of the last test
     output_dir: str | None = None
     epochs_done: int = 0
 
@@ -62,6 +63,7 @@ class Result:
             "loss": self.loss,
             "accuracy": self.accuracy,
             "published": self.published,
+            "unreadable": self.unreadable,
             "outputs": self.outputs,
             "output_dir": self.output_dir,
             "epochs_done": self.epochs_done,

@@ -8,6 +8,7 @@ shared    what a second recipe downloads where a first one's wheels are there
 
 The engines are those of the tests: ENVCHECK_TEST_DOCKER, else what envcheck finds; ENVCHECK_TEST_PODMAN.
 Wheels are linked from the user's cache where it has them. Times compare only with others of the same run.
+Long because its parts are measured on the same engines and wheels, in one run; each part reads alone.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ from envcheck.engine import images
 from envcheck.engine.addresses import Address
 from envcheck.engine.buildkit import offered
 from envcheck.environments.wheelhouse import read_lock
+from envcheck.locks import read_packages
 from envcheck.paths import bundle, cache_dir
 from envcheck.recipes import Recipe, load_recipe, load_recipes
 
@@ -322,8 +324,7 @@ def _smallest_cuda() -> Recipe:
 
 def _naive(bench: Bench, recipe: Recipe) -> tuple[int, float]:
     """Return the bytes of the image that `pip install torch ...` makes, and the seconds it took."""
-    asked = (bundle("recipes") / "pose.in").read_text(encoding="utf-8").splitlines()
-    names = [recipe.requirement, *(line for line in asked if line and not line.startswith("#"))]
+    names = [recipe.requirement, *read_packages(bundle("recipes") / "pose.in")]
     text = f"""FROM {bench.docker.base}
 LABEL dev.envcheck.naive=
 COPY wheels /wheels

@@ -1,9 +1,13 @@
-"""The command line as a person meets it: a process, its streams and its exit code."""
+"""The command line as a person meets it: a process, its streams and its exit code.
+
+Long because every verb is met here, a few lines for each; doctor has most of them, for its formats.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,8 +21,9 @@ CFG = "experiments/drawn/res18_96x64.yaml"
 
 
 @pytest.fixture
-def envcheck(root, tmp_path):
-    environ = {**os.environ, "ENVCHECK_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(root)}
+def envcheck(root, tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)  # where doctor speaks otherwise
+    own = {"ENVCHECK_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(root)}
 
     def call(*argv, **options):
         command = [sys.executable, "-c", "from envcheck.cli import main; main()", *map(str, argv)]
@@ -27,7 +32,7 @@ def envcheck(root, tmp_path):
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env=environ,
+            env={**os.environ, **own},
             timeout=120,
             check=False,
             **options,
@@ -128,6 +133,33 @@ def test_a_failure_in_json_is_one_document(envcheck):
     document = json.loads(done.stdout)
     assert (document["schema"], document["exit"], done.returncode) == ("envcheck.error/1", 2, 2)
     assert "absent.json" in document["message"]
+
+
+def test_explain_tells_the_cause_of_a_log_on_stdin_first(envcheck):
+    log = "Torch not compiled with CUDA enabled\nFailed to initialize NVML: Driver/library version mismatch\n"
+    done = envcheck("explain", "-", input=log)
+    assert done.returncode == 0
+    assert done.stdout.startswith("✗ The driver's library and kernel module are of different versions")
+    document = json.loads(envcheck("explain", "-", "--format", "json", input=log).stdout)
+    assert (document["schema"], document["log"], document["lines"]) == ("envcheck.explain/1", "-", 2)
+    assert [cause["id"] for cause in document["causes"]] == ["driver.module-match", "torch.cpu-only"]
+
+
+def test_a_log_that_shows_nothing_known_ends_with_1_and_one_document(envcheck, tmp_path):
+    (tmp_path / "a.log").write_text("Epoch 1 of 2\nEpoch 2 of 2\n", encoding="utf-8")
+    done = envcheck("explain", "a.log", "--format", "json")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert json.loads(done.stdout)["causes"] == []
+    assert envcheck("explain", "a.log").stdout.startswith("? 2 lines, and none shows a failure")
+
+
+def test_what_is_no_log_is_bad_input(envcheck, tmp_path):
+    (tmp_path / "model.pth").write_bytes(bytes(range(256)) * 20)
+    for name, why in (("absent.log", "No such file"), (".", "Is a directory"), ("model.pth", "not a text")):
+        done = envcheck("explain", name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"error: {name}: {why}")
+        assert "hint:  A log file is explained, or - for stdin." in done.stderr
 
 
 def test_a_mistyped_recipe_is_answered_with_the_nearest(envcheck):
@@ -277,3 +309,172 @@ def test_run_knows_each_of_pose_s_stages(envcheck):
         done = envcheck("run", stage.name, "--help")
         assert done.returncode == 0, done.stderr
         assert f"pose {stage.name} " in done.stdout
+
+
+def test_the_list_of_checks_needs_no_machine(envcheck):
+    done = envcheck("doctor", "--list", "--only", "gpu", "--host", "absent.json", "--format", "json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["schema"]) == (0, "envcheck.checks/1")
+    assert [one["id"] for one in document["checks"]] == ["gpu.lost", "gpu.answers", "gpu.mig"]
+    assert document["checks"][0] == {"id": "gpu.lost", "title": "Every GPU is reachable", "worst": "error"}
+    text = envcheck("doctor", "--list", "--skip", "driver").stdout
+    assert text.splitlines()[0].split(maxsplit=2)[:2] == ["card.nouveau", "error"]
+    assert "driver." not in text
+
+
+def test_doctor_makes_the_checks_that_are_asked_for(envcheck, root):
+    broken = host(root, "kernel-upgrade-without-module")
+    one = envcheck("doctor", "--host", broken, "--only", "gpu", "--format", "json")
+    assert [finding["id"] for finding in json.loads(one.stdout)["findings"]] == [
+        "gpu.lost",
+        "gpu.answers",
+        "gpu.mig",
+    ]
+    assert one.returncode == 0
+    assert envcheck("doctor", "--host", broken, "--only", "driver.module-match").returncode == 3
+    assert envcheck("doctor", "--host", broken, "--skip", "card,driver,recipe").returncode == 0
+    assert envcheck("doctor", "--host", broken, "--only", "gpu.migs").returncode == 2
+
+
+PAGES = {
+    "text": "✗ The driver does not drive this card   driver.open-module",
+    "json": '"schema": "envcheck.doctor/1"',
+    "markdown": "### ✗ The driver does not drive this card",
+    "junit": '<testcase classname="envcheck.driver" name="driver.open-module"',
+    "github": "::error title=The driver does not drive this card [driver.open-module]::",
+    "html": "<!DOCTYPE html>",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_doctor_answers_in_every_format_to_stdout_or_a_file(envcheck, root, tmp_path, name):
+    words = ("doctor", "--host", host(root, "rtx5090-proprietary-module"), "--format", name)
+    done = envcheck(*words)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert PAGES[name] in done.stdout
+    into = envcheck(*words, "--output", tmp_path / "page")
+    assert (into.returncode, into.stdout) == (1, "")
+    assert PAGES[name] in (tmp_path / "page").read_text(encoding="utf-8")
+    assert envcheck(*words, "--output", tmp_path / "absent" / "page").returncode == 2 or name == "json"
+
+
+def test_in_a_job_of_github_the_default_is_its_own_format(envcheck, root, tmp_path, monkeypatch):
+    broken = ("doctor", "--host", host(root, "rtx5090-proprietary-module"))
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert PAGES["text"] in envcheck(*broken).stdout
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    done = envcheck(*broken)
+    assert PAGES["github"] in done.stdout
+    assert PAGES["markdown"] in summary.read_text(encoding="utf-8")
+    assert PAGES["text"] in envcheck(*broken, "--format", "text").stdout
+    envcheck(*broken, "--output", tmp_path / "page")
+    assert PAGES["text"] in (tmp_path / "page").read_text(encoding="utf-8")
+    assert envcheck("doctor", "--list").stdout.startswith("  card.nouveau")
+    assert summary.read_text(encoding="utf-8").count("## envcheck doctor") == 1
+    assert envcheck("pick", "--host", broken[2]).stdout.startswith("no NVIDIA GPU listed")
+
+
+def test_a_summary_that_cannot_be_written_is_a_note_and_no_failure(envcheck, root, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "absent" / "summary.md"))
+    done = envcheck("doctor", "--host", host(root, "rtx3090-driver550"), "--format", "github")
+    assert done.returncode == 0
+    assert done.stderr.startswith("note:  GITHUB_STEP_SUMMARY: ")
+
+
+def test_a_list_has_no_other_formats(envcheck):
+    done = envcheck("doctor", "--list", "--format", "html")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    "name", ["rtx5090-proprietary-module", "h100-mig", "a100-lost", "container-without-gpus"]
+)
+def test_the_text_of_doctor_has_80_columns_and_breaks_nothing_that_is_copied(envcheck, root, name):
+    file = host(root, name)
+    text = envcheck("doctor", "--host", file).stdout
+    findings = json.loads(envcheck("doctor", "--host", file, "--format", "json").stdout)["findings"]
+    copied = [
+        line
+        for one in findings
+        if one["follows_from"] is None and one["status"] not in ("ok", "skip")
+        for line in [one["link"], *(one["fix"] or {"commands": ()})["commands"]]
+        if line
+    ]
+    lines = text.splitlines()
+    assert all(any(line.endswith(one) for line in lines) for one in copied)
+    assert all(len(line.rstrip()) <= 80 or line.endswith(tuple(copied)) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("variables", "colours"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_a_terminal_gets_colours_unless_it_is_told_not_to(root, variables, colours):
+    code = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    argv = [sys.executable, "-c", "from envcheck.cli import main; main()", "doctor", "--host"]
+    environ = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *argv, host(root, "rtx5090-proprietary-module")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=root,
+        timeout=60,
+        env={**environ, "PYTHONPATH": str(root), "GITHUB_ACTIONS": "", **variables},
+    )
+    assert "The driver does not drive this card" in done.stdout
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]m", done.stdout)) is colours
+
+
+def test_doctor_says_what_has_changed_since_a_snapshot(envcheck, root):
+    before, now = host(root, "rtx5090-r580"), host(root, "rtx5090-r570-86-10")
+    text = envcheck("doctor", "--host", now, "--baseline", before).stdout
+    assert "changed since rtx5090-r580.json; the pick was" in " ".join(text.split())
+    page = envcheck("doctor", "--host", now, "--baseline", before, "--only", "drift", "--format", "json")
+    document = json.loads(page.stdout)
+    assert {one["id"].partition(".")[0] for one in document["findings"]} == {"drift"}
+    assert document["drift"]["changes"]
+    failing = envcheck("doctor", "--host", now, "--baseline", before, "--only", "drift", "--fail-on", "warn")
+    assert failing.returncode == 1
+    for name in ("markdown", "junit", "github", "html"):
+        page = envcheck("doctor", "--host", now, "--baseline", before, "--format", name).stdout
+        assert "changed since rtx5090-r580.json" in page
+        assert "drift.driver" in page
+
+
+@pytest.mark.parametrize("file", ["absent.json", "tests"])
+def test_a_snapshot_that_is_none_is_refused(envcheck, root, file):
+    done = envcheck("doctor", "--baseline", root / file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+
+
+def test_this_machine_has_not_drifted_since_a_moment_ago(envcheck, tmp_path):
+    envcheck("probe", "--output", tmp_path / "host.json")
+    done = envcheck("doctor", "--baseline", tmp_path / "host.json", "--only", "drift")
+    assert "Nothing changed since host.json of 20" in " ".join(done.stdout.split())
+    assert done.returncode == 0
+
+
+def test_a_file_holds_no_colours_whatever_the_environment_wants(envcheck, root, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    broken = host(root, "rtx5090-proprietary-module")
+    envcheck("doctor", "--host", broken, "--format", "text", "--output", tmp_path / "page")
+    assert "\x1b" not in (tmp_path / "page").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_public"), [("markdown", True), ("github", True), ("junit", False), ("html", False)]
+)
+def test_what_everybody_reads_names_no_user(envcheck, root, name, is_public):
+    facts = json.loads(host(root, "h100-mig").read_text(encoding="utf-8"))
+    facts["engines"] = None
+    facts["unknown"] = {"engines": "unix:///home/alice/docker.sock: permission denied"}
+    page = envcheck("doctor", "--host", "-", "--format", name, input=json.dumps(facts)).stdout
+    assert ("/home/alice/docker.sock" in page, "alice" in page) == (not is_public, not is_public)
+    assert ("Redacted: home folders, UUIDs." in page) is is_public

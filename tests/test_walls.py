@@ -1,7 +1,8 @@
-"""The walls between the rooms, as .importlinter draws them."""
+"""The walls between the rooms, as .importlinter draws them, and how much one room may hold."""
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -51,3 +52,24 @@ def test_nothing_that_is_shipped_names_a_package_index(root, folder):
         and hosts.search(file.read_text(encoding="utf-8"))
     ]
     assert naming == []
+
+
+LINES = 400
+
+
+def test_no_module_is_above_400_lines_without_its_reason_in_the_first_lines(root):
+    """A reason is a sentence of the module's docstring that begins with "Long because"."""
+    files = [file for room in ("envcheck", "pose", "tests") for file in sorted((root / room).rglob("*.py"))]
+    assert len(files) > 300
+    silent, needless = [], []
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        is_long = len(text.splitlines()) > LINES
+        reason = "Long because " in (ast.get_docstring(ast.parse(text)) or "")
+        name = file.relative_to(root).as_posix()
+        if is_long and not reason:
+            silent.append(name)
+        if reason and not is_long:
+            needless.append(name)
+    assert silent == [], f"above {LINES} lines: split them, or say why they are one room"
+    assert needless == [], f"not above {LINES} lines: nothing is to be excused"

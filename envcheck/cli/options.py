@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +22,11 @@ class Level(str, Enum):
     error = "error"
     warn = "warn"
     never = "never"
+
+    @property
+    def status(self) -> Literal["error", "warn"] | None:
+        """The status itself; None where no finding counts."""
+        return None if self is Level.never else ("error" if self is Level.error else "warn")
 
 
 class In(str, Enum):

@@ -12,15 +12,14 @@ import typer.core
 
 from envcheck import __version__, errors
 from envcheck.cli.data import data_app
+from envcheck.cli.doctor import doctor
 from envcheck.cli.options import (
     CudaOption,
     FileOption,
     Format,
     FormatOption,
     GpusOption,
-    HostOption,
     HostsOption,
-    Level,
     PythonOption,
     RecipeOption,
     RequirementsOption,
@@ -63,26 +62,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
         raise typer.Exit
 
 
-@app.command()
-def doctor(
-    host: HostOption = None,
-    format: FormatOption = Format.text,  # noqa: A002 - the option's name
-    output: FileOption = None,
-    fail_on: Annotated[
-        Level, typer.Option("--fail-on", help="From which status on the exit code is 1.")
-    ] = Level.error,
-) -> None:
-    """Say what is wrong with this machine, the cause first, and what would run on it."""
-    from envcheck.doctor.diagnose import diagnose
-    from envcheck.report.console import answer
-    from envcheck.report.doctor import doctor_screen
-    from envcheck.situation import look
-
-    seen = look(host)
-    diagnosis = diagnose(seen.host, seen.choice)
-    answer(diagnosis, doctor_screen(diagnosis, seen), as_json=format is Format.json, file=output)
-    if fail_on is not Level.never and diagnosis.reaches(fail_on.value):
-        raise typer.Exit(errors.FAILED)
+app.command()(doctor)
 
 
 @app.command()
@@ -141,6 +121,23 @@ def builds(
     judged, machine = judge_official(host or (), request)
     answer(judged, builds_screen(judged, machine), as_json=format is Format.json)
     if not judged.running:
+        raise typer.Exit(errors.FAILED)
+
+
+@app.command()
+def explain(
+    log: Annotated[str, typer.Argument(metavar="LOGFILE|-", help="Of a training or a build; -: stdin.")],
+    format: FormatOption = Format.text,  # noqa: A002
+    output: FileOption = None,
+) -> None:
+    """Say what went wrong by what a log says, the cause first, and what to do."""
+    from envcheck.explain.explain import explain as explain_log
+    from envcheck.report.console import answer
+    from envcheck.report.explain import explain_screen
+
+    explanation = explain_log(log)
+    answer(explanation, explain_screen(explanation), as_json=format is Format.json, file=output)
+    if not explanation.causes:
         raise typer.Exit(errors.FAILED)
 
 

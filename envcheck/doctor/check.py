@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from envcheck.choice.choose import Choice
-from envcheck.doctor.finding import Finding
+from envcheck.doctor.drift import Baseline
+from envcheck.doctor.finding import Finding, Status
 from envcheck.host.facts import Host
 
 
@@ -20,6 +21,7 @@ class Case:
 
     host: Host
     choice: Choice | None = None
+    baseline: Baseline | None = None  # what the machine was, where there is a snapshot
 
     @property
     def in_container(self) -> bool:
@@ -32,6 +34,8 @@ class Check(Protocol):
 
     id: str  # "room.subject"; it stands in documents and on command lines, so it stays as it is
     title: str  # what is so when all is well
+    worst: Status = "error"  # what it says where it is bad; any check can be unknown
+    needs_baseline: bool = False  # it compares with a snapshot
     caused_by: tuple[str, ...] = ()  # ids of checks whose trouble explains this one's, the likeliest first
 
     def look(self, case: Case) -> Finding:

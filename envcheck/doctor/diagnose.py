@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, unknown
 from envcheck.doctor.checks import CHECKS
+from envcheck.doctor.drift import Baseline, Drift, drift
 from envcheck.doctor.finding import SEVERITIES, Finding, Status
+from envcheck.errors import FAILED, OK, UNANSWERED
 from envcheck.host.facts import Host
+from envcheck.symptoms.cascade import roots
 
 SCHEMA = "envcheck.doctor/1"
 
@@ -25,6 +28,7 @@ class Diagnosis:
     schema: str
     status: Status  # the worst of all findings
     findings: tuple[Finding, ...]
+    drift: Drift | None = None  # what has changed since a snapshot, where there is one
 
     @property
     def primary(self) -> Finding | None:
@@ -40,13 +44,32 @@ class Diagnosis:
         """Return whether any finding is as bad as `level`, or worse."""
         return SEVERITIES.index(self.status) >= SEVERITIES.index(level)
 
+    def exit_code(self, level: Status | None, *, asked: bool) -> int:
+        """Return doctor's exit code where findings from `level` on count, None: none does.
 
-def diagnose(host: Host, choice: Choice | None = None, *, checks: Sequence[Check] = CHECKS) -> Diagnosis:
-    """Return what is wrong with a machine, and with what was picked for it."""
-    case = Case(host, choice)
+        Where the checks were `asked` for by name, one of them that could not be made is no answer.
+        """
+        if level is None:
+            return OK
+        if self.reaches(level):
+            return FAILED
+        open_question = asked and any(finding.status == "unknown" for finding in self.findings)
+        return UNANSWERED if open_question else OK
+
+
+def diagnose(
+    host: Host,
+    choice: Choice | None = None,
+    *,
+    checks: Sequence[Check] = CHECKS,
+    baseline: Baseline | None = None,
+) -> Diagnosis:
+    """Return what is wrong with a machine and what was picked for it, and what is not as in `baseline`."""
+    case = Case(host, choice, baseline)
     findings = _folded([_look(check, case) for check in checks], checks)
     worst = max((finding.severity for finding in findings), default=SEVERITIES.index("ok"))
-    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings))
+    drifted = drift(baseline, host, choice) if baseline and choice else None
+    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings), drifted)
 
 
 def _look(check: Check, case: Case) -> Finding:
@@ -61,15 +84,10 @@ def _look(check: Check, case: Case) -> Finding:
 def _folded(findings: Sequence[Finding], checks: Sequence[Check]) -> list[Finding]:
     """Return the findings with `follows_from` set to the root of what explains each."""
     troubles = {finding.id for finding in findings if finding.is_trouble}
-    explained_by = {check.id: [cause for cause in check.caused_by if cause in troubles] for check in checks}
-
-    def root(identifier: str) -> str:
-        causes = explained_by.get(identifier)
-        return root(causes[0]) if causes else identifier
-
+    root = roots({check.id: check.caused_by for check in checks}, troubles)
     return [
-        replace(finding, follows_from=root(finding.id))
-        if finding.status not in ("ok", "skip") and root(finding.id) != finding.id
+        replace(finding, follows_from=root[finding.id])
+        if finding.status not in ("ok", "skip") and root[finding.id] != finding.id
         else finding
         for finding in findings
     ]

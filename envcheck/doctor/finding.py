@@ -5,21 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from envcheck.symptoms import Fix
+
+__all__ = ["SEVERITIES", "Finding", "Fix", "Status"]
+
 Status = Literal["ok", "info", "warn", "error", "skip", "unknown"]
 
 # From harmless to bad. What could not be checked is no trouble yet, but never as good as fine.
 SEVERITIES: tuple[Status, ...] = ("skip", "ok", "info", "unknown", "warn", "error")
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """The way out: a sentence, and the commands that a person would type."""
-
-    text: str
-    commands: tuple[str, ...] = ()
-    needs_root: bool = False
-    reboot: bool = False
-    destructive: bool = False  # it can end running work or lose data
 
 
 @dataclass(frozen=True, slots=True)

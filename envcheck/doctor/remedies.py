@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from envcheck.doctor.finding import Fix
 from envcheck.host.facts import Host
-
-DRIVER_GUIDE = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
+from envcheck.symptoms.cards import BLACKLIST_NOUVEAU, NOUVEAU
 
 _DEBIAN_FAMILY = ("debian", "ubuntu", "linuxmint", "pop")
 _RED_HAT_FAMILY = ("fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn")
@@ -35,13 +34,12 @@ def install_open_module(host: Host, branch: int) -> Fix:
 
 def banish_nouveau(host: Host) -> Fix:
     """Return how to keep nouveau from taking the card before NVIDIA's driver does."""
-    rules = r"printf 'blacklist nouveau\noptions nouveau modeset=0\n' | sudo tee /etc/modprobe.d/nouveau.conf"
     name = distribution(host)
     rebuild = "sudo update-initramfs -u" if name in _DEBIAN_FAMILY else "sudo dracut --force"
     known = name in (*_DEBIAN_FAMILY, *_RED_HAT_FAMILY)
     return Fix(
-        "Blacklist nouveau, rebuild the initial ramdisk and reboot.",
-        (rules, rebuild, REBOOT) if known else (rules,),
+        NOUVEAU.fix.text,
+        (BLACKLIST_NOUVEAU, rebuild, REBOOT) if known else (BLACKLIST_NOUVEAU,),
         needs_root=True,
         reboot=True,
     )

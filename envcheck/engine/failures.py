@@ -28,7 +28,7 @@ def failure(failed: str, said: str) -> EnvcheckError:
         return EnvcheckError(f"{failed}: {line[-_SHOWN:]}", "The engine's own log may say more.")
     said = line if len(line) <= _SHOWN else f"... {line[-_SHOWN:]}"
     return error_kind(symptom)(
-        f"{failed}: {symptom.meaning}", f"{symptom.fix}\nThe engine said: {said}", symptom.id
+        f"{failed}: {symptom.meaning}", f"{symptom.fix.hint}\nThe engine said: {said}", symptom.id
     )
 
 

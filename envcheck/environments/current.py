@@ -57,6 +57,7 @@ class Current:
             python_version=platform.python_version(),
             reused=True,
             differences=tuple(differences),
+            is_locked=False,
         )
 
     def health(self, place: Place) -> str:  # noqa: ARG002 - the contract's

@@ -29,7 +29,7 @@ def check_pip(code: int, said: str, log: Path, failed: str = "The environment wa
     symptom = find(PIP, said)
     if symptom is not None:
         kind = WheelNotFoundError if symptom.id == "wheel.absent" else error_kind(symptom)
-        raise kind(f"{failed}: {symptom.meaning}", f"{symptom.fix}\nThe whole story: {log}", symptom.id)
+        raise kind(f"{failed}: {symptom.meaning}", f"{symptom.fix.hint}\nThe whole story: {log}", symptom.id)
     if shutil.disk_usage(log.parent).free < _FULL_BYTES:  # venv hides what its own pip said
         raise EnvcheckError(f"{failed}: the disk is full", FULL_DISK)
     last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), "")

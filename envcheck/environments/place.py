@@ -46,6 +46,12 @@ class Place:
     reused: bool
     differences: tuple[str, ...] = ()  # from the lock, one sentence each
     image: Image | None = None
+    is_locked: bool = True  # it holds what the lock names; else it is taken as it is, and nothing is promised
+
+    @property
+    def is_container(self) -> bool:
+        """Whether a command is alone in there, with what it is shown and no more."""
+        return self.image is not None
 
 
 @dataclass(frozen=True, slots=True)

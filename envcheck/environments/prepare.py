@@ -13,7 +13,7 @@ from envcheck.engine.failures import failure
 from envcheck.environments.docker import Docker
 from envcheck.environments.here import refuse_limits
 from envcheck.environments.mounts import taken
-from envcheck.environments.place import NO_LIMITS, Environment, Limits, Place, Watcher
+from envcheck.environments.place import NO_LIMITS, Environment, Kind, Limits, Place, Watcher
 from envcheck.environments.stage import program_of_pose
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import Engine, Host
@@ -23,7 +23,7 @@ from envcheck.recipes import Recipe
 if TYPE_CHECKING:
     from envcheck.environments.venv import Installer
 
-Wanted = Literal["auto", "docker", "venv", "current"]
+Wanted = Literal["auto"] | Kind
 
 # With these a container cannot be had here, whatever is tried again; a virtual environment can.
 _NO_BASE = ("container.registry-unreachable", "container.registry-denied", "container.registry-limit")

@@ -129,6 +129,7 @@ class Host:
     """A machine. The smallest document has `schema`, `os`, `driver` and `gpus`."""
 
     schema: str = SCHEMA
+    probed: str | None = None  # when, in UTC: "2026-11-24T08:34:29Z"
     os: OperatingSystem
     driver: Driver | None
     gpus: Annotated[tuple[Gpu, ...], _Few] | None  # () is none; null is unknown

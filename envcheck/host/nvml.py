@@ -1,6 +1,6 @@
 """The questions to NVML, NVIDIA's management library: the only file that imports pynvml.
 
-It runs in a process of its own (`driver.py` starts it), because a call into the driver can hang or crash.
+It runs in a process of its own (`library.py` starts it), because a call into the driver can hang or crash.
 Each question and each answer leaves at once as one line of JSON on stdout, so that what was known before
 a hang is kept and the question that hung has a name:
 

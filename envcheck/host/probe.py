@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 
 from envcheck.host.engines import read_engines
 from envcheck.host.facts import Driver, Gpu, Host, OperatingSystem, PciDevice
@@ -29,6 +30,7 @@ def probe() -> Host:
     driver = join_driver(library, module, pci)
     gpus = listed_gpus(library, driver, pci, system)
     return Host(
+        probed=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         os=system,
         driver=driver,
         gpus=gpus,

@@ -16,42 +16,70 @@ from rich.text import Text
 
 from envcheck.documents import to_json, write_json
 from envcheck.errors import EnvcheckError, UsageError
+from envcheck.report.disarm import disarmed
 
 # Screens are drawn for this width at most; a narrower terminal wraps them.
 WIDTH = 100
-
-# What a terminal would obey: C0 without tab and newline, DEL, C1.
-_CONTROLS = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 
 
 class PlainConsole(Console):
     """A console that takes nothing for markup and lets no control character of a text through."""
 
-    def __init__(self, *, stderr: bool = False, file: IO[str] | None = None) -> None:
-        """Write to `file`, else to stderr or stdout, no wider than people read."""
-        super().__init__(stderr=stderr, file=file, highlight=False, markup=False, emoji=False)
-        if self.width > WIDTH or not self.is_terminal:
-            self.width = WIDTH
+    def __init__(self, *, stderr: bool = False, file: IO[str] | None = None, width: int = WIDTH) -> None:
+        """Write to `file`, which is no terminal, else to stderr or stdout, no wider than people read."""
+        super().__init__(
+            stderr=stderr,
+            file=file,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            force_terminal=None if file is None else False,
+        )
+        if self.width > width or not self.is_terminal:
+            self.width = width
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Yield what rich yields, with the texts disarmed: GPU names and file names come from outside."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(segment.text.translate(_CONTROLS), segment.style)
+            yield segment if segment.control else Segment(disarmed(segment.text), segment.style)
 
 
-def show(screen: RenderableType, *, data: bool = False) -> None:
+def show(screen: RenderableType, *, data: bool = False, width: int = WIDTH) -> None:
     """Show a screen: on stdout if it is what was asked for, else on stderr."""
     # A path that is longer than the screen is wide stays one word, to be copied.
-    PlainConsole(stderr=not data).print(screen, crop=False)
+    PlainConsole(stderr=not data, width=width).print(screen, crop=False)
 
 
-def answer(value: object, screen: RenderableType | None, *, as_json: bool, file: Path | None = None) -> None:
+def note(sentence: str) -> None:
+    """Tell something beside the answer, on stderr."""
+    PlainConsole(stderr=True).print(Text.assemble(("note:  ", "bold"), sentence), soft_wrap=True)
+
+
+def write(text: str, file: Path | None) -> None:
+    """Give a command's answer as a text, to stdout or into a file."""
+    if file is None:
+        sys.stdout.write(text)
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _not_written(file, error) from None
+
+
+def answer(
+    value: object,
+    screen: RenderableType | None,
+    *,
+    as_json: bool,
+    file: Path | None = None,
+    width: int = WIDTH,
+) -> None:
     """Give a command's answer, as a document or as a screen, to stdout or into a file."""
     if file is None:
         if as_json or screen is None:
             sys.stdout.write(to_json(value))
         else:
-            show(screen, data=True)
+            show(screen, data=True, width=width)
         return
     try:
         if (as_json or screen is None) and (file.is_file() or not file.exists()):
@@ -62,9 +90,9 @@ def answer(value: object, screen: RenderableType | None, *, as_json: bool, file:
             )  # a device or a pipe is written to, not replaced
         else:
             with file.open("w", encoding="utf-8") as sink:
-                PlainConsole(file=sink).print(screen)
+                PlainConsole(file=sink, width=width).print(screen)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+        raise _not_written(file, error) from None
 
 
 def show_error(error: EnvcheckError, *, as_json: bool) -> None:
@@ -79,3 +107,7 @@ def show_error(error: EnvcheckError, *, as_json: bool) -> None:
     screen.print(Text.assemble(("error: ", "bold red"), error.message, (name, "dim")), soft_wrap=True)
     for number, line in enumerate(error.hint.splitlines()):
         screen.print(Text.assemble(("hint:  " if number == 0 else "       ", "bold"), line), soft_wrap=True)
+
+
+def _not_written(file: Path, error: OSError) -> UsageError:
+    return UsageError(f"{file} cannot be written: {error.strerror}")

@@ -8,6 +8,10 @@ from rich.text import Text
 from envcheck.compat import tables
 from envcheck.compat.words import by_capability, cards
 from envcheck.host.facts import Gpu, Host
+from envcheck.report.disarm import one_line
+
+# "Red Hat Enterprise Linux release 9.4 (Plow)" has 43 characters.
+_LONGEST_WORD = 100
 
 
 def host_lines(host: Host) -> RenderableType:
@@ -19,12 +23,17 @@ def host_lines(host: Host) -> RenderableType:
     return Text("\n").join(lines)
 
 
+def host_words(host: Host) -> tuple[str, ...]:
+    """Return the same as plain lines."""
+    return (*_gpu_lines(host), " · ".join(_system_words(host)))
+
+
 def _gpu_lines(host: Host) -> list[str]:
     if host.gpus is None:
-        return [f"NVIDIA GPUs: unknown ({host.unknown.get('gpus', 'nobody could be asked')})"]
+        return [one_line(f"NVIDIA GPUs: unknown ({host.unknown.get('gpus', 'nobody could be asked')})")]
     if not host.gpus:
         return ["no NVIDIA GPU listed" if host.pci else "no NVIDIA GPU"]
-    return [_kind_line(gpus) for _, gpus in by_capability(host.gpus)]
+    return [one_line(_kind_line(gpus)) for _, gpus in by_capability(host.gpus)]
 
 
 def _kind_line(gpus: tuple[Gpu, ...]) -> str:
@@ -59,4 +68,4 @@ def _system_words(host: Host) -> list[str]:
     if host.python.version is not None:
         words.append(f"Python {host.python.version}")
     words += [f"{engine.name} {engine.version or ''}".strip() for engine in host.engines or ()]
-    return words
+    return [one_line(word, _LONGEST_WORD) for word in words]

@@ -39,7 +39,7 @@ def footer(finished: Finished) -> RenderableType:
     )
     lines = [Text.assemble((word, style), f"  {record.stage}")]
     if finished.finding is not None:
-        lines.append(Text(f"  {finished.finding.meaning}. {finished.finding.fix}", style="yellow"))
+        lines.append(Text(f"  {finished.finding.meaning}. {finished.finding.fix.hint}", style="yellow"))
     paths = [*(output.path for output in record.outputs), finished.folder / "record.json"]
     lines += [Text(f"  {path}", no_wrap=True, overflow="ignore") for path in paths]
     return Group(*lines)

@@ -34,11 +34,10 @@ def promise(situation: Situation, place: Place) -> Promise:
     """Return what a command may rely on in `place`: the recipe's own torch, and the GPUs that were judged."""
     recipe = situation.recipe
     devices = tuple(devices_of(situation.judged))
-    exact = place.kind != "current"
     uuids = tuple(device.uuid for device in devices if device.uuid is not None)
     return Promise(
-        torch=str(recipe.torch) if exact else None,
-        cuda=str(recipe.cuda) if exact and recipe.cuda is not None else None,
+        torch=str(recipe.torch) if place.is_locked else None,
+        cuda=str(recipe.cuda) if place.is_locked and recipe.cuda is not None else None,
         device="cuda" if devices else "cpu",
         # A GPU without a known UUID cannot be handed over by one: then what is visible stays as it is.
         gpus=uuids if len(uuids) == len(devices) else (),

@@ -28,8 +28,8 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
     `work` is what is about to be run: the proof sees what it will see.
     """
     kept = cache / "proofs" / f"{_identity(ready.place, promised, host)}.json"
-    # The interpreter at hand may have changed since; what was built has not.
-    if ready.place.kind != "current" and kept.is_file():
+    # What was taken as it is may have changed since; what was built has not.
+    if ready.place.is_locked and kept.is_file():
         shutil.copyfile(kept, folder / "proof.json")
         return
     heard = bytearray()
@@ -57,10 +57,10 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
 
 def _unproved(ended: Ended, said: str, place: Place, limits: Limits) -> EnvcheckError:
     """Return the error for a proof that did not come about."""
-    symptom = inside(ended, said, limits) if place.kind == "docker" else None
+    symptom = inside(ended, said, limits) if place.is_container else None
     if symptom is not None:
         return EnvcheckError(
-            f"The environment could not prove itself: {symptom.meaning}", symptom.fix, symptom.id
+            f"The environment could not prove itself: {symptom.meaning}", symptom.fix.hint, symptom.id
         )
     lines = said.strip().splitlines()
     reason = next((line for line in lines if line.startswith("error: ")), lines[-1] if lines else "")

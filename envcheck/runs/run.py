@@ -123,7 +123,7 @@ def _run(book: Book, at: Ready, work: Work) -> Finished:
 
 
 def _finding(ended: Ended, work: Work, place: Place) -> Symptom | None:
-    if ended.code == errors.OK or place.kind != "docker":
+    if ended.code == errors.OK or not place.is_container:
         return None
     return inside(ended, bytes(work.heard or b"").decode("utf-8", "replace"), work.limits)
 

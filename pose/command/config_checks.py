@@ -5,7 +5,7 @@ Raises before any work; knows nothing about files, torch or the machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from pose.data.joints import MPII
 from pose.errors import PoseError
 
 if TYPE_CHECKING:
-    from pose.command.config import Config
+    from pose.command.config import Config, Model
 
 BLOCKS = {18: "Basic", 34: "Basic", 50: "Bottleneck", 101: "Bottleneck", 152: "Bottleneck"}
 RESNET_KEYS = (
@@ -34,16 +34,13 @@ def check(config: Config, path: Path) -> None:
     _choices(config)
     _ranges(config)
     _mpii(config)
-    if config.MODEL.NAME == "pose_hrnet":
-        _hrnet_extra(config.MODEL.EXTRA, path)
-    else:
-        _resnet_extra(config.MODEL.EXTRA, path)
-    _sizes(config)
+    cells = MODELS[config.MODEL.NAME](config.MODEL.EXTRA, path)
+    _sizes(config.MODEL, cells)
 
 
 def _choices(config: Config) -> None:
     for key, value, choices in (
-        ("MODEL.NAME", config.MODEL.NAME, ("pose_resnet", "pose_hrnet")),
+        ("MODEL.NAME", config.MODEL.NAME, tuple(MODELS)),
         ("MODEL.TARGET_TYPE", config.MODEL.TARGET_TYPE, ("gaussian",)),
         ("DATASET.DATASET", config.DATASET.DATASET, ("coco", "mpii")),
         ("DATASET.DATA_FORMAT", config.DATASET.DATA_FORMAT, ("jpg", "png", "jpeg", "zip")),
@@ -113,7 +110,8 @@ def _each(key: str, values: tuple[Any, ...], least: int) -> None:
             raise PoseError(f"{key}: {value!r} inside {values!r} is not an integer of at least {least}")
 
 
-def _resnet_extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - Extra, whose keys the YAML decides
+def _resnet_extra(extra: Any, path: Path) -> int:  # noqa: ANN401 - Extra, whose keys the YAML decides
+    """How many cells 32 pixels become: one, doubled by each deconvolution."""
     missing = [key for key in RESNET_KEYS if key not in extra]
     if missing:
         raise PoseError(
@@ -141,6 +139,7 @@ def _resnet_extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - Extra, whos
         _each(f"MODEL.EXTRA.{key}", values, 1)
     if any(kernel not in {2, 3, 4} for kernel in extra.NUM_DECONV_KERNELS):
         raise PoseError("MODEL.EXTRA.NUM_DECONV_KERNELS: a deconvolution's kernel is 2, 3 or 4")
+    return 2**layers
 
 
 def _final_kernel(extra: Any) -> None:  # noqa: ANN401 - as above
@@ -148,7 +147,8 @@ def _final_kernel(extra: Any) -> None:  # noqa: ANN401 - as above
         raise PoseError("MODEL.EXTRA.FINAL_CONV_KERNEL: must be 1 or 3", "MODEL.EXTRA.FINAL_CONV_KERNEL 1")
 
 
-def _hrnet_extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - as above
+def _hrnet_extra(extra: Any, path: Path) -> int:  # noqa: ANN401 - as above
+    """How many cells 32 pixels become: a quarter as many."""
     missing = [key for key in ("FINAL_CONV_KERNEL", *HRNET_STAGES) if key not in extra]
     missing += [
         f"{name}.{key}"
@@ -167,6 +167,7 @@ def _hrnet_extra(extra: Any, path: Path) -> None:  # noqa: ANN401 - as above
     layers = extra.get("PRETRAINED_LAYERS", ("*",))
     if not isinstance(layers, tuple) or not layers or not all(isinstance(layer, str) for layer in layers):
         raise PoseError("MODEL.EXTRA.PRETRAINED_LAYERS: must be names of layers, or '*' for all")
+    return 8
 
 
 def _widths_that_stay(extra: Any) -> None:  # noqa: ANN401 - as above
@@ -198,21 +199,21 @@ def _stage(stage: Any, key: str, branches: int) -> None:  # noqa: ANN401 - as ab
         _each(f"{key}.{name}", values, 1)
 
 
-def _sizes(config: Config) -> None:
-    """The heat map must be what the network makes of the picture.
-
-    For a ResNet a 32nd, doubled by each deconvolution; for HRNet a quarter.
-    """
-    image, heatmap = config.MODEL.IMAGE_SIZE, config.MODEL.HEATMAP_SIZE
+def _sizes(model: Model, cells: int) -> None:
+    """The heat map must be what the network makes of the picture: so many cells of 32 pixels."""
+    image, heatmap = model.IMAGE_SIZE, model.HEATMAP_SIZE
     if len(image) != 2 or any(side % 32 for side in image) or sum(image) <= 64:
         raise PoseError(
             f"MODEL.IMAGE_SIZE: {image} must be (width, height), both multiples of 32, at least (32, 64)",
             "MODEL.IMAGE_SIZE '(192, 256)'",
         )
-    doubled = 8 if config.MODEL.NAME == "pose_hrnet" else 2**config.MODEL.EXTRA.NUM_DECONV_LAYERS
-    expected = tuple(side // 32 * doubled for side in image)
+    expected = tuple(side // 32 * cells for side in image)
     if heatmap != expected:
         raise PoseError(
             f"MODEL.HEATMAP_SIZE: {heatmap} is not what the network makes of a picture of {image}",
             f"MODEL.HEATMAP_SIZE '{expected}'",
         )
+
+
+# By MODEL.NAME: what checks MODEL.EXTRA and knows the heat map's size. What builds them is `models.MODELS`.
+MODELS: Mapping[str, Callable[[Any, Path], int]] = {"pose_resnet": _resnet_extra, "pose_hrnet": _hrnet_extra}

@@ -5,7 +5,8 @@ Shared by training's evaluation, testing and prediction. Knows nothing about fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,11 +71,23 @@ def heat_maps(
 ) -> Tensor:
     """(B, K, h, w) for uint8 crops, averaged with the mirrored picture's when FLIP_TEST is set."""
     pictures = normalise(crops)
-    maps = model(pictures)
-    if config.TEST.FLIP_TEST:
-        mirrored = model(pictures.flip(3))
-        maps = (maps + flip_back(mirrored, flip_pairs, shift=config.TEST.SHIFT_HEATMAP)) * 0.5
+    with whole_float32():
+        maps = model(pictures)
+        if config.TEST.FLIP_TEST:
+            mirrored = model(pictures.flip(3))
+            maps = (maps + flip_back(mirrored, flip_pairs, shift=config.TEST.SHIFT_HEATMAP)) * 0.5
     return maps
+
+
+@contextmanager
+def whole_float32() -> Iterator[None]:
+    """Convolutions without TF32: it has ten bits where the published figures were computed with 23."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 @torch.no_grad()

@@ -84,10 +84,14 @@ def load_strictly(model: nn.Module, state: State, path: Path) -> None:
 def load_backbone(model: nn.Module, state: State, path: Path) -> list[str]:
     """What the file has for the model, by name; returns the names that it did not have.
 
-    The classifier (`fc.*`) of ImageNet weights is left aside. A file that has nothing for the model, or a
-    weight of another shape, is an error: training from scratch by mistake costs days.
+    Left aside are the classifier (`fc.*`) of ImageNet weights, and a last layer for another number of joints.
+    A file that has nothing for the model, or a weight of another shape, is an error: training from scratch
+    by mistake costs days.
     """
     wanted = model.state_dict()
+    last = {name: value for name, value in state.items() if name.startswith("final_layer.")}
+    if _misshapen(wanted, last):
+        state = {name: value for name, value in state.items() if name not in last}
     misshapen = _misshapen(wanted, state)
     if misshapen:
         raise PoseError(f"{path} is of another network: {len(misshapen)} shapes differ ({_some(misshapen)})")

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pose.command.config import Model
+from pose.networks.checkpoint import State
 from pose.networks.resnet import INITIAL_DEVIATION, BasicBlock, Bottleneck
 
 STEM = 64
@@ -141,7 +142,7 @@ def _convolution(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 
 
 @torch.no_grad()
-def initialise(model: PoseHRNet) -> None:
+def initialise(model: PoseHRNet, *, is_pretrained: bool) -> None:  # noqa: ARG001 - all of it, whatever follows
     """The public initialisation: every convolution N(0, 0.001) with bias 0, BN 1 and 0."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
@@ -158,6 +159,14 @@ def build(settings: Model) -> PoseHRNet:
     extra = settings.EXTRA
     shapes = tuple(_shape(extra[name]) for name in STAGES)
     return PoseHRNet(shapes, settings.NUM_JOINTS, final_kernel=extra.FINAL_CONV_KERNEL)
+
+
+def wanted_of(state: State, settings: Model) -> State:
+    """The layers that EXTRA.PRETRAINED_LAYERS names, or all."""
+    layers = settings.EXTRA.get("PRETRAINED_LAYERS", ("*",))
+    if layers[:1] == ("*",):
+        return state
+    return {name: value for name, value in state.items() if name.partition(".")[0] in layers}
 
 
 def _shape(stage: Any) -> StageShape:  # noqa: ANN401 - Extra, whose keys the YAML decides

@@ -1,6 +1,6 @@
 """Simple Baseline's loss on heat maps, and the learning rate of an epoch.
 
-Pure functions of tensors and numbers; the optimiser and the loop are `train.py`'s.
+Pure functions of tensors and numbers; the optimiser is `train.py`'s, the loop `learn.py`'s.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pose.command.config import Model
+from pose.networks.checkpoint import State
 
 STAGE_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 STAGE_PLANES = (64, 128, 256, 512)
@@ -124,6 +125,16 @@ def _deconvolutions(widths: tuple[int, ...], kernels: tuple[int, ...], *, bias: 
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)
+
+
+def initialise(model: PoseResNet, *, is_pretrained: bool) -> None:
+    """The public initialisation; `is_pretrained` where a file's weights follow."""
+    (initialise_head if is_pretrained else initialise_all)(model)
+
+
+def wanted_of(state: State, settings: Model) -> State:  # noqa: ARG001 - as every network is asked
+    """All that a file has."""
+    return state
 
 
 @torch.no_grad()

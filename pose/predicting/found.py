@@ -19,7 +19,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute a cell
 
 
 @dataclass
-class Found:
+class Documents:
     """The two open documents."""
 
     entries: TextIO
@@ -47,7 +47,7 @@ def _cell(text: str) -> str:
 
 
 @contextmanager
-def documents(results: Path, table: Path, joint_names: Sequence[str]) -> Iterator[Found]:
+def documents(results: Path, table: Path, joint_names: Sequence[str]) -> Iterator[Documents]:
     """COCO results (a JSON list) and the CSV; both appear whole when the block ends well."""
     with (
         replacing(results) as partial_results,
@@ -59,5 +59,5 @@ def documents(results: Path, table: Path, joint_names: Sequence[str]) -> Iterato
         joints = [_cell(f"{name}_{part}") for name in joint_names for part in ("x", "y", "value")]
         writer.writerow(["file", "image_id", "person", "x", "y", "width", "height", "score", *joints])
         entries.write("[")
-        yield Found(entries, writer)
+        yield Documents(entries, writer)
         entries.write("\n]\n")

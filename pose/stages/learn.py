@@ -88,6 +88,7 @@ def learn(learner: Learner, epoch: int, journal: Journal) -> Learnt:
     )
     loss_sum = torch.zeros((), device=device)  # read now and then: reading it stalls a GPU
     accuracy, text = Average(), ""
+    counts: list[Tensor] = []  # (2, K) of each batch that `accuracy` has yet to hear of
     lines = LinesOfAnEpoch(journal.line, epoch, len(loader))
     begin = time.perf_counter()
     learner.placed.train()
@@ -98,14 +99,15 @@ def learn(learner: Learner, epoch: int, journal: Journal) -> Learnt:
             own = len(team.part(whole))
             output, target, loss = _step_that_fits(learner, batch, own / whole)
             loss_sum += loss * own
+            counts.append(torch.stack(pck_counts(output[:own], target[:own])))
             shown = number % config.PRINT_FREQ == 0
             if shown or device.type == "cpu":  # on a GPU only now and then, for the same reason
                 joint_loss = float(team.total(loss * own)) / whole
                 _require_finite(joint_loss, epoch, number)
-                accuracy.add(*pck_share(*map(team.total, pck_counts(output[:own], target[:own]))))
             done = number * size + whole
             lines.learnt(whole)
             if shown:
+                _hear(accuracy, counts, team)
                 lines.tell(Average(joint_loss, float(team.total(loss_sum)), done), accuracy)
                 # Counts what was shown, as there; a resumed run counts on.
                 step = epoch * -(-len(loader) // config.PRINT_FREQ) + number // config.PRINT_FREQ
@@ -116,10 +118,19 @@ def learn(learner: Learner, epoch: int, journal: Journal) -> Learnt:
                 text = f"{speed:.0f} samples/s   loss {joint_loss:.5f}   acc {figure(accuracy.mean, 3)}"
             progress.advance(text)
             team.check(learner.stop)
+    _hear(accuracy, counts, team)
     mean = float(team.total(loss_sum)) / people
     _require_finite(mean, epoch, len(loader) - 1)
     seconds = time.perf_counter() - begin
     return Learnt(mean, accuracy.mean, people / seconds, seconds)
+
+
+def _hear(accuracy: Average, counts: list[Tensor], team: Team) -> None:
+    """Tells the accuracy of the batches since the last time, which wait on the device till then."""
+    if counts:
+        for near, people in team.total(torch.stack(counts)):
+            accuracy.add(*pck_share(near, people))
+        counts.clear()
 
 
 def _step_that_fits(

@@ -66,12 +66,13 @@ def run(arguments: Arguments, result: Result) -> None:
             log.keep(known.note)
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
     result.metrics, result.loss, result.accuracy = metrics, found.loss, found.accuracy
+    result.unreadable = list(found.unreadable)
     result.add_output(results_file(folder, config))
     if known:
         note(known.note)
         result.published = known.document(metrics)
     if found.unreadable:
-        raise PoseError(_pictures(found), "fetch them again; check-data --decode finds all of them", FAILED)
+        raise PoseError(unread(found), "fetch what is bad again; check-data --decode finds all of it", FAILED)
     if expected:
         expected.hold(metrics)
 
@@ -163,14 +164,18 @@ def evaluate(
     found = found.with_gaps(len(dataset), unreadable)
     for sentence in found.unreadable[:TOLD]:
         note(sentence)
+    for sentence in found.unreadable:
+        journal.line(sentence)
     if found.unreadable:
-        note(f"{_pictures(found)}: the {len(unreadable)} people in them count as not found")
+        note(f"the {len(unreadable)} people in what could not be read count as not found")
     return found, judge(people, found.keypoints, config, folder)
 
 
-def _pictures(found: Found) -> str:
-    count = len(found.unreadable)
-    return f"{count} picture{'s' if count > 1 else ''} of the test could not be read"
+def unread(found: Found) -> str:
+    """What could not be read, in a sentence; of several, the first."""
+    first, *others = found.unreadable
+    more = f" (and {len(others)} more of the test, all named in the log file)" if others else ""
+    return f"{first}{more}"
 
 
 def _joined(

@@ -39,11 +39,12 @@ from pose.machines import devices
 from pose.machines.interruption import stop_on_signals
 from pose.machines.team import ALONE, Team
 from pose.networks import checkpoint, models
+from pose.networks.summary import summary
 from pose.report import Result, note
 from pose.stages import resume
 from pose.stages.learn import Learner, batch_size, learn
 from pose.stages.resume import Progress
-from pose.stages.test import evaluate
+from pose.stages.test import evaluate, unread
 from pose.telling import curves, history, showcase
 from pose.telling.debug_pictures import debug_pictures
 from pose.telling.journal import Journal
@@ -117,6 +118,7 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
                     scalars(log_folder(config, config_file)) as numbers,
                 ):
                     log.keep(f"seed {seed}\n{as_dict(config)}")
+                    log.keep(f"{config.MODEL.NAME}: {summary(model, config.MODEL.image_height_width)}")
                     journal = Journal(log.keep, numbers, debug_pictures(folder, config, dataset.joints))
                     _epochs(plan, progress, story, log, journal, result)
             else:
@@ -131,6 +133,8 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
         checkpoint.write(folder / FINAL, model.state_dict())
         result.add_output(folder / FINAL)
         _draw(plan, story, result)
+        if story.found and story.found.unreadable:
+            note(f"not in these numbers: {unread(story.found)}")
 
 
 def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Journal, result: Result) -> None:
@@ -163,6 +167,7 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Jou
         resume.keep(folder, learner.model, learner.optimizer, progress, facts, is_best=is_best)
         result.epochs_done, result.metrics = progress.epoch, metrics
         result.loss, result.accuracy = story.found.loss, story.found.accuracy
+        result.unreadable = list(story.found.unreadable)
         result.add_output(results_file(folder, plan.config))
         for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
             result.add_output(folder / name)
@@ -256,7 +261,7 @@ def _initialise(model: nn.Module, config: Config) -> None:
     if not config.MODEL.INIT_WEIGHTS:
         return
     if not config.MODEL.PRETRAINED:
-        models.initialise(model, is_pretrained=False)
+        models.initialise(model, config.MODEL, is_pretrained=False)
         return
     path = Path(config.MODEL.PRETRAINED)
     if not path.is_file():
@@ -264,10 +269,11 @@ def _initialise(model: nn.Module, config: Config) -> None:
             f"MODEL.PRETRAINED: there is no file {path}",
             "fetch ImageNet weights, or train from scratch with MODEL.PRETRAINED \"''\"",
         )
-    models.initialise(model, is_pretrained=True)
+    models.initialise(model, config.MODEL, is_pretrained=True)
     state = models.wanted_of(checkpoint.read_state(path), config.MODEL)
     fresh = checkpoint.load_backbone(model, state, path)
-    note(f"pretrained: {path}; {len(fresh)} weights start fresh")
+    own = " (final_layer's among them)" if "final_layer.weight" in fresh else ""
+    note(f"pretrained: {path}; {len(fresh)} weights start fresh{own}")
 
 
 def _optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:

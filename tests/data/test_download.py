@@ -1,4 +1,7 @@
-"""The downloader against a real server, well and badly behaved."""
+"""The downloader against a real server, well and badly behaved.
+
+Long because it is one list of what a server can do, a few lines for each; what is left out is seen.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import CHECKS
+from envcheck.doctor.checks import ALL, CHECKS
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.finding import SEVERITIES, Finding
 from envcheck.documents import to_json
@@ -127,13 +127,13 @@ def test_the_document_has_the_fields_that_were_promised(machine):
 
 
 def test_identifiers_are_unique_and_causes_exist():
-    identifiers = [one.id for one in CHECKS]
+    identifiers = [one.id for one in ALL]
     assert len(identifiers) == len(set(identifiers))
-    assert {cause for one in CHECKS for cause in one.caused_by} <= set(identifiers)
+    assert {cause for one in ALL for cause in one.caused_by} <= set(identifiers)
 
 
 def test_causes_never_run_in_a_circle():
-    causes = {one.id: one.caused_by for one in CHECKS}
+    causes = {one.id: one.caused_by for one in ALL}
 
     def above(identifier, seen):
         assert identifier not in seen, seen

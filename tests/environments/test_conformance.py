@@ -1,6 +1,6 @@
 """What every environment promises, tried on real ones: docker, podman, a venv, this interpreter.
 
-One contract, so one file, longer than others: what is asked of one kind stands beside what is asked of all.
+Long because it is one contract: what is asked of one kind stands beside what is asked of all.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What goes wrong with engines, made to go wrong: what is said, the exit code, and that nothing is left.
 
-The faults of issue 4 from top to bottom, in one file: one sees which of them were made to happen.
+Long because the faults of issue 4 stand here from top to bottom: one sees which of them were made to happen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Weights: every format is read, nothing is executed, misfits are named, writing is all or nothing."""
+"""Weights: every format is read, nothing is executed, misfits are named, writing is all or nothing.
+
+Long because files that only look alike are made here byte by byte, beside the refusals that they meet.
+"""
 
 from __future__ import annotations
 
@@ -345,6 +348,16 @@ def test_imagenet_weights_fill_the_backbone_and_their_classifier_is_left_aside(t
     assert model.layer4[1].conv2.weight.eq(1).all()
     assert torch.equal(model.final_layer.weight, head)
     assert {name.split(".")[0] for name in fresh} == {"deconv_layers", "final_layer"}
+
+
+def test_pretrained_weights_for_another_number_of_joints_give_all_but_the_last_layer(tmp_path):
+    theirs = PoseResNet(18, 17, deconv_filters=(8, 8, 8))
+    ours = PoseResNet(18, 4, deconv_filters=(8, 8, 8))
+    head = ours.final_layer.weight.clone()
+    fresh = checkpoint.load_backbone(ours, theirs.state_dict(), tmp_path)
+    assert fresh == ["final_layer.weight", "final_layer.bias"]
+    assert torch.equal(ours.deconv_layers[6].weight, theirs.deconv_layers[6].weight)
+    assert torch.equal(ours.final_layer.weight, head)
 
 
 def test_pretrained_weights_of_another_network_are_an_error(model, tmp_path):

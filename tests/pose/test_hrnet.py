@@ -99,7 +99,7 @@ def test_heat_maps_are_those_of_a_plain_reference(w32):
 
 def test_the_public_initialisation_zeroes_the_final_bias_and_draws_small_convolutions():
     model = built(32)
-    models.initialise(model, is_pretrained=False)
+    models.initialise(model, load(bundled(32))[0].MODEL, is_pretrained=False)
     state = model.state_dict()
     assert not state["final_layer.bias"].any()
     assert float(state["stage4.0.branches.3.0.conv1.weight"].std()) == pytest.approx(0.001, rel=0.05)

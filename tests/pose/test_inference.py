@@ -55,6 +55,18 @@ def test_the_flip_test_is_the_mean_with_the_mirrored_pictures_maps_mirrored_back
     assert torch.allclose(maps, (direct + back) / 2)
 
 
+def test_no_convolution_of_a_test_is_rounded_to_tf32_and_a_trainings_stay_as_they_were():
+    seen = []
+
+    def network(pictures):
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return two_channels(pictures)
+
+    assert torch.backends.cudnn.allow_tf32
+    inference.heat_maps(network, torch.zeros(1, 4, 6, 3, dtype=torch.uint8), Config(), ())
+    assert (seen, torch.backends.cudnn.allow_tf32) == ([False], True)
+
+
 def test_without_the_flip_test_the_network_is_asked_once():
     asked = []
 

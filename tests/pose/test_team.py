@@ -310,6 +310,17 @@ def test_torchrun_by_hand_starts_the_same_training(root, nine):
     assert done.stderr.count("2 processes learn together, batches of 8") == 1
 
 
+def test_what_is_the_work_of_one_process_is_refused_once(pose, monkeypatch):
+    words = ("test", "--cfg", "experiments/drawn/res18_96x64.yaml")
+    for name, value in {"LOCAL_RANK": "0", "RANK": "0", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    code, out, err = pose(*words)
+    assert (code, out) == (2, "")
+    assert "error: test is the work of one process, and torchrun started 2" in err
+    monkeypatch.setenv("RANK", "1")
+    assert pose(*words) == (2, "", "")
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 8, 9])
 def test_a_batch_is_split_as_dataparallel_splits_it(count):
     chunks = [chunk.tolist() for chunk in torch.arange(count).chunk(4)]  # what its scatter calls

@@ -314,3 +314,17 @@ def test_hard_joints_alone_train_another_network_and_show_another_loss(workplace
         weights.append(checkpoint.read_state(workplace / name / OUT / "final_state.pth"))
     assert losses[1] > losses[0]
     assert not same(*weights)
+
+
+def test_the_accuracy_is_of_every_batch_however_few_are_shown(workplace, pose):
+    def accuracies(*words):
+        assert pose("train", "--cfg", "small.yaml", *words)[0] == 0
+        rows = (workplace / words[1] / "coco/pose_resnet/small/history.csv").read_text(encoding="utf-8")
+        return [line.split(",")[2] for line in rows.splitlines()[1:]]
+
+    often, seldom = (
+        accuracies("OUTPUT_DIR", f"shown{every}", "PRINT_FREQ", every) for every in ("1", "1000")
+    )
+    assert often == seldom
+    assert any(float(value) for value in often)
+    assert "parameters" in next((workplace / "shown1").rglob("*_train.log")).read_text(encoding="utf-8")

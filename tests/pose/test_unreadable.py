@@ -38,8 +38,8 @@ def results():
     return json.loads(RESULTS.read_text(encoding="utf-8"))
 
 
-def numbers_of(entries):
-    return {(entry["image_id"], *entry["keypoints"]) for entry in entries}
+def people_of(entries):
+    return {(entry["image_id"], *entry["center"]): entry["keypoints"] for entry in entries}
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
@@ -53,11 +53,34 @@ def test_the_others_are_measured_and_the_picture_is_named_at_the_end(own, pose, 
     assert code == 1
     assert "| pose_resnet |" in out
     assert f"picture {own[1]} " in err
-    assert f"the {people_in(own[1])} people in them count as not found" in err
-    assert "error: 1 picture of the test could not be read" in err
+    assert f"the {people_in(own[1])} people in what could not be read count as not found" in err
+    assert f"error: picture {own[1]} " in err
     # The same seed, the same random network: everybody else is found where they were.
-    assert numbers_of(results()) == numbers_of(one for one in whole if one["image_id"] != missing)
-    assert "AP" in json.loads(Path("run/result.json").read_text(encoding="utf-8"))["metrics"]
+    expected = people_of(one for one in whole if one["image_id"] != missing)
+    assert people_of(results()).keys() == expected.keys()
+    for person, keypoints in people_of(results()).items():  # another batch, another order of float32 sums
+        assert keypoints == pytest.approx(expected[person], abs=1e-4)
+    result = json.loads(Path("run/result.json").read_text(encoding="utf-8"))
+    assert "AP" in result["metrics"]
+    (sentence,) = result["unreadable"]
+    assert f"picture {own[1]} " in sentence
+    (log,) = RESULTS.parent.parent.glob("*_valid.log")
+    assert sentence in log.read_text(encoding="utf-8").splitlines()
+
+
+def test_of_several_the_first_is_in_the_error_and_all_are_in_the_log(own, pose):
+    for picture in own[1:]:
+        picture.write_bytes(b"no picture")
+    code, _, err = pose(*TEST)
+    last = next(line for line in err.splitlines() if line.startswith("error: "))
+    assert (code, f"picture {own[1]} " in last, f"(and {len(own) - 2} more of the test" in last) == (
+        1,
+        True,
+        True,
+    )
+    (log,) = RESULTS.parent.parent.glob("*_valid.log")
+    named = log.read_text(encoding="utf-8")
+    assert all(f"picture {picture} " in named for picture in own[1:])
 
 
 def test_where_no_picture_can_be_read_there_is_nothing_to_measure(own, pose):
@@ -72,7 +95,7 @@ def test_a_training_goes_on_and_shows_the_others(own, pose):
     own[0].write_bytes(b"no picture")
     code, _, err = pose("train", "--cfg", "small.yaml", "TRAIN.END_EPOCH", "1")
     assert code == 0, err
-    assert f"picture {own[0]} cannot be decoded" in err
+    assert f"not in these numbers: picture {own[0]} cannot be decoded" in err
     assert int(own[0].stem) not in {entry["image_id"] for entry in results()}
     assert Path("output/coco/pose_resnet/small/predictions.jpg").is_file()
 

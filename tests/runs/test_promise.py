@@ -18,9 +18,10 @@ HOST = Host(os=OperatingSystem(system="Linux"), driver=None, gpus=())
 CHOICE = Choice(recipe="cpu", torch=None, cuda=None, python="3.11", gpus=(), advice="", verdicts=())
 
 
-def promised(*gpus, kind="venv", recipe="torch2.10-cu128"):
+def promised(*gpus, kind="venv", recipe="torch2.10-cu128", is_locked=True):
     situation = Situation(HOST, CHOICE, gpus, load_recipe(recipe))
-    return promise(situation, Place(kind, recipe, "0" * 64, Path("python"), "3.11", reused=True))
+    place = Place(kind, recipe, "0" * 64, Path("python"), "3.11", reused=True, is_locked=is_locked)
+    return promise(situation, place)
 
 
 def test_the_recipes_torch_and_cuda_are_promised_where_they_were_built():
@@ -30,7 +31,7 @@ def test_the_recipes_torch_and_cuda_are_promised_where_they_were_built():
 
 
 def test_nothing_is_promised_of_an_interpreter_that_is_taken_as_it_is():
-    found = promised(Gpu(index=0, uuid="GPU-a"), kind="current")
+    found = promised(Gpu(index=0, uuid="GPU-a"), kind="current", is_locked=False)
     assert (found.torch, found.cuda) == (None, None)
     assert (found.device, found.gpus) == ("cuda", ("GPU-a",))
 

@@ -98,7 +98,7 @@ def test_another_environment_promise_or_driver_is_proved_by_itself(proved, first
 
 
 def test_the_interpreter_at_hand_is_proved_every_time(proved):
-    place = replace(PLACE, kind="current", image=None)
+    place = replace(PLACE, kind="current", image=None, is_locked=False)
     assert [proved(place=place)["number"] for _ in range(2)] == [1, 2]
 
 

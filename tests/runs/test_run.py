@@ -11,7 +11,7 @@ import pytest
 
 from envcheck.choice.choose import Choice
 from envcheck.environments.current import Current
-from envcheck.environments.place import Ended, Limits, Place, Work
+from envcheck.environments.place import Ended, Image, Limits, Place, Work
 from envcheck.environments.prepare import Ready
 from envcheck.errors import EnvcheckError
 from envcheck.host.facts import Gpu, Host, OperatingSystem
@@ -52,7 +52,10 @@ def run(tmp_path, monkeypatch):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
     place = Place(
-        "current", "cpu", "0" * 64, Path(sys.executable), "3.11.0", reused=True, differences=("one",)
+        *("current", "cpu", "0" * 64, Path(sys.executable), "3.11.0"),
+        reused=True,
+        differences=("one",),
+        is_locked=False,
     )
     prepared = Ready(Current(program), place, "as asked")
     host = Host(os=OperatingSystem(system="Linux"), driver=None, gpus=())
@@ -194,7 +197,8 @@ def contained(tmp_path, monkeypatch):
     monkeypatch.setenv("ENVCHECK_CACHE", str(tmp_path / "cache"))
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
-    place = Place("docker", "cpu", "0" * 64, Path("/opt/python"), "3.11", reused=True)
+    image = Image("docker", "sha256:00ab", "name", "base", "sha256:00cd", is_recipes_base=True)
+    place = Place("docker", "cpu", "0" * 64, Path("/opt/python"), "3.11", reused=True, image=image)
     host = Host(os=OperatingSystem(system="Linux"), driver=None, gpus=())
     choice = Choice(recipe="cpu", torch=None, cuda=None, python="3.11", gpus=(), advice="", verdicts=())
 

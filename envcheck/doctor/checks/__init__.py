@@ -6,7 +6,7 @@ To add one: write its class in the file of its subject, and put it here.
 from __future__ import annotations
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import cards, driver, environment, gpus, system
+from envcheck.doctor.checks import cards, drift, driver, environment, gpus, system
 
 CHECKS: tuple[Check, ...] = (
     cards.Nouveau(),
@@ -32,3 +32,17 @@ CHECKS: tuple[Check, ...] = (
     environment.Engine(),
     environment.RecipeFits(),
 )
+
+# Made where there is a snapshot to compare with.
+DRIFT: tuple[Check, ...] = (
+    drift.Facts("driver", "The driver is", r"driver(\..+)?"),
+    drift.Facts("gpus", "The GPUs are", r"(gpus|pci)\[.*\](\.(?!mig$).+)?"),
+    drift.Facts("mig", "MIG is", r"gpus\[.*\]\.mig"),
+    drift.Facts("kernel", "The kernel is", r"os\.kernel"),
+    drift.Facts("system", "The system is", r"os\.(?!kernel$).+"),
+    drift.Facts("engine", "The container engines are", r"engines\[.*"),
+    drift.Facts("python", "The Pythons are", r"python\..+"),
+    drift.Pick(),
+)
+
+ALL = (*CHECKS, *DRIFT)

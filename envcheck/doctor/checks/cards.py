@@ -10,13 +10,13 @@ from envcheck.compat.words import cards as gpus_in_words
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import (
-    DRIVER_GUIDE,
     banish_nouveau,
     hand_over_gpus,
     install_driver,
     install_open_module,
 )
 from envcheck.host.facts import Host, PciDevice
+from envcheck.symptoms.cards import DRIVER_GUIDE, NOUVEAU, OPEN_MODULE, UNBOUND
 
 _GIVEN_AWAY = ("vfio-pci", "pci-stub")
 
@@ -27,7 +27,7 @@ _TURING = (7, 5)
 class Nouveau(Check):
     """The card on Linux's own driver, which cannot do CUDA."""
 
-    id = "card.nouveau"
+    id = NOUVEAU.id
     title = "No card is driven by nouveau"
 
     def look(self, case: Case) -> Finding:
@@ -41,11 +41,9 @@ class Nouveau(Check):
         return Finding(
             self.id,
             "error",
-            "The card is driven by nouveau, which cannot do CUDA",
+            NOUVEAU.title,
             described(cards),
-            "Linux's own driver took the card before NVIDIA's could."
-            if installed
-            else "NVIDIA's driver is not installed, and Linux's own took the card.",
+            NOUVEAU.why if installed else "NVIDIA's driver is not installed, and Linux's own took the card.",
             banish_nouveau(case.host) if installed else install_driver(case.host),
             DRIVER_GUIDE,
         )
@@ -56,6 +54,7 @@ class GivenAway(Check):
 
     id = "card.vfio"
     title = "No card is set aside for virtual machines"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Look at the kernel driver that each card is bound to."""
@@ -82,7 +81,7 @@ class GivenAway(Check):
 class OpenModule(Check):
     """Blackwell and Grace Hopper under the proprietary kernel modules, where NVML lists no device."""
 
-    id = "driver.open-module"
+    id = OPEN_MODULE.id
     title = "The kernel modules are of the kind that the cards need"
 
     def look(self, case: Case) -> Finding:
@@ -101,18 +100,18 @@ class OpenModule(Check):
         return Finding(
             self.id,
             "error",
-            "The driver does not drive this card",
+            OPEN_MODULE.title,
             (*described(missing), f"/proc/driver/nvidia/version: {loaded}"),
-            f"Blackwell and Grace Hopper need the open kernel modules. {_left_out(host)}".rstrip(),
+            f"{OPEN_MODULE.why} {_left_out(host)}".rstrip(),
             install_open_module(host, branch_for(missing, version.major if version else 0)),
-            f"{DRIVER_GUIDE}kernel-modules.html",
+            OPEN_MODULE.link,
         )
 
 
 class Unbound(Check):
     """A card that no kernel driver wants."""
 
-    id = "card.bound"
+    id = UNBOUND.id
     title = "Every card has a kernel driver"
     caused_by = ("driver.present", "driver.loaded")
 
@@ -126,16 +125,11 @@ class Unbound(Check):
         return Finding(
             self.id,
             "error",
-            "No kernel driver drives this card",
+            UNBOUND.title,
             described(cards),
-            "NVIDIA's module is not loaded, or it does not know this card: each branch drops old generations "
-            "and does not yet know new ones.",
-            Fix(
-                "The kernel's log names the branch that the card needs.",
-                ("sudo dmesg | grep NVRM",),
-                needs_root=True,
-            ),
-            DRIVER_GUIDE,
+            UNBOUND.why,
+            UNBOUND.fix,
+            UNBOUND.link,
         )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.cards import described, own_cards
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.doctor.remedies import DRIVER_GUIDE, REBOOT, hand_over_gpus, install_driver
+from envcheck.doctor.remedies import REBOOT, hand_over_gpus, install_driver
 from envcheck.host.facts import Driver, Host
+from envcheck.symptoms.cards import DRIVER_GUIDE
+from envcheck.symptoms.driver import ABSENT, MISMATCH, NOT_LOADED
 
 # An idle GPU that is kept initialised answers all questions in milliseconds.
 _SLOW_S_PER_GPU = 1.0
@@ -15,7 +17,7 @@ _SLOW_S_PER_GPU = 1.0
 class Present(Check):
     """A card without a driver: the most common reason why torch sees no GPU."""
 
-    id = "driver.present"
+    id = ABSENT.id
     title = "NVIDIA's driver is installed"
     caused_by = ("card.nouveau",)
 
@@ -36,7 +38,7 @@ class Present(Check):
         return Finding(
             self.id,
             "error",
-            "NVIDIA's driver is not installed",
+            ABSENT.title,
             described(cards),
             "There is an NVIDIA card, and neither NVIDIA's library nor its kernel module is here.",
             fix,
@@ -47,7 +49,7 @@ class Present(Check):
 class Loaded(Check):
     """The library without its kernel module, as after a kernel upgrade for which the module was not built."""
 
-    id = "driver.loaded"
+    id = NOT_LOADED.id
     title = "The driver's kernel module is loaded"
     caused_by = ("card.nouveau",)
 
@@ -63,21 +65,17 @@ class Loaded(Check):
         cards = own_cards(case.host)
         if not cards and case.host.pci is not None:
             return skip(self, "NVIDIA's library is installed, and there is no NVIDIA card to drive.")
-        fix = Fix(
-            "Build the module for the running kernel and load it; under Secure Boot it must be signed.",
-            ("dkms status", "sudo modprobe nvidia", "mokutil --sb-state"),
-            needs_root=True,
-        )
+        fix = NOT_LOADED.fix
         if case.in_container:
             fix = hand_over_gpus("Start the container with its GPUs, or load the module outside.")
         return Finding(
             self.id,
             "error",
-            "The driver's kernel module is not loaded",
+            NOT_LOADED.title,
             ("NVML: DRIVER_NOT_LOADED", *described(cards)),
-            "Most often a kernel upgrade left it without a module, or Secure Boot refused an unsigned one.",
+            NOT_LOADED.why,
             fix,
-            DRIVER_GUIDE,
+            NOT_LOADED.link,
         )
 
 
@@ -113,7 +111,7 @@ class LibraryThere(Check):
 class ModuleMatch(Check):
     """An upgraded library beside the old module that is still loaded."""
 
-    id = "driver.module-match"
+    id = MISMATCH.id
     title = "The driver's library and kernel module are of one version"
     caused_by = ("card.nouveau", "driver.loaded", "driver.library", "driver.hang")
 
@@ -130,12 +128,7 @@ class ModuleMatch(Check):
             return unknown(self, "One of the two versions is not known.")
         if not refused and library == module:
             return ok(self, *_module_evidence(driver))
-        fix = Fix(
-            "Reboot, or stop everything that uses the GPU and reload the modules.",
-            (REBOOT,),
-            needs_root=True,
-            reboot=True,
-        )
+        fix = MISMATCH.fix
         if case.in_container:
             fix = Fix("Restart the container; if it stays, reboot the machine outside.")
         said = ("NVML: Driver/library version mismatch",) if refused else ()
@@ -143,11 +136,11 @@ class ModuleMatch(Check):
         return Finding(
             self.id,
             "error",
-            "The driver's library and kernel module are of different versions",
+            MISMATCH.title,
             (*said, *seen, *_module_evidence(driver)),
-            "The driver was upgraded, often unattended, and its old kernel module is still loaded.",
+            MISMATCH.why,
             fix,
-            "https://github.com/lyulyul/shine-cluster/issues/30",
+            MISMATCH.link,
         )
 
 
@@ -222,6 +215,7 @@ class Slow(Check):
 
     id = "driver.quick"
     title = "The driver answers quickly"
+    worst = "warn"
     caused_by = ("driver.hang",)
 
     def look(self, case: Case) -> Finding:

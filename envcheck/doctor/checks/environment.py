@@ -53,6 +53,7 @@ class Engine(Check):
 
     id = "engine.present"
     title = "A container engine answers"
+    worst = "info"
 
     def look(self, case: Case) -> Finding:
         """Look for engines that answered."""

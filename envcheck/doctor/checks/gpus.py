@@ -5,8 +5,7 @@ from __future__ import annotations
 from envcheck.doctor.check import Case, Check, ok, skip
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.host.facts import Gpu, Mig
-
-_MIG_GUIDE = "https://docs.nvidia.com/datacenter/tesla/mig-user-guide/"
+from envcheck.symptoms.cards import LOST, MIG_EMPTY
 
 # Without these nobody can say what runs on a GPU; the other facts are good to have.
 _NEEDED = ("compute_capability", "uuid")
@@ -15,7 +14,7 @@ _NEEDED = ("compute_capability", "uuid")
 class Lost(Check):
     """A GPU that the driver has seen and can no longer reach."""
 
-    id = "gpu.lost"
+    id = LOST.id
     title = "Every GPU is reachable"
 
     def look(self, case: Case) -> Finding:
@@ -32,17 +31,11 @@ class Lost(Check):
         return Finding(
             self.id,
             "error",
-            "A GPU has fallen off the bus or waits for a reset",
+            LOST.title,
             lost,
-            "Heat, power or a fault made the driver give the GPU up; everything that ran on it is lost.",
-            Fix(
-                "Reboot, and see what the kernel's log says of the reason.",
-                ("sudo dmesg | grep -e NVRM -e Xid", "sudo reboot"),
-                needs_root=True,
-                reboot=True,
-                destructive=True,
-            ),
-            "https://docs.nvidia.com/deploy/xid-errors/",
+            LOST.why,
+            LOST.fix,
+            LOST.link,
         )
 
 
@@ -51,6 +44,7 @@ class Answered(Check):
 
     id = "gpu.answers"
     title = "Every GPU answers every question"
+    worst = "info"
     caused_by = ("gpu.lost", "driver.hang")
 
     def look(self, case: Case) -> Finding:
@@ -81,7 +75,7 @@ class Answered(Check):
 class MigInstances(Check):
     """MIG without instances leaves CUDA no device; with them, one process sees one."""
 
-    id = "gpu.mig"
+    id = MIG_EMPTY.id
     title = "MIG leaves something of every GPU to use"
 
     def look(self, case: Case) -> Finding:
@@ -104,7 +98,7 @@ class MigInstances(Check):
             "A GPU is split by MIG",
             evidence,
             "A process sees one instance at most, so training does not spread over several of them.",
-            link=_MIG_GUIDE,
+            link=MIG_EMPTY.link,
         )
 
     def _empty(self, gpus: list[Gpu]) -> Finding:
@@ -112,11 +106,11 @@ class MigInstances(Check):
         return Finding(
             self.id,
             "error",
-            "MIG is on and no instance was made: CUDA sees no device there",
+            MIG_EMPTY.title,
             tuple(f"GPU {index}: MIG enabled, 0 instances" for index in indices or ["?"]),
-            "In MIG mode CUDA uses instances only, never the whole GPU.",
+            MIG_EMPTY.why,
             Fix(
-                "Make instances of a profile that the list offers, or turn MIG off.",
+                MIG_EMPTY.fix.text,
                 (
                     "sudo nvidia-smi mig -lgip",
                     *(f"sudo nvidia-smi -i {index} -mig 0" for index in indices),
@@ -124,7 +118,7 @@ class MigInstances(Check):
                 needs_root=True,
                 destructive=True,
             ),
-            _MIG_GUIDE,
+            MIG_EMPTY.link,
         )
 
 

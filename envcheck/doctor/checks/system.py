@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envcheck.doctor.check import Case, Check, ok, unknown
 from envcheck.doctor.finding import Finding, Fix, Status
+from envcheck.symptoms.driver import WSL
 
 # What a recipe takes, wheels and environment together, with room for pip's own copies while it installs.
 _NEEDED_MIB_CPU = 3 * 1024
@@ -16,8 +17,9 @@ _SMALL_SHM_MIB = 64
 class Wsl(Check):
     """Windows has the driver; the Linux inside borrows it."""
 
-    id = "system.wsl"
+    id = WSL.id
     title = "The system is Linux on its own, not inside Windows"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Look whether this is WSL, and whether the Windows driver reaches into it."""
@@ -31,16 +33,11 @@ class Wsl(Check):
         return Finding(
             self.id,
             status,
-            "This is WSL, and the Windows driver does not reach into it"
-            if cut_off
-            else "This is WSL: the driver is the one of Windows",
+            WSL.title if cut_off else "This is WSL: the driver is the one of Windows",
             (f"kernel {case.host.os.kernel}",) if case.host.os.kernel else (),
-            "WSL hands the Windows driver to Linux by /usr/lib/wsl/lib; a Linux driver inside would hide it.",
-            Fix(
-                "Install or update NVIDIA's driver in Windows, never inside WSL; then restart WSL.",
-                ("wsl --shutdown",),
-            ),
-            "https://docs.nvidia.com/cuda/wsl-user-guide/",
+            WSL.why,
+            WSL.fix,
+            WSL.link,
         )
 
 
@@ -49,6 +46,7 @@ class Jetson(Check):
 
     id = "system.jetson"
     title = "The GPU is one that the public wheels serve"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Look whether this is a Jetson."""
@@ -70,6 +68,7 @@ class Disk(Check):
 
     id = "system.disk"
     title = "There is room for the environment"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Hold the free space at the cache against what an environment takes."""
@@ -99,6 +98,7 @@ class SharedMemory(Check):
 
     id = "system.shm"
     title = "Shared memory is large enough for data loaders"
+    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Hold the size of /dev/shm against Docker's default."""
