@@ -6,7 +6,6 @@ the middle. Opens no picture, crops nothing, evaluates nothing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from pose.data import pictures
 from pose.data.coco_files import annotation_file, image_folder
 from pose.data.crop import box_to_center_scale
 from pose.data.joints import COCO, Joints, joints_named
-from pose.data.reading import naming, numbers, read_json
+from pose.data.reading import fields, naming, number_in, numbers, read_json, whole_in
 from pose.data.record import ImageSet, Record
 from pose.errors import PoseError
 
@@ -62,13 +61,13 @@ def load_ground_truth(
     paths, sizes = {}, {}
     for position, image in enumerate(images):
         with naming(file, "images", position):
-            image_id = int(image["id"])
-            sizes[image_id] = (int(image["height"]), int(image["width"]))
+            image_id = whole_in(fields(image), "id")
+            sizes[image_id] = (int(number_in(image, "height")), int(number_in(image, "width")))
             paths[image_id] = folder / _file_name(image, image_set, folder, present)
     people: dict[int, list[Record]] = {image_id: [] for image_id in paths}
     for position, entry in enumerate(_entries(document, "annotations", file, needed="test" not in image_set)):
         with naming(file, "annotations", position):
-            image_id = int(entry["image_id"])
+            image_id = whole_in(fields(entry), "image_id")
             record = _person(entry, category_id, count, paths[image_id], sizes[image_id], image_size)
             if record is not None:
                 people[image_id].append(record)
@@ -100,10 +99,9 @@ def load_detections(
     strangers = []
     for position, entry in enumerate(entries):
         with naming(file, "", position):
-            image_id, score, box = int(entry["image_id"]), float(entry["score"]), numbers(entry, "bbox", 4)
-            if not math.isfinite(score):
-                raise ValueError('"score" is not finite')
-            wanted = entry["category_id"] == coco.category_id and score >= threshold
+            image_id, box = whole_in(fields(entry), "image_id"), numbers(entry, "bbox", 4)
+            score = number_in(entry, "score")
+            wanted = whole_in(entry, "category_id") == coco.category_id and score >= threshold
             if wanted and image_id in coco.pictures:
                 _check_box(box, coco.sizes[image_id])
         if wanted and image_id not in coco.pictures:
@@ -151,17 +149,17 @@ def _person(
     image_size: tuple[int, int],
 ) -> Record | None:
     """The record of one annotation, or None where there is nothing to learn from."""
-    if entry.get("iscrowd", 0) or entry["category_id"] != category_id:
+    if whole_in(entry, "category_id") != category_id or entry.get("iscrowd", 0):
         return None
     box = _clean_box(numbers(entry, "bbox", 4), picture_size)
-    area = float(entry["area"])
+    area = number_in(entry, "area")
     keypoints = numbers(entry, "keypoints", 3 * joint_count)
     if box is None or area <= 0 or max(keypoints) == 0:
         return None
     table = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
     center, scale = box_to_center_scale(box, image_size)
     return Record(
-        image_id=int(entry["image_id"]),
+        image_id=whole_in(entry, "image_id"),
         path=picture,
         box_xywh=np.array(box, dtype=np.float32),
         center=center,
@@ -189,7 +187,7 @@ def _file_name(image: Mapping[str, Any], image_set: str, folder: Path, present: 
     if own in present or (is_below and (folder / own).is_file()):
         return own
     prefix = f"COCO_{image_set}_" if "2014" in image_set else ""
-    return f"{prefix}{int(image['id']):012d}.jpg"
+    return f"{prefix}{whole_in(image, 'id'):012d}.jpg"
 
 
 def _entries(
@@ -210,7 +208,7 @@ def _category(document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...]
     """
     categories = _entries(document, "categories", file)
     with naming(file, "categories", 0):
-        category = {"keypoints": list(COCO.names), **categories[0]}
+        category = {"keypoints": list(COCO.names), **fields(categories[0])}
         names, bones = category["keypoints"], category.get("skeleton", [])
         if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
             raise ValueError('"keypoints" is not a list of names')
@@ -219,7 +217,7 @@ def _category(document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...]
         skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in bones)  # the file counts from 1
         if not all(0 <= end < len(names) for bone in skeleton for end in bone):
             raise ValueError(f'"skeleton" goes beyond the {len(names)} joints, counted from 1')
-        category_id = int(category["id"])
+        category_id = whole_in(category, "id")
     if sigmas and len(sigmas) != len(names):
         raise PoseError(
             f"TEST.OKS_SIGMAS has {len(sigmas)} numbers, {file} names {len(names)} joints",

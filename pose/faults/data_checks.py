@@ -6,12 +6,12 @@ error is what would stop a training or a test, or spoil it in silence; a remark 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pose.data.joints import COCO
+from pose.data.reading import number, short, whole
 
 VISIBILITIES = (0, 1, 2)
 # Boxes are fractions of pixels: a rounding at the border is not worth a line.
@@ -35,28 +35,6 @@ class Finding:
 def remark(kind: str, where: str, what: str) -> Finding:
     """A finding that does no harm."""
     return Finding(kind, where, what, is_error=False)
-
-
-def number(value: object) -> float | None:
-    """The value as a finite number; None for anything else: texts, truth values, NaN, infinity."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # a whole number of hundreds of digits
-        return None
-
-
-def whole(value: object) -> int | None:
-    """The value as an id; None for what is none."""
-    found = number(value)
-    return int(found) if found is not None and found == int(found) else None
-
-
-def short(value: object) -> str:
-    """The value as a few words of a finding."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def image_findings(images: Sequence[object]) -> Iterator[Finding]:
@@ -118,6 +96,7 @@ def annotation_findings(
         yield from _missing(entry, FOR_LOADING if _is_person(entry, category) else FOR_LOADING[:2], where)
         yield from _missing(entry, FOR_EVALUATION, where, is_error=evaluated)
         yield from _repeated("annotation id twice", entry, first, where)
+        yield from _odd_category(entry, where)
         image_id = whole(entry.get("image_id"))
         if "image_id" in entry and image_id not in sizes:
             yield Finding("picture is unknown", where, f"image_id {short(entry['image_id'])}")
@@ -137,6 +116,7 @@ def detection_findings(
             yield Finding("entry is no object", where, type(entry).__name__)
             continue
         yield from _missing(entry, ("image_id", "category_id", "bbox", "score"), where)
+        yield from _odd_category(entry, where)
         score, image_id = number(entry.get("score")), whole(entry.get("image_id"))
         if "score" in entry and score is None:
             yield Finding("score is no number", where, short(entry["score"]))
@@ -251,6 +231,11 @@ def _repeated(kind: str, entry: Mapping[str, Any], first: dict[int, str], where:
         yield Finding(kind, where, f"id {own}, as {first[own]}")
     else:
         first[own] = where
+
+
+def _odd_category(entry: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    if "category_id" in entry and whole(entry["category_id"]) is None:
+        yield Finding("id is no whole number", where, f"category_id {short(entry['category_id'])}")
 
 
 def _is_person(entry: Mapping[str, Any], category: int | None) -> bool:

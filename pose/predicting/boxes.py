@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pose.data import reading
 from pose.errors import PoseError
 from pose.predicting.sources import Source, digits
 
@@ -93,13 +94,9 @@ def _read(entry: Any, where: str) -> tuple[Boxed, object]:  # noqa: ANN401 - JSO
 
 
 def _number(value: object) -> float:
-    """The number, or NaN for what is none (an integer can be too large for a float)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.nan
+    """The number, or NaN for what is none."""
+    found = reading.number(value)
+    return math.nan if found is None else found
 
 
 def _picture_of(
@@ -109,8 +106,8 @@ def _picture_of(
     if source.kind != "video" and "file_name" in entry:
         name = Path(str(entry["file_name"])).name
         return name if name in names else None
-    number = entry.get("image_id")
-    if isinstance(number, bool) or not isinstance(number, int):
+    number = reading.whole(entry.get("image_id"))
+    if number is None:
         raise PoseError(f'{where} "image_id" is no whole number', "or name the picture: file_name")
     if source.kind == "video":
         return number if 0 <= number < (source.promised or math.inf) else None

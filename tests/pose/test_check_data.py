@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from pose.data.picture_header import is_cut_off, picture_size
-from pose.faults import data_checks
+from pose.data.reading import number, whole
 from pose.faults.data_checks import Finding, category_findings
 from pose.stages.check_data import table
 
@@ -116,6 +116,7 @@ MUTATIONS = {
         id=document["annotations"][0]["id"]
     ),
     "id is no whole number": put("id", "one"),
+    "id is no whole number ": put("category_id", "1"),
     "picture size is another": lambda document: document["images"][0].update(
         width=document["images"][0]["width"] + 1
     ),
@@ -218,6 +219,7 @@ def test_what_evaluation_alone_asks_for_is_an_error_in_the_test_set_alone(own, p
     [
         ("score is no number", {"score": "high"}, "error"),
         ("score is no number", {"score": NAN}, "error"),
+        ("id is no whole number", {"category_id": "person"}, "error"),
         ("picture is unknown", {"image_id": 1234}, "remark"),
         ("picture is unknown", {"image_id": None}, "error"),
         ("box of zero or negative size", {"bbox": [1, 1, 0, 5]}, "error"),
@@ -284,8 +286,9 @@ def test_a_header_tells_the_size_that_a_decoder_tells(suffix):
 
 
 def test_numbers_are_finite_and_no_truth_values():
-    assert [data_checks.number(value) for value in (True, "1", None, NAN, 10**400)] == [None] * 5
-    assert [data_checks.whole(value) for value in (3, 3.0, 3.5, "3")] == [3, 3, None, None]
+    assert [number(value) for value in (True, "1", None, NAN, 10**400)] == [None] * 5
+    assert [whole(value) for value in (3, 3.0, 2**60 + 1)] == [3, 3, 2**60 + 1]
+    assert [whole(value) for value in (3.5, "3", True, NAN)] == [None] * 4
 
 
 def test_it_runs_as_a_program(own, root, monkeypatch):

@@ -163,13 +163,17 @@ def test_a_detection_file_for_other_pictures_is_an_error_and_not_an_ap_of_zero(d
     [
         ({"bbox": [1, 2, 0, 9]}, "has no area"),
         ({"bbox": [1, 2, 9, -3]}, "has no area"),
-        ({"bbox": [1, 2, float("nan"), 3]}, "not finite"),
-        ({"score": float("nan")}, '"score" is not finite'),
+        ({"bbox": [1, 2, float("nan"), 3]}, "not a finite number"),
+        ({"score": float("nan")}, '"score" is not a finite number: nan'),
+        ({"score": "0.9"}, '"score" is not a finite number'),
         ({"bbox": [100, 2, 9, 9]}, "outside the picture of 100 x 80 pixels"),
         ({"bbox": [1, 80, 9, 9]}, "outside the picture"),
         ({"bbox": [-9, 2, 9, 9]}, "outside the picture"),
         ({"bbox": [1, -9, 9, 9]}, "outside the picture"),
-        ({"image_id": None}, "cannot be read"),
+        ({"image_id": None}, '"image_id" is no whole number: None'),
+        ({"image_id": "abc"}, "\"image_id\" is no whole number: 'abc'"),
+        ({"image_id": 7.5}, r'"image_id" is no whole number: 7\.5'),
+        ({"category_id": "person"}, '"category_id" is no whole number'),
     ],
 )
 def test_a_detected_box_that_cannot_be_looked_at_is_named_by_file_and_entry(dataset, tmp_path, wrong, said):
@@ -180,6 +184,13 @@ def test_a_detected_box_that_cannot_be_looked_at_is_named_by_file_and_entry(data
     file.write_text(json.dumps([good, {**good, **wrong}]))
     with pytest.raises(PoseError, match=rf"boxes\.json: \[1\] .*{said}"):
         coco.load_detections(file, loaded, 0.0, SIZE)
+
+
+def test_a_detection_file_of_numbers_is_told_what_it_is(dataset, tmp_path):
+    file = tmp_path / "boxes.json"
+    file.write_text("[1, 2]")
+    with pytest.raises(PoseError, match=r"boxes\.json: \[0\] cannot be read: 1 is no object"):
+        coco.load_detections(file, dataset(person()), 0.0, SIZE)
 
 
 def test_a_missing_annotation_file_is_named(tmp_path):
@@ -209,9 +220,15 @@ def test_malformed_json_is_named_with_its_line(dataset):
         ({"annotations": [person(bbox=[1, 2, 3])]}, r'annotations\[0\] .*"bbox" is not a list of 4'),
         ({"annotations": [person(bbox=[1, 2, 3, "x"])]}, r"annotations\[0\] cannot be read"),
         ({"annotations": [person(keypoints=[1, 2, 2])]}, r'"keypoints" is not a list of 51'),
-        ({"annotations": [person(bbox=[1, 2, 3, float("nan")])]}, r"not finite"),
+        ({"annotations": [person(bbox=[1, 2, 3, float("nan")])]}, r"not a finite number"),
+        ({"annotations": [person(area="500")]}, r'"area" is not a finite number: \'500\''),
+        ({"annotations": [person(image_id="7")]}, r'annotations\[0\] .*"image_id" is no whole number: \'7\''),
+        ({"annotations": [person(image_id=7.5)]}, r'"image_id" is no whole number: 7\.5'),
+        ({"annotations": [person(category_id="1", iscrowd=1)]}, r'"category_id" is no whole number'),
+        ({"categories": [{"id": "1"}]}, r'categories\[0\] .*"id" is no whole number'),
+        ({"images": [{"id": "7", "width": 100, "height": 80}]}, r'images\[0\] .*"id" is no whole number'),
         ({"annotations": {}}, r'no list "annotations"'),
-        ({"annotations": ["x"]}, r"annotations\[0\] cannot be read"),
+        ({"annotations": ["x"]}, r"annotations\[0\] cannot be read: 'x' is no object"),
         ({"categories": []}, r"categories\[0\] cannot be read"),
         ({"categories": [{"id": 1, "keypoints": ["nose"]}]}, r"\"keypoints\" is not a list of 3 numbers"),
     ],
