@@ -17,7 +17,7 @@ from pose.data import pictures
 from pose.data.coco_files import annotation_file, image_folder
 from pose.data.crop import box_to_center_scale
 from pose.data.joints import COCO, Joints, joints_named
-from pose.data.reading import fields, naming, number_in, numbers, read_json, whole_in
+from pose.data.reading import fields, naming, number_in, numbers, read_json, short, whole_in
 from pose.data.record import ImageSet, Record
 from pose.errors import PoseError
 
@@ -45,11 +45,12 @@ def load_ground_truth(
     *,
     image_format: str = "jpg",
     sigmas: tuple[float, ...] = (),
+    evaluated: bool = False,
 ) -> CocoSet:
     """The annotated people of one set, in the order of the annotation file's pictures.
 
     Crowds, empty boxes and people without a labelled joint are left out. `sigmas` are the joints'
-    tolerances where they are not COCO's.
+    tolerances where they are not COCO's. Of an `evaluated` set the crowds are checked too.
     """
     file = annotation_file(root, image_set)
     hint = "DATASET.ROOT is the folder above annotations/; DATASET.TRAIN_SET and TEST_SET name the set"
@@ -68,7 +69,13 @@ def load_ground_truth(
     for position, entry in enumerate(_entries(document, "annotations", file, needed="test" not in image_set)):
         with naming(file, "annotations", position):
             image_id = whole_in(fields(entry), "image_id")
-            record = _person(entry, category_id, count, paths[image_id], sizes[image_id], image_size)
+            picture, picture_size = paths[image_id], sizes[image_id]
+            if whole_in(entry, "category_id") != category_id:
+                continue
+            if _is_crowd(entry):
+                _check_crowd(entry, count, evaluated=evaluated)
+                continue
+            record = _person(entry, count, picture, picture_size, image_size)
             if record is not None:
                 people[image_id].append(record)
     return CocoSet(
@@ -142,15 +149,12 @@ def _check_box(box: list[float], picture_size: tuple[int, int]) -> None:
 
 def _person(
     entry: Mapping[str, Any],
-    category_id: int,
     joint_count: int,
     picture: Path,
     picture_size: tuple[int, int],
     image_size: tuple[int, int],
 ) -> Record | None:
     """The record of one annotation, or None where there is nothing to learn from."""
-    if whole_in(entry, "category_id") != category_id or entry.get("iscrowd", 0):
-        return None
     box = _clean_box(numbers(entry, "bbox", 4), picture_size)
     area = number_in(entry, "area")
     keypoints = numbers(entry, "keypoints", 3 * joint_count)
@@ -169,6 +173,22 @@ def _person(
         score=1.0,
         area=area,
     )
+
+
+def _is_crowd(entry: Mapping[str, Any]) -> bool:
+    flag = entry.get("iscrowd", 0)
+    if flag not in (0, 1):
+        raise ValueError(f'"iscrowd" is neither 0 nor 1: {short(flag)}')
+    return bool(flag)
+
+
+def _check_crowd(entry: Mapping[str, Any], joint_count: int, *, evaluated: bool) -> None:
+    """What COCO's evaluation measures who is found in a crowd by; `evaluate.py` fills in the rest."""
+    if evaluated:
+        numbers(entry, "bbox", 4)
+        number_in(entry, "area")
+        if entry.get("keypoints"):
+            numbers(entry, "keypoints", 3 * joint_count)
 
 
 def _clean_box(box: list[float], picture_size: tuple[int, int]) -> tuple[float, float, float, float] | None:

@@ -32,6 +32,7 @@ def annotated(config: Config, image_set: str) -> CocoSet:
         config.MODEL.image_height_width,
         image_format=config.DATASET.DATA_FORMAT,
         sigmas=tuple(config.TEST.OKS_SIGMAS),
+        evaluated=image_set == config.DATASET.TEST_SET,
     )
 
 

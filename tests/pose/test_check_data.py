@@ -121,6 +121,7 @@ MUTATIONS = {
         width=document["images"][0]["width"] + 1
     ),
     "picture size is none": lambda document: document["images"][0].update(width=-1),
+    "crowd flag is no known kind": put("iscrowd", "no"),
     "entry is no object": lambda document: document["annotations"].append(3),
     "list is missing": lambda document: document.update(images={}),
     "no category": lambda document: document["categories"].clear(),
@@ -207,11 +208,43 @@ def test_persons_nobody_labelled_are_counted_whatever_their_box(own, pose):
     assert rows(out)["box of zero or negative size"][:2] == ("remark", 1)
 
 
-def test_what_evaluation_alone_asks_for_is_an_error_in_the_test_set_alone(own, pose):
-    for name, last in ((TRAIN, "0 errors, 1 remark"), (VAL, "1 error, 1 remark")):
-        change(own / name, lambda document: first(document).pop("iscrowd"))
+CROWD = {"id": 9999, "category_id": 1, "iscrowd": 1, "bbox": [1, 1, 9, 9], "area": 81, "num_keypoints": 0}
+CROWD |= {"keypoints": [0] * 51}
+
+
+def with_crowd(**other: object) -> Callable[[dict[str, Any]], object]:
+    """A crowd in the first picture, of whom a field is another, or left out where that is None."""
+
+    def add(document):
+        crowd = {**CROWD, "image_id": document["images"][0]["id"], **other}
+        document["annotations"].append({key: value for key, value in crowd.items() if value is not None})
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [
+        ("field is missing", {"area": None}),
+        ("field is missing", {"bbox": None}),
+        ("area is none", {"area": "much"}),
+        ("box is not four numbers", {"bbox": [1, 1, 9]}),
+        ("joint count is wrong", {"keypoints": [1, 1, 2]}),
+    ],
+)
+def test_what_evaluation_alone_asks_for_is_an_error_in_the_test_set_alone(own, pose, kind, other):
+    for name, errors in ((TRAIN, 0), (VAL, 1)):
+        change(own / name, with_crowd(**other))
         code, out, _ = pose(*CHECK)
-        assert (code, out.splitlines()[-1]) == (int(name == VAL), last)
+        assert (code, set(rows(out))) == (errors, {kind})
+        assert out.splitlines()[-1] == f"{errors} error{'' if errors else 's'}, 1 remark"
+
+
+@pytest.mark.parametrize("key", ["id", "num_keypoints", "keypoints"])
+def test_what_evaluation_can_fill_in_is_a_remark(own, pose, key):
+    change(own / VAL, with_crowd(**{key: None}))
+    code, out, _ = pose(*CHECK)
+    assert (code, rows(out)["field is missing"][0]) == (0, "remark")
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,8 @@ def test_malformed_json_is_named_with_its_line(dataset):
         ({"annotations": [person(category_id="1", iscrowd=1)]}, r'"category_id" is no whole number'),
         ({"categories": [{"id": "1"}]}, r'categories\[0\] .*"id" is no whole number'),
         ({"images": [{"id": "7", "width": 100, "height": 80}]}, r'images\[0\] .*"id" is no whole number'),
+        ({"annotations": [person(iscrowd="no")]}, r'annotations\[0\] .*"iscrowd" is neither 0 nor 1: \'no\''),
+        ({"annotations": [person(iscrowd=None)]}, r'"iscrowd" is neither 0 nor 1: None'),
         ({"annotations": {}}, r'no list "annotations"'),
         ({"annotations": ["x"]}, r"annotations\[0\] cannot be read: 'x' is no object"),
         ({"categories": []}, r"categories\[0\] cannot be read"),
@@ -238,6 +240,33 @@ def test_a_broken_entry_is_named_by_file_and_place(dataset, broken, sentence):
     with pytest.raises(PoseError, match=sentence) as caught:
         dataset(person(), **broken)
     assert "person_keypoints_val2017.json" in caught.value.message
+
+
+CROWD = person(id=2, iscrowd=1, keypoints=[0] * 51, num_keypoints=0)
+
+
+@pytest.mark.parametrize(
+    ("crowd", "sentence"),
+    [
+        ({key: value for key, value in CROWD.items() if key != "area"}, 'has no field "area"'),
+        ({key: value for key, value in CROWD.items() if key != "bbox"}, 'has no field "bbox"'),
+        ({**CROWD, "area": None}, '"area" is not a finite number'),
+        ({**CROWD, "bbox": [1, 2, 3]}, '"bbox" is not a list of 4'),
+        ({**CROWD, "keypoints": [1, 2, 2]}, '"keypoints" is not a list of 51'),
+    ],
+)
+def test_what_coco_s_evaluation_asks_of_a_crowd_is_asked_of_the_evaluated_set_alone(dataset, crowd, sentence):
+    root = dataset(person(), crowd, load=False)
+    assert len(coco.load_ground_truth(root, "val2017", SIZE).records) == 1
+    with pytest.raises(PoseError, match=rf"val2017\.json: annotations\[1\] .*{sentence}"):
+        coco.load_ground_truth(root, "val2017", SIZE, evaluated=True)
+
+
+def test_a_crowd_that_leaves_out_what_can_be_filled_in_is_no_error(dataset):
+    kept = ("image_id", "category_id", "bbox", "area", "iscrowd")
+    others = {"image_id": 7, "category_id": 2, "iscrowd": 1}  # not people: nobody asks
+    root = dataset(person(), {key: CROWD[key] for key in kept}, others, load=False)
+    assert len(coco.load_ground_truth(root, "val2017", SIZE, evaluated=True).records) == 1
 
 
 def test_a_file_of_another_kind_is_named(dataset):
