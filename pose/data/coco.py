@@ -1,4 +1,4 @@
-"""COCO's people as records: who is where in which picture, read from annotation or detection files.
+"""COCO's people as records: who is where in which picture, read from annotation files.
 
 Reads JSON and checks it early, naming file and entry, so that a run stops before its work and not in
 the middle. Opens no picture, crops nothing, evaluates nothing.
@@ -45,18 +45,20 @@ def load_ground_truth(
     *,
     image_format: str = "jpg",
     sigmas: tuple[float, ...] = (),
+    joint_count: int | None = None,
     evaluated: bool = False,
 ) -> CocoSet:
     """The annotated people of one set, in the order of the annotation file's pictures.
 
     Crowds, empty boxes and people without a labelled joint are left out. `sigmas` are the joints'
-    tolerances where they are not COCO's. Of an `evaluated` set the crowds are checked too.
+    tolerances where they are not COCO's, `joint_count` is how many the network finds. Of an `evaluated`
+    set the crowds are checked too.
     """
     file = annotation_file(root, image_set)
     hint = "DATASET.ROOT is the folder above annotations/; DATASET.TRAIN_SET and TEST_SET name the set"
     document = read_json(file, dict, "the annotation file", hint)
     images = _entries(document, "images", file)
-    category_id, joints = _category(document, file, sigmas)
+    category_id, joints = _category(document, file, sigmas, joint_count)
     count = len(joints.names)
     folder, present = pictures.listed(image_folder(root, image_set), image_format)
     paths, sizes = {}, {}
@@ -87,64 +89,6 @@ def load_ground_truth(
         category_id=category_id,
         joints=joints,
     )
-
-
-def load_detections(
-    file: Path, coco: CocoSet, threshold: float, image_size: tuple[int, int]
-) -> tuple[Record, ...]:
-    """The detector's persons with a score of at least `threshold`, in the file's order.
-
-    Boxes of pictures that the set does not have are passed over (a detection file of all of val2017
-    serves a part of it), unless that leaves none. A box that holds nothing of its picture is an error.
-    """
-    entries = read_json(
-        file, list, "the detection file", hint="set TEST.COCO_BBOX_FILE, or TEST.USE_GT_BBOX True"
-    )
-    joints = np.zeros((len(coco.joints.names), 2))
-    visible = np.ones(len(coco.joints.names), dtype=np.float32)
-    records = []
-    strangers = []
-    for position, entry in enumerate(entries):
-        with naming(file, "", position):
-            image_id, box = whole_in(fields(entry), "image_id"), numbers(entry, "bbox", 4)
-            score = number_in(entry, "score")
-            wanted = whole_in(entry, "category_id") == coco.category_id and score >= threshold
-            if wanted and image_id in coco.pictures:
-                _check_box(box, coco.sizes[image_id])
-        if wanted and image_id not in coco.pictures:
-            strangers.append(f"; entry [{position}] is of picture {image_id}")
-        elif wanted:
-            center, scale = box_to_center_scale(box, image_size)
-            records.append(
-                Record(
-                    image_id=image_id,
-                    path=coco.pictures[image_id],
-                    box_xywh=np.array(box, dtype=np.float32),
-                    center=center,
-                    scale=scale,
-                    joints=joints,
-                    visible=visible,
-                    score=score,
-                    area=None,
-                )
-            )
-    if not records:
-        raise PoseError(
-            f"no box of {file} scores {threshold:g} or more and lies in a picture of {coco.annotation_file}"
-            + "".join(strangers[:1]),
-            hint="is it the detection file of this set? TEST.IMAGE_THRE sets the score",
-        )
-    return tuple(records)
-
-
-def _check_box(box: list[float], picture_size: tuple[int, int]) -> None:
-    """Boxes may reach over the picture's edges, but must have an area and lie in it somewhere."""
-    x, y, box_width, box_height = box
-    height, width = picture_size
-    if box_width <= 0 or box_height <= 0:
-        raise ValueError(f"its box {box} has no area")
-    if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
-        raise ValueError(f"its box {box} lies outside the picture of {width} x {height} pixels")
 
 
 def _person(
@@ -221,7 +165,9 @@ def _entries(
     return entries
 
 
-def _category(document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...]) -> tuple[int, Joints]:
+def _category(
+    document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...], joint_count: int | None
+) -> tuple[int, Joints]:
     """Id and joints of the file's first category: the one that people belong to.
 
     Test sets do not list joints; there they are COCO's.
@@ -234,6 +180,11 @@ def _category(document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...]
             raise ValueError('"keypoints" is not a list of names')
         if len({name.lower() for name in names}) != len(names):
             raise ValueError('"keypoints" names a joint twice')
+        if joint_count is not None and len(names) != joint_count:  # before what may follow from it
+            raise PoseError(
+                f"{file} names {len(names)} joints, MODEL.NUM_JOINTS is {joint_count}",
+                f"MODEL.NUM_JOINTS {len(names)}",
+            )
         skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in bones)  # the file counts from 1
         if not all(0 <= end < len(names) for bone in skeleton for end in bone):
             raise ValueError(f'"skeleton" goes beyond the {len(names)} joints, counted from 1')

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pose.data.box import is_outside, side_fault
 from pose.data.joints import COCO
 from pose.data.reading import number, short, whole
 
@@ -139,7 +140,7 @@ def detection_findings(
             size = sizes.get(image_id) if image_id is not None else None
             yield from _box_findings(entry["bbox"], size, where, is_used=is_wanted)
     if not usable:
-        what = f"none scores {threshold:g} or more in a picture of the set"
+        what = f"none is of category {category}, scores {threshold:g} or more and is of a picture of the set"
         yield Finding("no usable detection", "the whole file", what)
 
 
@@ -227,11 +228,14 @@ def _box_findings(box: object, size: Size | None, where: str, *, is_used: bool) 
         yield Finding("box is not four numbers", where, f"bbox {short(box)}")
         return
     x, y, width, height = numbers
+    sides = side_fault(numbers, size)
     if width <= 0 or height <= 0:
         yield Finding("box of zero or negative size", where, f"{width:g}x{height:g}", is_used)
+    elif sides is not None:
+        yield Finding("box of absurd size", where, sides, is_used)
     elif size is not None:
         what = f"{short(box)} of {size[1]:g}x{size[0]:g}"
-        if x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
+        if is_outside(numbers, size):
             yield Finding("box outside the picture", where, what, is_used)
         elif max(-x, -y, x + width - size[1], y + height - size[0]) > BORDER:
             yield remark("box partly outside the picture", where, what)

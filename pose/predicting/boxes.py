@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pose.data import reading
+from pose.data.box import side_fault
 from pose.errors import PoseError
 from pose.predicting.sources import Source, digits
 
@@ -84,8 +85,9 @@ def _read(entry: Any, where: str) -> tuple[Boxed, object]:  # noqa: ANN401 - JSO
     numbers = tuple(_number(side) for side in bbox) if isinstance(bbox, list) else ()
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise PoseError(f'{where} "bbox" is not four finite numbers', "x, y, width, height in pixels")
-    if min(numbers[2:]) <= 0:
-        raise PoseError(f'{where} "bbox" has a side of {min(numbers[2:]):g}', "width and height are over 0")
+    fault = side_fault(numbers)
+    if fault is not None:
+        raise PoseError(f'{where} "bbox" {fault}', "x, y, width, height in pixels")
     score = _number(entry.get("score", 1.0))
     if not math.isfinite(score):
         raise PoseError(f'{where} "score" is no finite number', "a detector's score, 0 to 1")

@@ -256,6 +256,8 @@ def test_what_evaluation_can_fill_in_is_a_remark(own, pose, key):
         ("picture is unknown", {"image_id": 1234}, "remark"),
         ("picture is unknown", {"image_id": None}, "error"),
         ("box of zero or negative size", {"bbox": [1, 1, 0, 5]}, "error"),
+        ("box of absurd size", {"bbox": [1, 1, 1e-30, 5]}, "error"),
+        ("box of absurd size", {"bbox": [1, 1, 5, 1e300]}, "error"),
         ("box is not four numbers", {"bbox": [1, NAN, 2, 5]}, "error"),
         ("box is not four numbers", {"bbox": [1, 2, 5]}, "error"),
         ("box outside the picture", {"bbox": [-50, 1, 20, 5]}, "error"),

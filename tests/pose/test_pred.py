@@ -125,6 +125,21 @@ def test_loss_and_accuracy_are_figures_with_annotated_boxes_and_dashes_with_dete
     assert "detected ones (COCO_val2017_detections_drawn_person.json" in err
 
 
+def test_boxes_of_other_pictures_are_counted_where_the_boxes_are_told(workplace, people, pose):
+    entries = json.loads(
+        (people / "person_detection_results" / "COCO_val2017_detections_drawn_person.json").read_text()
+    )
+    for entry in entries[1:]:
+        entry["image_id"] += 10**6
+    (workplace / "part.json").write_text(json.dumps(entries))
+    words = ("test", "--cfg", "small.yaml", "--untrained", "TEST.USE_GT_BBOX", "False")
+    _, _, err = pose(*words, "TEST.COCO_BBOX_FILE", "part.json")
+    told = "boxes: 1 detected ones (part.json, TEST.USE_GT_BBOX False)"
+    assert f"{told}, {len(entries) - 1} more are of other pictures" in err
+    _, _, err = pose(*words)
+    assert "of other pictures" not in err
+
+
 @pytest.mark.usefixtures("workplace")
 def test_weights_of_another_network_are_refused_by_name(pose):
     pose("train", "--cfg", "small.yaml", "TRAIN.END_EPOCH", "0")

@@ -128,6 +128,8 @@ def test_boxes_go_by_number_or_file_name_and_those_of_other_pictures_are_passed_
     [
         (box(7, 0, 0, 0, 5), 'b.json: [1] "bbox" has a side of 0'),
         (box(7, 0, 0, 5, -2), 'b.json: [1] "bbox" has a side of -2'),
+        (box(7, 0, 0, 5, 1e-30), 'b.json: [1] "bbox" has a side of 1e-30 pixels; 0.01 is the least'),
+        (box(7, 0, 0, 1e300, 5), 'b.json: [1] "bbox" has a side of 1e+300 pixels'),
         (box(7, float("nan"), 0, 5, 5), 'b.json: [1] "bbox" is not four finite numbers'),
         (box(7, 0, 0, 5), 'b.json: [1] "bbox" is not four finite numbers'),
         (box("7", 0, 0, 5, 5), 'b.json: [1] "image_id" is no whole number'),
