@@ -140,6 +140,20 @@ def test_boxes_of_other_pictures_are_counted_where_the_boxes_are_told(workplace,
     assert "of other pictures" not in err
 
 
+def test_a_crowd_that_cannot_be_judged_by_stops_a_test_before_its_work(workplace, people, pose):
+    (workplace / "own" / "annotations").mkdir(parents=True)
+    (workplace / "own" / "images").symlink_to(people / "images")
+    document = json.loads((people / "annotations" / "person_keypoints_val2017.json").read_text())
+    crowd = {**document["annotations"][0], "id": 9999, "iscrowd": 1}
+    del crowd["area"]
+    document["annotations"].insert(0, crowd)
+    (workplace / "own" / "annotations" / "person_keypoints_val2017.json").write_text(json.dumps(document))
+    code, out, err = pose("test", "--cfg", "small.yaml", "--untrained", "--data", "own")
+    assert (code, out) == (2, "")
+    assert 'person_keypoints_val2017.json: annotations[0] has no field "area"' in err
+    assert not list(workplace.rglob("keypoints_val2017_results_0.json"))
+
+
 @pytest.mark.usefixtures("workplace")
 def test_weights_of_another_network_are_refused_by_name(pose):
     pose("train", "--cfg", "small.yaml", "TRAIN.END_EPOCH", "0")
