@@ -1,4 +1,4 @@
-"""COCO's people as records: who is where in which picture, read from annotation or detection files.
+"""COCO's people as records: who is where in which picture, read from annotation files.
 
 Reads JSON and checks it early, naming file and entry, so that a run stops before its work and not in
 the middle. Opens no picture, crops nothing, evaluates nothing.
@@ -6,7 +6,6 @@ the middle. Opens no picture, crops nothing, evaluates nothing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from pose.data import pictures
 from pose.data.coco_files import annotation_file, image_folder
 from pose.data.crop import box_to_center_scale
 from pose.data.joints import COCO, Joints, joints_named
-from pose.data.reading import naming, numbers, read_json
+from pose.data.reading import fields, naming, number_in, numbers, read_json, short, whole_in
 from pose.data.record import ImageSet, Record
 from pose.errors import PoseError
 
@@ -46,30 +45,39 @@ def load_ground_truth(
     *,
     image_format: str = "jpg",
     sigmas: tuple[float, ...] = (),
+    joint_count: int | None = None,
+    evaluated: bool = False,
 ) -> CocoSet:
     """The annotated people of one set, in the order of the annotation file's pictures.
 
     Crowds, empty boxes and people without a labelled joint are left out. `sigmas` are the joints'
-    tolerances where they are not COCO's.
+    tolerances where they are not COCO's, `joint_count` is how many the network finds. Of an `evaluated`
+    set the crowds are checked too.
     """
     file = annotation_file(root, image_set)
     hint = "DATASET.ROOT is the folder above annotations/; DATASET.TRAIN_SET and TEST_SET name the set"
     document = read_json(file, dict, "the annotation file", hint)
     images = _entries(document, "images", file)
-    category_id, joints = _category(document, file, sigmas)
+    category_id, joints = _category(document, file, sigmas, joint_count)
     count = len(joints.names)
     folder, present = pictures.listed(image_folder(root, image_set), image_format)
     paths, sizes = {}, {}
     for position, image in enumerate(images):
         with naming(file, "images", position):
-            image_id = int(image["id"])
-            sizes[image_id] = (int(image["height"]), int(image["width"]))
+            image_id = whole_in(fields(image), "id")
+            sizes[image_id] = (int(number_in(image, "height")), int(number_in(image, "width")))
             paths[image_id] = folder / _file_name(image, image_set, folder, present)
     people: dict[int, list[Record]] = {image_id: [] for image_id in paths}
     for position, entry in enumerate(_entries(document, "annotations", file, needed="test" not in image_set)):
         with naming(file, "annotations", position):
-            image_id = int(entry["image_id"])
-            record = _person(entry, category_id, count, paths[image_id], sizes[image_id], image_size)
+            image_id = whole_in(fields(entry), "image_id")
+            picture, picture_size = paths[image_id], sizes[image_id]
+            if whole_in(entry, "category_id") != category_id:
+                continue
+            if _is_crowd(entry):
+                _check_crowd(entry, count, evaluated=evaluated)
+                continue
+            record = _person(entry, count, picture, picture_size, image_size)
             if record is not None:
                 people[image_id].append(record)
     return CocoSet(
@@ -83,85 +91,23 @@ def load_ground_truth(
     )
 
 
-def load_detections(
-    file: Path, coco: CocoSet, threshold: float, image_size: tuple[int, int]
-) -> tuple[Record, ...]:
-    """The detector's persons with a score of at least `threshold`, in the file's order.
-
-    Boxes of pictures that the set does not have are passed over (a detection file of all of val2017
-    serves a part of it), unless that leaves none. A box that holds nothing of its picture is an error.
-    """
-    entries = read_json(
-        file, list, "the detection file", hint="set TEST.COCO_BBOX_FILE, or TEST.USE_GT_BBOX True"
-    )
-    joints = np.zeros((len(coco.joints.names), 2))
-    visible = np.ones(len(coco.joints.names), dtype=np.float32)
-    records = []
-    strangers = []
-    for position, entry in enumerate(entries):
-        with naming(file, "", position):
-            image_id, score, box = int(entry["image_id"]), float(entry["score"]), numbers(entry, "bbox", 4)
-            if not math.isfinite(score):
-                raise ValueError('"score" is not finite')
-            wanted = entry["category_id"] == coco.category_id and score >= threshold
-            if wanted and image_id in coco.pictures:
-                _check_box(box, coco.sizes[image_id])
-        if wanted and image_id not in coco.pictures:
-            strangers.append(f"; entry [{position}] is of picture {image_id}")
-        elif wanted:
-            center, scale = box_to_center_scale(box, image_size)
-            records.append(
-                Record(
-                    image_id=image_id,
-                    path=coco.pictures[image_id],
-                    box_xywh=np.array(box, dtype=np.float32),
-                    center=center,
-                    scale=scale,
-                    joints=joints,
-                    visible=visible,
-                    score=score,
-                    area=None,
-                )
-            )
-    if not records:
-        raise PoseError(
-            f"no box of {file} scores {threshold:g} or more and lies in a picture of {coco.annotation_file}"
-            + "".join(strangers[:1]),
-            hint="is it the detection file of this set? TEST.IMAGE_THRE sets the score",
-        )
-    return tuple(records)
-
-
-def _check_box(box: list[float], picture_size: tuple[int, int]) -> None:
-    """Boxes may reach over the picture's edges, but must have an area and lie in it somewhere."""
-    x, y, box_width, box_height = box
-    height, width = picture_size
-    if box_width <= 0 or box_height <= 0:
-        raise ValueError(f"its box {box} has no area")
-    if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
-        raise ValueError(f"its box {box} lies outside the picture of {width} x {height} pixels")
-
-
 def _person(
     entry: Mapping[str, Any],
-    category_id: int,
     joint_count: int,
     picture: Path,
     picture_size: tuple[int, int],
     image_size: tuple[int, int],
 ) -> Record | None:
     """The record of one annotation, or None where there is nothing to learn from."""
-    if entry.get("iscrowd", 0) or entry["category_id"] != category_id:
-        return None
     box = _clean_box(numbers(entry, "bbox", 4), picture_size)
-    area = float(entry["area"])
+    area = number_in(entry, "area")
     keypoints = numbers(entry, "keypoints", 3 * joint_count)
     if box is None or area <= 0 or max(keypoints) == 0:
         return None
     table = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
     center, scale = box_to_center_scale(box, image_size)
     return Record(
-        image_id=int(entry["image_id"]),
+        image_id=whole_in(entry, "image_id"),
         path=picture,
         box_xywh=np.array(box, dtype=np.float32),
         center=center,
@@ -171,6 +117,22 @@ def _person(
         score=1.0,
         area=area,
     )
+
+
+def _is_crowd(entry: Mapping[str, Any]) -> bool:
+    flag = entry.get("iscrowd", 0)
+    if flag not in (0, 1):
+        raise ValueError(f'"iscrowd" is neither 0 nor 1: {short(flag)}')
+    return bool(flag)
+
+
+def _check_crowd(entry: Mapping[str, Any], joint_count: int, *, evaluated: bool) -> None:
+    """What COCO's evaluation measures who is found in a crowd by; `evaluate.py` fills in the rest."""
+    if evaluated:
+        numbers(entry, "bbox", 4)
+        number_in(entry, "area")
+        if entry.get("keypoints"):
+            numbers(entry, "keypoints", 3 * joint_count)
 
 
 def _clean_box(box: list[float], picture_size: tuple[int, int]) -> tuple[float, float, float, float] | None:
@@ -189,7 +151,7 @@ def _file_name(image: Mapping[str, Any], image_set: str, folder: Path, present: 
     if own in present or (is_below and (folder / own).is_file()):
         return own
     prefix = f"COCO_{image_set}_" if "2014" in image_set else ""
-    return f"{prefix}{int(image['id']):012d}.jpg"
+    return f"{prefix}{whole_in(image, 'id'):012d}.jpg"
 
 
 def _entries(
@@ -203,23 +165,30 @@ def _entries(
     return entries
 
 
-def _category(document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...]) -> tuple[int, Joints]:
+def _category(
+    document: Mapping[str, Any], file: Path, sigmas: tuple[float, ...], joint_count: int | None
+) -> tuple[int, Joints]:
     """Id and joints of the file's first category: the one that people belong to.
 
     Test sets do not list joints; there they are COCO's.
     """
     categories = _entries(document, "categories", file)
     with naming(file, "categories", 0):
-        category = {"keypoints": list(COCO.names), **categories[0]}
+        category = {"keypoints": list(COCO.names), **fields(categories[0])}
         names, bones = category["keypoints"], category.get("skeleton", [])
         if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
             raise ValueError('"keypoints" is not a list of names')
         if len({name.lower() for name in names}) != len(names):
             raise ValueError('"keypoints" names a joint twice')
+        if joint_count is not None and len(names) != joint_count:  # before what may follow from it
+            raise PoseError(
+                f"{file} names {len(names)} joints, MODEL.NUM_JOINTS is {joint_count}",
+                f"MODEL.NUM_JOINTS {len(names)}",
+            )
         skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in bones)  # the file counts from 1
         if not all(0 <= end < len(names) for bone in skeleton for end in bone):
             raise ValueError(f'"skeleton" goes beyond the {len(names)} joints, counted from 1')
-        category_id = int(category["id"])
+        category_id = whole_in(category, "id")
     if sigmas and len(sigmas) != len(names):
         raise PoseError(
             f"TEST.OKS_SIGMAS has {len(sigmas)} numbers, {file} names {len(names)} joints",

@@ -42,12 +42,59 @@ def naming(file: Path, key: str, position: int) -> Iterator[None]:
         raise PoseError(f"{where} cannot be read: {error}") from None
 
 
+def fields(entry: object) -> Mapping[str, Any]:
+    """The entry, which is an object."""
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"{short(entry)} is no object")  # noqa: TRY004 - as any other odd value
+    return entry
+
+
+def number_in(entry: Mapping[str, Any], key: str) -> float:
+    """The field's finite number."""
+    found = number(entry[key])
+    if found is None:
+        raise ValueError(f'"{key}" is not a finite number: {short(entry[key])}')
+    return found
+
+
+def whole_in(entry: Mapping[str, Any], key: str) -> int:
+    """The field's whole number: an id."""
+    found = whole(entry[key])
+    if found is None:
+        raise ValueError(f'"{key}" is no whole number: {short(entry[key])}')
+    return found
+
+
 def numbers(entry: Mapping[str, Any], key: str, count: int) -> list[float]:
     """The field's list of that many finite numbers."""
     values = entry[key]
     if not isinstance(values, list) or len(values) != count:
         raise ValueError(f'"{key}" is not a list of {count} numbers')
-    found = [float(value) for value in values]
-    if not all(map(math.isfinite, found)):
-        raise ValueError(f'"{key}" holds a number that is not finite')
+    found = [value for value in map(number, values) if value is not None]
+    if len(found) != count:
+        raise ValueError(f'"{key}" holds what is not a finite number')
     return found
+
+
+def number(value: object) -> float | None:
+    """The value as a finite number; None for anything else: texts, truth values, NaN, infinity."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+
+
+def whole(value: object) -> int | None:
+    """The value as an id, which JSON may write as 7 or 7.0; None for what is none."""
+    found = number(value)
+    if found is None or not found.is_integer():
+        return None
+    return value if isinstance(value, int) else int(found)  # to the last digit
+
+
+def short(value: object) -> str:
+    """The value as a few words of a sentence."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

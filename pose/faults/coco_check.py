@@ -12,6 +12,7 @@ from typing import Any
 
 from pose.command.config import Config
 from pose.data.coco_files import annotation_file, image_folder
+from pose.data.reading import number, whole
 from pose.faults.data_checks import (
     Finding,
     Size,
@@ -20,9 +21,7 @@ from pose.faults.data_checks import (
     detection_findings,
     image_findings,
     joint_names,
-    number,
     usable_people,
-    whole,
 )
 from pose.faults.file_checks import listed, named, picture_fault, read_leniently
 from pose.report import bar, note

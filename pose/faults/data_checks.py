@@ -6,18 +6,21 @@ error is what would stop a training or a test, or spoil it in silence; a remark 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pose.data.box import is_outside, side_fault
 from pose.data.joints import COCO, joints_named, without_partner
+from pose.data.reading import number, short, whole
 
 VISIBILITIES = (0, 1, 2)
 # Boxes are fractions of pixels: a rounding at the border is not worth a line.
 BORDER = 1.0
-FOR_LOADING = ("image_id", "category_id", "bbox", "area", "keypoints")
-FOR_EVALUATION = ("id", "iscrowd", "num_keypoints")  # pycocotools asks for them
+FOR_ANYBODY = ("image_id", "category_id")
+FOR_A_PERSON = ("bbox", "area", "keypoints")
+FOR_A_CROWD = ("bbox", "area")  # where COCO's numbers are computed
+FILLED_IN = ("id", "iscrowd", "num_keypoints")  # the numbers need them, `evaluate.py` knows them
 
 Size = tuple[float, float]  # (height, width)
 
@@ -35,28 +38,6 @@ class Finding:
 def remark(kind: str, where: str, what: str) -> Finding:
     """A finding that does no harm."""
     return Finding(kind, where, what, is_error=False)
-
-
-def number(value: object) -> float | None:
-    """The value as a finite number; None for anything else: texts, truth values, NaN, infinity."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # a whole number of hundreds of digits
-        return None
-
-
-def whole(value: object) -> int | None:
-    """The value as an id; None for what is none."""
-    found = number(value)
-    return int(found) if found is not None and found == int(found) else None
-
-
-def short(value: object) -> str:
-    """The value as a few words of a finding."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def image_findings(images: Sequence[object]) -> Iterator[Finding]:
@@ -118,15 +99,23 @@ def annotation_findings(
         if not isinstance(entry, Mapping):
             yield Finding("entry is no object", where, type(entry).__name__)
             continue
-        yield from _missing(entry, FOR_LOADING if _is_person(entry, category) else FOR_LOADING[:2], where)
-        yield from _missing(entry, FOR_EVALUATION, where, is_error=evaluated)
+        yield from _missing(entry, FOR_ANYBODY, where)
+        yield from _missing(entry, FILLED_IN, where, is_error=False)
         yield from _repeated("annotation id twice", entry, first, where)
+        yield from _odd_category(entry, where)
         image_id = whole(entry.get("image_id"))
         if "image_id" in entry and image_id not in sizes:
             yield Finding("picture is unknown", where, f"image_id {short(entry['image_id'])}")
-        if _is_person(entry, category):  # crowds and other categories are passed over
+        if entry.get("category_id", category) != category:  # passed over
+            continue
+        if entry.get("iscrowd", 0) not in (0, 1):
+            yield Finding("crowd flag is no known kind", where, f"iscrowd {short(entry['iscrowd'])}")
+        if _is_person(entry, category):
             size = sizes.get(image_id) if image_id is not None else None
             yield from _person_findings(entry, size, joints, where)
+        else:
+            found = _crowd_findings(entry, len(joints), where)
+            yield from (replace(one, is_error=one.is_error and evaluated) for one in found)
 
 
 def detection_findings(
@@ -140,6 +129,7 @@ def detection_findings(
             yield Finding("entry is no object", where, type(entry).__name__)
             continue
         yield from _missing(entry, ("image_id", "category_id", "bbox", "score"), where)
+        yield from _odd_category(entry, where)
         score, image_id = number(entry.get("score")), whole(entry.get("image_id"))
         if "score" in entry and score is None:
             yield Finding("score is no number", where, short(entry["score"]))
@@ -153,7 +143,7 @@ def detection_findings(
             size = sizes.get(image_id) if image_id is not None else None
             yield from _box_findings(entry["bbox"], size, where, is_used=is_wanted)
     if not usable:
-        what = f"none scores {threshold:g} or more in a picture of the set"
+        what = f"none is of category {category}, scores {threshold:g} or more and is of a picture of the set"
         yield Finding("no usable detection", "the whole file", what)
 
 
@@ -172,6 +162,7 @@ def usable_people(
 def _person_findings(
     entry: Mapping[str, Any], size: Size | None, joints: Sequence[str], where: str
 ) -> Iterator[Finding]:
+    yield from _missing(entry, FOR_A_PERSON, where)
     keypoints = entry.get("keypoints")
     is_used = _labelled(entry)
     if "bbox" in entry:
@@ -194,6 +185,21 @@ def _person_findings(
         yield from _joint_findings(keypoints, size, joints, where)
         if not is_used:
             yield remark("person without labelled joints", where, "is passed over")
+
+
+def _crowd_findings(entry: Mapping[str, Any], joint_count: int, where: str) -> Iterator[Finding]:
+    """Of a crowd, who teaches nothing; whoever is found in it counts neither for nor against."""
+    yield from _missing(entry, FOR_A_CROWD, where)
+    yield from _missing(entry, ("keypoints",), where, is_error=False)
+    box, area, keypoints = (entry.get(key) for key in ("bbox", "area", "keypoints"))
+    if "bbox" in entry and _four_numbers(box) is None:
+        yield Finding("box is not four numbers", where, f"bbox {short(box)}")
+    if "area" in entry and number(area) is None:
+        yield Finding("area is none", where, f"area {short(area)}")
+    if keypoints and not (isinstance(keypoints, list) and len(keypoints) == 3 * joint_count):
+        yield Finding("joint count is wrong", where, f"keypoints {short(keypoints)}")
+    elif keypoints and None in map(number, keypoints):
+        yield Finding("joint is no number", where, f"keypoints {short(keypoints)}")
 
 
 def _joint_findings(
@@ -220,19 +226,28 @@ def _joint_findings(
 
 def _box_findings(box: object, size: Size | None, where: str, *, is_used: bool) -> Iterator[Finding]:
     """A box that cannot be read stops the loader whoever it belongs to; the rest matters where it is used."""
-    numbers = [number(value) for value in box] if isinstance(box, list) else []
-    if len(numbers) != 4 or None in numbers:
+    numbers = _four_numbers(box)
+    if numbers is None:
         yield Finding("box is not four numbers", where, f"bbox {short(box)}")
         return
-    x, y, width, height = (value for value in numbers if value is not None)
+    x, y, width, height = numbers
+    sides = side_fault(numbers, size)
     if width <= 0 or height <= 0:
         yield Finding("box of zero or negative size", where, f"{width:g}x{height:g}", is_used)
+    elif sides is not None:
+        yield Finding("box of absurd size", where, sides, is_used)
     elif size is not None:
         what = f"{short(box)} of {size[1]:g}x{size[0]:g}"
-        if x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
+        if is_outside(numbers, size):
             yield Finding("box outside the picture", where, what, is_used)
         elif max(-x, -y, x + width - size[1], y + height - size[0]) > BORDER:
             yield remark("box partly outside the picture", where, what)
+
+
+def _four_numbers(box: object) -> list[float] | None:
+    found = [number(value) for value in box] if isinstance(box, list) else []
+    numbers = [value for value in found if value is not None]
+    return numbers if len(found) == len(numbers) == 4 else None
 
 
 def _missing(
@@ -254,6 +269,11 @@ def _repeated(kind: str, entry: Mapping[str, Any], first: dict[int, str], where:
         yield Finding(kind, where, f"id {own}, as {first[own]}")
     else:
         first[own] = where
+
+
+def _odd_category(entry: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    if "category_id" in entry and whole(entry["category_id"]) is None:
+        yield Finding("id is no whole number", where, f"category_id {short(entry['category_id'])}")
 
 
 def _is_person(entry: Mapping[str, Any], category: int | None) -> bool:

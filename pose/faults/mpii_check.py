@@ -13,8 +13,9 @@ from typing import Any
 from pose.command.config import Config
 from pose.data.joints import MPII
 from pose.data.mpii_files import annotation_file, image_folder, is_name_below, truth_file
+from pose.data.reading import number, short
 from pose.errors import PoseError
-from pose.faults.data_checks import Finding, Size, number, remark, short
+from pose.faults.data_checks import Finding, Size, remark
 from pose.faults.file_checks import listed, look_at, named, read_leniently
 from pose.report import bar, note
 

@@ -1,6 +1,7 @@
 """DATASET.DATASET coco: its people, in annotated boxes or a detector's, and COCO's numbers of what was found.
 
-One of the kinds that `datasets.py` knows; `coco.py` reads the files, `evaluate.py` computes the numbers.
+One of the kinds that `datasets.py` knows; `coco.py` and `detections.py` read the files, `evaluate.py`
+computes the numbers.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pose.command.config import Config
 from pose.command.output import results_folder
 from pose.data import coco, coco_files, pictures
 from pose.data.coco import CocoSet
+from pose.data.detections import load_detections
 from pose.data.joints import USUAL_SIGMA, without_partner, without_sigma
 from pose.data.record import People
 from pose.errors import PoseError
@@ -32,6 +34,8 @@ def annotated(config: Config, image_set: str) -> CocoSet:
         config.MODEL.image_height_width,
         image_format=config.DATASET.DATA_FORMAT,
         sigmas=tuple(config.TEST.OKS_SIGMAS),
+        joint_count=config.MODEL.NUM_JOINTS,
+        evaluated=image_set == config.DATASET.TEST_SET,
     )
 
 
@@ -58,10 +62,10 @@ def people_to_test(config: Config, truth: CocoSet) -> People[CocoSet]:
             "TEST.USE_GT_BBOX True takes the annotated boxes",
         )
     file = Path(config.TEST.COCO_BBOX_FILE)
-    records = coco.load_detections(file, truth, config.TEST.IMAGE_THRE, config.MODEL.image_height_width)
-    return People(
-        truth, records, f"boxes: {len(records)} detected ones ({file.name}, TEST.USE_GT_BBOX False)"
-    )
+    found = load_detections(file, truth, config.TEST.IMAGE_THRE, config.MODEL.image_height_width)
+    passed_over = f", {found.elsewhere} more are of other pictures" if found.elsewhere else ""
+    told = f"boxes: {len(found.records)} detected ones ({file.name}, TEST.USE_GT_BBOX False){passed_over}"
+    return People(truth, found.records, told)
 
 
 def judge(

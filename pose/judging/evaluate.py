@@ -21,6 +21,7 @@ from pose.command.published import COCO_METRICS, MARK, Known
 from pose.data.coco import CocoSet
 from pose.data.crop import SCALE_UNIT
 from pose.data.joints import COCO as COCO_JOINTS
+from pose.data.reading import read_json
 from pose.errors import FAILED, WRITE_HINT, PoseError
 from pose.judging.oks import oks_nms, soft_oks_nms
 from pose.report import figure
@@ -95,7 +96,7 @@ def coco_metrics(coco: CocoSet, results: Sequence[dict[str, Any]]) -> dict[str, 
     if coco.is_test:
         return {"Null": 0.0}
     with contextlib.redirect_stdout(StringIO()):  # pycocotools reports its progress by print
-        truth = _complete(COCO(str(coco.annotation_file)))
+        truth = _truth(coco)
         found = truth.loadRes(list(results)) if results else _nothing_found(truth)
         evaluation = COCOeval(truth, found, "keypoints")
         evaluation.params.catIds = [coco.category_id]
@@ -129,12 +130,23 @@ def table_row(name: str, cells: Iterable[str]) -> str:
     return f"| {' | '.join((name, *cells))} |"
 
 
-def _complete(truth: COCO) -> COCO:
-    """Fields that COCO's files always have and COCOeval insists on; tools for own files leave them out."""
-    for entry in truth.dataset.get("annotations", []):
-        entry.setdefault("iscrowd", 0)
-        if "keypoints" in entry:
-            entry.setdefault("num_keypoints", sum(seen > 0 for seen in entry["keypoints"][2::3]))
+def _truth(coco: CocoSet) -> COCO:
+    """The set's people as COCOeval takes them: each field that it insists on, and ids from 1.
+
+    COCO's files have all fields, tools for own files leave some out. COCOeval notes who was found by an
+    id that is not 0, and reads nothing else from ids.
+    """
+    document = read_json(coco.annotation_file, dict, "the annotation file", "fetch it again")
+    of_people = (entry for entry in document["annotations"] if entry["category_id"] == coco.category_id)
+    people = []
+    for number, entry in enumerate(of_people, start=1):
+        keypoints = entry.get("keypoints") or []  # a crowd's, of which none is labelled
+        labelled = sum(seen > 0 for seen in keypoints[2::3])
+        usual = {"iscrowd": 0, "num_keypoints": labelled}
+        people.append({**usual, **entry, "keypoints": keypoints, "id": number})
+    truth = COCO()
+    truth.dataset = {**document, "categories": [{"id": coco.category_id}], "annotations": people}
+    truth.createIndex()
     return truth
 
 

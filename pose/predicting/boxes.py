@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pose.data import reading
+from pose.data.box import side_fault
 from pose.data.category import PERSON
 from pose.errors import PoseError
 from pose.predicting.sources import Source, digits
 
 Box = tuple[float, float, float, float]
-SMALLEST, LARGEST = 0.01, 1e6  # pixels; OpenCV's pictures are at most 2 ** 20 wide
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,6 @@ class Boxed:
 def whole(height: int, width: int) -> Boxed:
     """The box that a picture of that size itself is."""
     return Boxed((0.0, 0.0, float(width), float(height)), 1.0, "the whole picture")
-
-
-def size_fault(box: Box) -> str | None:
-    """What makes four finite numbers no box that anybody is in; None for one that can be used."""
-    if min(box[2:]) <= 0:
-        return f"has a side of {min(box[2:]):g}"
-    if min(box[2:]) < SMALLEST:
-        return f"has a side of {min(box[2:]):g} pixels, less than {SMALLEST:g}"
-    if max(map(abs, box)) > LARGEST:
-        return f"goes beyond {LARGEST:.0f} pixels"
-    return None
 
 
 def load_boxes(
@@ -98,24 +88,20 @@ def _read(entry: Any, where: str, person: int) -> tuple[Boxed, object]:  # noqa:
     numbers = tuple(_number(side) for side in bbox) if isinstance(bbox, list) else ()
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise PoseError(f'{where} "bbox" is not four finite numbers', "x, y, width, height in pixels")
-    box = (numbers[0], numbers[1], numbers[2], numbers[3])
-    fault = size_fault(box)
-    if fault:
-        raise PoseError(f'{where} "bbox" {fault}', "x, y, width, height in pixels; both sides are over 0")
+    fault = side_fault(numbers)
+    if fault is not None:
+        raise PoseError(f'{where} "bbox" {fault}', "x, y, width, height in pixels")
     score = _number(entry.get("score", 1.0))
     if not math.isfinite(score):
         raise PoseError(f'{where} "score" is no finite number', "a detector's score, 0 to 1")
+    box = (numbers[0], numbers[1], numbers[2], numbers[3])
     return Boxed(box, score, f"{where} bbox"), entry.get("category_id", person)
 
 
 def _number(value: object) -> float:
-    """The number, or NaN for what is none (an integer can be too large for a float)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.nan
+    """The number, or NaN for what is none."""
+    found = reading.number(value)
+    return math.nan if found is None else found
 
 
 def _picture_of(
@@ -125,8 +111,8 @@ def _picture_of(
     if source.kind != "video" and "file_name" in entry:
         name = Path(str(entry["file_name"])).name
         return name if name in names else None
-    number = entry.get("image_id")
-    if isinstance(number, bool) or not isinstance(number, int):
+    number = reading.whole(entry.get("image_id"))
+    if number is None:
         raise PoseError(f'{where} "image_id" is no whole number', "or name the picture: file_name")
     if source.kind == "video":
         return number if 0 <= number < (source.promised or math.inf) else None

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from pose.command.arguments import Arguments
 from pose.command.config import Config, as_dict
 from pose.command.output import output_folder, picture_folder
+from pose.data.box import is_outside, side_fault
 from pose.data.category import Category
 from pose.data.crop import box_to_center_scale, require_fixed_point_warp
 from pose.errors import FAILED, PoseError
 from pose.machines import devices
 from pose.networks import models
-from pose.predicting.boxes import Box, Boxed, load_boxes, size_fault, whole
+from pose.predicting.boxes import Box, Boxed, load_boxes, whole
 from pose.predicting.film import Film, film, film_path
 from pose.predicting.found import documents
 from pose.predicting.people import Seen, find_people, without_doubles
@@ -105,7 +106,7 @@ def parse_box(text: str) -> Box:
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise PoseError(f"--box {text} is no box", hint)
     box = (numbers[0], numbers[1], numbers[2], numbers[3])
-    fault = size_fault(box)
+    fault = side_fault(box)
     if fault:
         raise PoseError(f"--box {text} is no box: it {fault}", hint)
     return box
@@ -122,12 +123,6 @@ def parse_threshold(text: str | None, default: float) -> float:
     return value
 
 
-def _inside(boxed: Boxed, size: tuple[int, ...]) -> bool:
-    """Whether some of the box lies in the picture of (height, width)."""
-    x, y, width, height = boxed.box
-    return x < size[1] and y < size[0] and x + width > 0 and y + height > 0
-
-
 def _with_boxes(source: Source, typed: tuple[Boxed, ...], given: Given | None) -> Pictures:
     """Each picture with its boxes; one outside stops a single picture, else it is told at the end."""
     wanted = None if given is None or source.kind == "video" else frozenset(map(str, given))
@@ -137,7 +132,7 @@ def _with_boxes(source: Source, typed: tuple[Boxed, ...], given: Given | None) -
             boxes = given.get(frame.image_id if source.kind == "video" else frame.name, ())
         else:
             boxes = typed or (whole(*size),)
-        outside = [boxed for boxed in boxes if not _inside(boxed, size)]
+        outside = [boxed for boxed in boxes if is_outside(boxed.box, size)]
         for boxed in outside:
             trouble = f"{boxed.origin} lies outside the picture"
             if source.kind == "picture" or (typed and source.kind == "video"):

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from pose.data.picture_header import is_cut_off, picture_size
-from pose.faults import data_checks
+from pose.data.reading import number, whole
 from pose.faults.data_checks import Finding, category_findings
 from pose.stages.check_data import table
 
@@ -116,10 +116,12 @@ MUTATIONS = {
         id=document["annotations"][0]["id"]
     ),
     "id is no whole number": put("id", "one"),
+    "id is no whole number ": put("category_id", "1"),
     "picture size is another": lambda document: document["images"][0].update(
         width=document["images"][0]["width"] + 1
     ),
     "picture size is none": lambda document: document["images"][0].update(width=-1),
+    "crowd flag is no known kind": put("iscrowd", "no"),
     "entry is no object": lambda document: document["annotations"].append(3),
     "list is missing": lambda document: document.update(images={}),
     "no category": lambda document: document["categories"].clear(),
@@ -206,11 +208,43 @@ def test_persons_nobody_labelled_are_counted_whatever_their_box(own, pose):
     assert rows(out)["box of zero or negative size"][:2] == ("remark", 1)
 
 
-def test_what_evaluation_alone_asks_for_is_an_error_in_the_test_set_alone(own, pose):
-    for name, last in ((TRAIN, "0 errors, 1 remark"), (VAL, "1 error, 1 remark")):
-        change(own / name, lambda document: first(document).pop("iscrowd"))
+CROWD = {"id": 9999, "category_id": 1, "iscrowd": 1, "bbox": [1, 1, 9, 9], "area": 81, "num_keypoints": 0}
+CROWD |= {"keypoints": [0] * 51}
+
+
+def with_crowd(**other: object) -> Callable[[dict[str, Any]], object]:
+    """A crowd in the first picture, of whom a field is another, or left out where that is None."""
+
+    def add(document):
+        crowd = {**CROWD, "image_id": document["images"][0]["id"], **other}
+        document["annotations"].append({key: value for key, value in crowd.items() if value is not None})
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [
+        ("field is missing", {"area": None}),
+        ("field is missing", {"bbox": None}),
+        ("area is none", {"area": "much"}),
+        ("box is not four numbers", {"bbox": [1, 1, 9]}),
+        ("joint count is wrong", {"keypoints": [1, 1, 2]}),
+    ],
+)
+def test_what_evaluation_alone_asks_for_is_an_error_in_the_test_set_alone(own, pose, kind, other):
+    for name, errors in ((TRAIN, 0), (VAL, 1)):
+        change(own / name, with_crowd(**other))
         code, out, _ = pose(*CHECK)
-        assert (code, out.splitlines()[-1]) == (int(name == VAL), last)
+        assert (code, set(rows(out))) == (errors, {kind})
+        assert out.splitlines()[-1] == f"{errors} error{'' if errors else 's'}, 1 remark"
+
+
+@pytest.mark.parametrize("key", ["id", "num_keypoints", "keypoints"])
+def test_what_evaluation_can_fill_in_is_a_remark(own, pose, key):
+    change(own / VAL, with_crowd(**{key: None}))
+    code, out, _ = pose(*CHECK)
+    assert (code, rows(out)["field is missing"][0]) == (0, "remark")
 
 
 @pytest.mark.parametrize(
@@ -218,9 +252,12 @@ def test_what_evaluation_alone_asks_for_is_an_error_in_the_test_set_alone(own, p
     [
         ("score is no number", {"score": "high"}, "error"),
         ("score is no number", {"score": NAN}, "error"),
+        ("id is no whole number", {"category_id": "person"}, "error"),
         ("picture is unknown", {"image_id": 1234}, "remark"),
         ("picture is unknown", {"image_id": None}, "error"),
         ("box of zero or negative size", {"bbox": [1, 1, 0, 5]}, "error"),
+        ("box of absurd size", {"bbox": [1, 1, 1e-30, 5]}, "error"),
+        ("box of absurd size", {"bbox": [1, 1, 5, 1e300]}, "error"),
         ("box is not four numbers", {"bbox": [1, NAN, 2, 5]}, "error"),
         ("box is not four numbers", {"bbox": [1, 2, 5]}, "error"),
         ("box outside the picture", {"bbox": [-50, 1, 20, 5]}, "error"),
@@ -284,8 +321,9 @@ def test_a_header_tells_the_size_that_a_decoder_tells(suffix):
 
 
 def test_numbers_are_finite_and_no_truth_values():
-    assert [data_checks.number(value) for value in (True, "1", None, NAN, 10**400)] == [None] * 5
-    assert [data_checks.whole(value) for value in (3, 3.0, 3.5, "3")] == [3, 3, None, None]
+    assert [number(value) for value in (True, "1", None, NAN, 10**400)] == [None] * 5
+    assert [whole(value) for value in (3, 3.0, 2**60 + 1)] == [3, 3, 2**60 + 1]
+    assert [whole(value) for value in (3.5, "3", True, NAN)] == [None] * 4
 
 
 def test_it_runs_as_a_program(own, root, monkeypatch):

@@ -10,6 +10,8 @@ np = pytest.importorskip("numpy", reason="needs the pose extra")
 pytest.importorskip("cv2", reason="needs the pose extra")
 
 from pose.data import coco  # noqa: E402
+from pose.data.crop import affine_matrix, map_points  # noqa: E402
+from pose.data.detections import load_detections  # noqa: E402
 from pose.data.pictures import check_pictures, fingerprint  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 
@@ -144,42 +146,89 @@ def test_detections_keep_their_boxes_unclipped_and_lose_low_scores_other_classes
     file = tmp_path / "boxes.json"
     others = [{"score": 0.49}, {"category_id": 3}, {"image_id": 8}]
     file.write_text(json.dumps([box, *({**box, **other} for other in others)]))
-    (record,) = coco.load_detections(file, loaded, 0.5, SIZE)
+    found = load_detections(file, loaded, 0.5, SIZE)
+    (record,) = found.records
+    assert found.elsewhere == 1
     assert record.center.tolist() == [20, 80]
     assert record.score == 0.5
     assert record.visible.tolist() == [1] * 17
     assert not record.joints.any()
 
 
-def test_a_detection_file_for_other_pictures_is_an_error_and_not_an_ap_of_zero(dataset, tmp_path):
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (
+            [{"image_id": 8}, {"image_id": 9}],
+            "2 are of pictures that .*val2017.json does not list, the first of 8",
+        ),
+        ([{"category_id": 0}], "1 is of another category than 1, the first of 0"),
+        ([{"score": 0.25}] * 3, "3 are below a score of 0.5, the first at 0.25"),
+        (
+            [{"category_id": 2, "score": 0.1}, {"score": 0.2, "image_id": 8}, {"image_id": 8}],
+            "1 is of .*category .* of 2; 1 is below .* at 0.2; 1 is of pictures .* of 8",
+        ),
+        ([], "it lists none"),
+    ],
+)
+def test_a_detection_file_without_a_usable_box_says_why_and_is_not_an_ap_of_zero(
+    dataset, tmp_path, others, said
+):
     file = tmp_path / "boxes.json"
-    file.write_text(json.dumps([{"image_id": 8, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]))
-    with pytest.raises(PoseError, match=r"no box of .*boxes\.json .*; entry \[0\] is of picture 8$"):
-        coco.load_detections(file, dataset(person()), 0.0, SIZE)
+    box = {"image_id": 7, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}
+    file.write_text(json.dumps([{**box, **other} for other in others]))
+    with pytest.raises(PoseError, match=rf"no box of .*boxes\.json can be used: {said}$"):
+        load_detections(file, dataset(person()), 0.5, SIZE)
+
+
+def test_the_largest_and_smallest_boxes_that_are_taken_give_crops_of_finite_numbers(dataset, tmp_path):
+    """A thousand times the picture's 100 pixels, a hundredth of one; the warp back inverts the warp."""
+    file = tmp_path / "boxes.json"
+    box = {"image_id": 7, "category_id": 1, "score": 1}
+    sizes = [[0, 0, 100_000, 100_000], [99, 79, 0.01, 0.01]]
+    file.write_text(json.dumps([{**box, "bbox": size} for size in sizes]))
+    for record in load_detections(file, dataset(person()), 0.5, SIZE).records:
+        there, back = (affine_matrix(record.center, record.scale, 0, SIZE, inverse=i) for i in (False, True))
+        (corner,) = map_points(map_points(np.array([[10.0, 20.0]]), back), there)
+        np.testing.assert_allclose(corner, [10, 20], atol=0.1)
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"bbox": [1, 2, 0, 9]}, "has no area"),
-        ({"bbox": [1, 2, 9, -3]}, "has no area"),
-        ({"bbox": [1, 2, float("nan"), 3]}, "not finite"),
-        ({"score": float("nan")}, '"score" is not finite'),
+        ({"bbox": [1, 2, 0, 9]}, "has a side of 0 pixels"),
+        ({"bbox": [1, 2, 9, -3]}, "has a side of -3 pixels"),
+        ({"bbox": [1, 2, 1e-30, 9]}, r"has a side of 1e-30 pixels; 0\.01 is the least"),
+        ({"bbox": [1, 2, 9, 1e300]}, r"has a side of 1e\+300 pixels; 100000 is the most"),
+        ({"bbox": [-100001, 2, 100101, 9]}, r"has a side of 100101 pixels"),
+        ({"bbox": [1, 2, float("nan"), 3]}, "not a finite number"),
+        ({"score": float("nan")}, '"score" is not a finite number: nan'),
+        ({"score": "0.9"}, '"score" is not a finite number'),
         ({"bbox": [100, 2, 9, 9]}, "outside the picture of 100 x 80 pixels"),
         ({"bbox": [1, 80, 9, 9]}, "outside the picture"),
         ({"bbox": [-9, 2, 9, 9]}, "outside the picture"),
         ({"bbox": [1, -9, 9, 9]}, "outside the picture"),
-        ({"image_id": None}, "cannot be read"),
+        ({"image_id": None}, '"image_id" is no whole number: None'),
+        ({"image_id": "abc"}, "\"image_id\" is no whole number: 'abc'"),
+        ({"image_id": 7.5}, r'"image_id" is no whole number: 7\.5'),
+        ({"category_id": "person"}, '"category_id" is no whole number'),
     ],
 )
 def test_a_detected_box_that_cannot_be_looked_at_is_named_by_file_and_entry(dataset, tmp_path, wrong, said):
     loaded, file = dataset(person()), tmp_path / "boxes.json"
     good = {"image_id": 7, "category_id": 1, "bbox": [99, 79, 9, 9], "score": 1}
     file.write_text(json.dumps([good, {**good, "bbox": [-8, -8, 9, 9]}]))
-    assert len(coco.load_detections(file, loaded, 0.0, SIZE)) == 2  # both reach into the picture
+    assert len(load_detections(file, loaded, 0.0, SIZE).records) == 2  # both reach into the picture
     file.write_text(json.dumps([good, {**good, **wrong}]))
     with pytest.raises(PoseError, match=rf"boxes\.json: \[1\] .*{said}"):
-        coco.load_detections(file, loaded, 0.0, SIZE)
+        load_detections(file, loaded, 0.0, SIZE)
+
+
+def test_a_detection_file_of_numbers_is_told_what_it_is(dataset, tmp_path):
+    file = tmp_path / "boxes.json"
+    file.write_text("[1, 2]")
+    with pytest.raises(PoseError, match=r"boxes\.json: \[0\] cannot be read: 1 is no object"):
+        load_detections(file, dataset(person()), 0.0, SIZE)
 
 
 def test_a_missing_annotation_file_is_named(tmp_path):
@@ -209,9 +258,17 @@ def test_malformed_json_is_named_with_its_line(dataset):
         ({"annotations": [person(bbox=[1, 2, 3])]}, r'annotations\[0\] .*"bbox" is not a list of 4'),
         ({"annotations": [person(bbox=[1, 2, 3, "x"])]}, r"annotations\[0\] cannot be read"),
         ({"annotations": [person(keypoints=[1, 2, 2])]}, r'"keypoints" is not a list of 51'),
-        ({"annotations": [person(bbox=[1, 2, 3, float("nan")])]}, r"not finite"),
+        ({"annotations": [person(bbox=[1, 2, 3, float("nan")])]}, r"not a finite number"),
+        ({"annotations": [person(area="500")]}, r'"area" is not a finite number: \'500\''),
+        ({"annotations": [person(image_id="7")]}, r'annotations\[0\] .*"image_id" is no whole number: \'7\''),
+        ({"annotations": [person(image_id=7.5)]}, r'"image_id" is no whole number: 7\.5'),
+        ({"annotations": [person(category_id="1", iscrowd=1)]}, r'"category_id" is no whole number'),
+        ({"categories": [{"id": "1"}]}, r'categories\[0\] .*"id" is no whole number'),
+        ({"images": [{"id": "7", "width": 100, "height": 80}]}, r'images\[0\] .*"id" is no whole number'),
+        ({"annotations": [person(iscrowd="no")]}, r'annotations\[0\] .*"iscrowd" is neither 0 nor 1: \'no\''),
+        ({"annotations": [person(iscrowd=None)]}, r'"iscrowd" is neither 0 nor 1: None'),
         ({"annotations": {}}, r'no list "annotations"'),
-        ({"annotations": ["x"]}, r"annotations\[0\] cannot be read"),
+        ({"annotations": ["x"]}, r"annotations\[0\] cannot be read: 'x' is no object"),
         ({"categories": []}, r"categories\[0\] cannot be read"),
         ({"categories": [{"id": 1, "keypoints": ["nose"]}]}, r"\"keypoints\" is not a list of 3 numbers"),
     ],
@@ -221,6 +278,43 @@ def test_a_broken_entry_is_named_by_file_and_place(dataset, broken, sentence):
     with pytest.raises(PoseError, match=sentence) as caught:
         dataset(person(), **broken)
     assert "person_keypoints_val2017.json" in caught.value.message
+
+
+CROWD = person(id=2, iscrowd=1, keypoints=[0] * 51, num_keypoints=0)
+
+
+@pytest.mark.parametrize(
+    ("crowd", "sentence"),
+    [
+        ({key: value for key, value in CROWD.items() if key != "area"}, 'has no field "area"'),
+        ({key: value for key, value in CROWD.items() if key != "bbox"}, 'has no field "bbox"'),
+        ({**CROWD, "area": None}, '"area" is not a finite number'),
+        ({**CROWD, "bbox": [1, 2, 3]}, '"bbox" is not a list of 4'),
+        ({**CROWD, "keypoints": [1, 2, 2]}, '"keypoints" is not a list of 51'),
+    ],
+)
+def test_what_coco_s_evaluation_asks_of_a_crowd_is_asked_of_the_evaluated_set_alone(dataset, crowd, sentence):
+    root = dataset(person(), crowd, load=False)
+    assert len(coco.load_ground_truth(root, "val2017", SIZE).records) == 1
+    with pytest.raises(PoseError, match=rf"val2017\.json: annotations\[1\] .*{sentence}"):
+        coco.load_ground_truth(root, "val2017", SIZE, evaluated=True)
+
+
+def test_a_crowd_that_leaves_out_what_can_be_filled_in_is_no_error(dataset):
+    kept = ("image_id", "category_id", "bbox", "area", "iscrowd")
+    others = {"image_id": 7, "category_id": 2, "iscrowd": 1}  # not people: nobody asks
+    root = dataset(person(), {key: CROWD[key] for key in kept}, others, load=False)
+    assert len(coco.load_ground_truth(root, "val2017", SIZE, evaluated=True).records) == 1
+
+
+def test_a_joint_too_few_is_blamed_on_the_count_and_not_on_the_skeleton(dataset):
+    names = list(coco.JOINT_NAMES)[:16]
+    category = {"id": 1, "keypoints": names, "skeleton": [[16, 17]]}
+    root = dataset(person(), categories=[category], load=False)
+    with pytest.raises(PoseError, match=r"val2017\.json names 16 joints, MODEL\.NUM_JOINTS is 17"):
+        coco.load_ground_truth(root, "val2017", SIZE, joint_count=17)
+    with pytest.raises(PoseError, match=r'"skeleton" goes beyond the 16 joints'):
+        coco.load_ground_truth(root, "val2017", SIZE, joint_count=16)
 
 
 def test_a_file_of_another_kind_is_named(dataset):

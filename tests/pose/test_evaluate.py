@@ -11,6 +11,8 @@ pytest.importorskip("cv2", reason="needs the pose extra")
 pytest.importorskip("pycocotools", reason="needs the pose extra")
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
+from pycocotools.coco import COCO  # noqa: E402
+from pycocotools.cocoeval import COCOeval  # noqa: E402
 
 from pose.command.published import COCO_METRICS  # noqa: E402
 from pose.data import coco  # noqa: E402
@@ -134,6 +136,81 @@ def test_the_table_is_the_public_implementation_s():
 def test_a_long_name_is_cut_to_eight_letters():
     assert coco_table("a_name_of_sixteen", {"AP": 0.5}).splitlines()[2] == "| a_name_o... | 0.500 |"
     assert coco_table("fifteen_letters", {"AP": 0.5}).splitlines()[2].startswith("| fifteen_letters |")
+
+
+def found_nearly(loaded, pixels):
+    """The set's people, each joint some pixels off, the last one of all not found."""
+    draw = np.random.default_rng(6)
+    records = loaded.records[:-1]
+    keypoints = np.stack([np.concatenate([r.joints, np.ones((17, 1))], axis=1) for r in records])
+    keypoints[..., :2] += draw.normal(0, pixels, (len(records), 17, 2))
+    return results_of(
+        keypoints,
+        np.stack([record.center for record in records]),
+        np.stack([record.scale for record in records]),
+        draw.uniform(0.5, 1, len(records)),
+        [record.image_id for record in records],
+        **SETTINGS,
+    )
+
+
+def as_pycocotools_says(file, results):
+    """The ten numbers of a file that has every field, by pycocotools alone."""
+    truth = COCO(str(file))
+    evaluation = COCOeval(truth, truth.loadRes(json.loads(json.dumps(results))), "keypoints")
+    evaluation.params.catIds = [1]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return dict(zip(COCO_METRICS, map(float, evaluation.stats), strict=True))
+
+
+def changed_copy(root, folder, change):
+    """The validation set of a folder below another one, its annotations changed."""
+    (folder / "annotations").mkdir(parents=True)
+    (folder / "images").symlink_to(root / "images")
+    document = json.loads(coco.annotation_file(root, "val2017").read_text())
+    change(document["annotations"])
+    coco.annotation_file(folder, "val2017").write_text(json.dumps(document))
+    return folder
+
+
+def count_from_0(annotations):
+    for number, entry in enumerate(annotations):
+        entry["id"] = number
+
+
+def without_ids(annotations):
+    for entry in annotations:
+        del entry["id"]
+
+
+@pytest.mark.parametrize("change", [lambda _: None, count_from_0, without_ids], ids=["own", "from 0", "none"])
+@pytest.mark.parametrize("source", ["drawn", "coco-mini"])
+def test_the_annotations_ids_have_no_say_in_the_numbers(source, change, people, request, tmp_path):
+    root = people if source == "drawn" else request.getfixturevalue("shared") / "data" / "coco-mini"
+    results = found_nearly(coco.load_ground_truth(root, "val2017", (64, 48)), 1 if source == "drawn" else 4)
+    expected = as_pycocotools_says(coco.annotation_file(root, "val2017"), results)  # whose ids are above 0
+    assert 0 < expected["AP"] < 1
+    loaded = coco.load_ground_truth(changed_copy(root, tmp_path / "own", change), "val2017", (64, 48))
+    assert coco_metrics(loaded, results) == expected
+
+
+def test_what_a_crowd_leaves_out_is_what_coco_s_crowds_say(people, tmp_path):
+    """Found people in a crowd's region count neither for nor against: COCO gives it 51 zeros and 0."""
+    loaded = coco.load_ground_truth(people, "val2017", (64, 48))
+    (image_id, *_) = [record.image_id for record in loaded.records]
+    crowd = {"image_id": image_id, "category_id": 1, "bbox": [0, 0, 96, 96], "area": 9216, "iscrowd": 1}
+    whole = {**crowd, "id": 10**6, "keypoints": [0] * 51, "num_keypoints": 0}
+    results = found_nearly(loaded, 1)
+    stranger = {**results[0], "image_id": image_id, "score": 2.0}  # in the crowd, nobody else's
+    stranger["keypoints"] = [number for joint in range(17) for number in (40 + joint, 60, 1)]
+    results.append(stranger)
+    full = changed_copy(people, tmp_path / "full", lambda annotations: annotations.append(whole))
+    expected = as_pycocotools_says(coco.annotation_file(full, "val2017"), results)
+    assert expected != as_pycocotools_says(coco.annotation_file(people, "val2017"), results)
+    short = changed_copy(people, tmp_path / "short", lambda annotations: annotations.append(crowd))
+    assert coco_metrics(coco.load_ground_truth(short, "val2017", (64, 48)), results) == expected
 
 
 @pytest.mark.parametrize("post_process", [False, True])

@@ -197,7 +197,7 @@ def test_pictures_in_a_zip_file_are_read_with_and_without_its_folder(listed):
         ({"scale": float("nan")}, '"scale" is not above 0'),
         ({"scale": 10**400}, "cannot be read"),
         ({"center": [1]}, '"center" is not a list of 2 numbers'),
-        ({"center": [1, float("inf")]}, "not finite"),
+        ({"center": [1, float("inf")]}, "not a finite number"),
         ({"joints": JOINTS[:15]}, '"joints" is not a list of 16 points'),
         ({"joints": [*JOINTS[:15], [1]]}, '"joints" is not a list of 2 numbers'),
         ({"joints_vis": [1] * 15}, '"joints_vis" is not a list of 16 numbers'),

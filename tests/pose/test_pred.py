@@ -142,6 +142,35 @@ def test_loss_and_accuracy_are_figures_with_annotated_boxes_and_dashes_with_dete
     assert "detected ones (COCO_val2017_detections_drawn_person.json" in err
 
 
+def test_boxes_of_other_pictures_are_counted_where_the_boxes_are_told(workplace, people, pose):
+    entries = json.loads(
+        (people / "person_detection_results" / "COCO_val2017_detections_drawn_person.json").read_text()
+    )
+    for entry in entries[1:]:
+        entry["image_id"] += 10**6
+    (workplace / "part.json").write_text(json.dumps(entries))
+    words = ("test", "--cfg", "small.yaml", "--untrained", "TEST.USE_GT_BBOX", "False")
+    _, _, err = pose(*words, "TEST.COCO_BBOX_FILE", "part.json")
+    told = "boxes: 1 detected ones (part.json, TEST.USE_GT_BBOX False)"
+    assert f"{told}, {len(entries) - 1} more are of other pictures" in err
+    _, _, err = pose(*words)
+    assert "of other pictures" not in err
+
+
+def test_a_crowd_that_cannot_be_judged_by_stops_a_test_before_its_work(workplace, people, pose):
+    (workplace / "own" / "annotations").mkdir(parents=True)
+    (workplace / "own" / "images").symlink_to(people / "images")
+    document = json.loads((people / "annotations" / "person_keypoints_val2017.json").read_text())
+    crowd = {**document["annotations"][0], "id": 9999, "iscrowd": 1}
+    del crowd["area"]
+    document["annotations"].insert(0, crowd)
+    (workplace / "own" / "annotations" / "person_keypoints_val2017.json").write_text(json.dumps(document))
+    code, out, err = pose("test", "--cfg", "small.yaml", "--untrained", "--data", "own")
+    assert (code, out) == (2, "")
+    assert 'person_keypoints_val2017.json: annotations[0] has no field "area"' in err
+    assert not list(workplace.rglob("keypoints_val2017_results_0.json"))
+
+
 @pytest.mark.usefixtures("workplace")
 def test_weights_of_another_network_are_refused_by_name(pose):
     pose("train", "--cfg", "small.yaml", "TRAIN.END_EPOCH", "0")

@@ -184,8 +184,8 @@ def test_coco_s_evaluation_says_of_pred_s_results_what_it_says_of_test_s(
     [
         (box(7, 0, 0, 0, 5), 'b.json: [1] "bbox" has a side of 0'),
         (box(7, 0, 0, 5, -2), 'b.json: [1] "bbox" has a side of -2'),
-        (box(7, 0, 0, 1e300, 1e300), 'b.json: [1] "bbox" goes beyond 1000000 pixels'),
-        (box(7, 0, 0, 5, 0.009), 'b.json: [1] "bbox" has a side of 0.009 pixels, less than 0.01'),
+        (box(7, 0, 0, 5, 1e-30), 'b.json: [1] "bbox" has a side of 1e-30 pixels; 0.01 is the least'),
+        (box(7, 0, 0, 1e300, 5), 'b.json: [1] "bbox" has a side of 1e+300 pixels'),
         (box(7, float("nan"), 0, 5, 5), 'b.json: [1] "bbox" is not four finite numbers'),
         (box(7, 0, 0, 5), 'b.json: [1] "bbox" is not four finite numbers'),
         (box("7", 0, 0, 5, 5), 'b.json: [1] "image_id" is no whole number'),
