@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.engine.stand_in import StandIn
+from tests.engines import address_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,6 +96,16 @@ def stand_in() -> Iterator[Callable[[Path, Mapping[str, Any]], StandIn]]:
     yield listen
     for one in started:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def docker_address() -> str:
+    return address_of("docker")
+
+
+@pytest.fixture(scope="session")
+def podman_address() -> str:
+    return address_of("podman")
 
 
 class Listener:

@@ -166,16 +166,14 @@ def test_a_mistyped_recipe_is_answered_with_the_nearest(envcheck):
     assert "Did you mean cpu?" in envcheck("recipes", "show", "cpuu").stderr
 
 
+def picking(code, root):
+    """A program that begins with `envcheck pick`'s command line."""
+    argv = [sys.executable, "-c", code, "pick"]
+    return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=root, timeout=60)
+
+
 def test_a_bug_of_ours_exits_70_and_says_so(root):
-    code = "import envcheck.cli as c, envcheck.situation as s; s.look = None; c.main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "pick"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=root,
-        timeout=60,
-    )
+    done = picking("import envcheck.cli as c, envcheck.situation as s; s.look = None; c.main()", root)
     assert done.returncode == 70
     assert "A bug in envcheck" in done.stderr
 
@@ -191,14 +189,7 @@ def look(*_, **__):
 
 envcheck.situation.look = look
 envcheck.cli.main()"""
-    done = subprocess.run(
-        [sys.executable, "-c", code, "pick"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=root,
-        timeout=60,
-    )
+    done = picking(code, root)
     assert done.returncode == 130
     assert done.stderr.startswith("error: Interrupted\nhint: ")
     assert "Traceback" not in done.stderr

@@ -8,16 +8,6 @@ from tests import engines
 from tests.engines import address_of
 
 
-@pytest.fixture(scope="session")
-def docker_address() -> str:
-    return address_of("docker")
-
-
-@pytest.fixture(scope="session")
-def podman_address() -> str:
-    return address_of("podman")
-
-
 @pytest.fixture(scope="session", params=["docker", "podman"])
 def engine_address(request) -> str:
     """Each engine in turn: what is promised on one is promised on both."""

@@ -248,13 +248,3 @@ def homes_here(homes, tmp_path, monkeypatch) -> Callable[[str], Home]:
     """The same, and an empty working directory."""
     monkeypatch.chdir(tmp_path)
     return homes
-
-
-@pytest.fixture(scope="session")
-def docker_address() -> str:
-    return address_of("docker")
-
-
-@pytest.fixture(scope="session")
-def podman_address() -> str:
-    return address_of("podman")

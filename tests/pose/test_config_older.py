@@ -9,6 +9,7 @@ from pose.command.config_file import read_yaml
 from pose.command.config_older import converted, is_older, layout_notes
 from pose.command.published import known
 from pose.errors import PoseError
+from tests.pose.test_config import flat
 
 OLDER = "microsoft/human-pose-estimation.pytorch"
 RES50 = "experiments/coco/resnet/res50_256x192_d256x3_adam_lr1e-3.yaml"
@@ -111,14 +112,6 @@ def file(tmp_path):
         return path
 
     return write
-
-
-def flat(tree, prefix=""):
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 def at(text, line):
