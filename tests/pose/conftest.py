@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,14 @@ def mpii_people(people, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("mpii") / "drawn"
     mpii_layout.write(root, people)
     return root
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Iterator[Path]:
+    """A folder for what a module trains: checkpoints are large, and not every machine's disk is."""
+    folder = tmp_path_factory.mktemp("place")
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -36,14 +36,13 @@ def run(pose, stage, root, *more):
 
 
 @pytest.fixture(scope="module")
-def trained(mpii_people, small, tmp_path_factory):
+def trained(mpii_people, small, place):
     """Two epochs: the folder, and what they printed."""
     from contextlib import redirect_stderr, redirect_stdout
     from io import StringIO
 
     from pose.__main__ import main
 
-    place = tmp_path_factory.mktemp("trained")
     (place / "small.yaml").write_text(small.format(root=mpii_people), encoding="utf-8")
     with (
         pytest.MonkeyPatch.context() as patch,

@@ -89,10 +89,10 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def runs(root, tmp_path_factory, small, mpii_people):
+def runs(root, place, small, mpii_people):
     """What was told beforehand and what was opened, of each of COMMANDS."""
     pytest.importorskip("torch", reason="needs the pose extra")
-    here = tmp_path_factory.mktemp("needs")
+    here = place
     (here / "small.yaml").write_text(small.format(root="data/drawn"), encoding="utf-8")
     shutil.copytree(mpii_people, here / "data" / "mpii")
     cfg = ("--cfg", "small.yaml")

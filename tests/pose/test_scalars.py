@@ -32,11 +32,11 @@ def numbers(folder):
 
 
 @pytest.fixture(scope="module")
-def trained(people, small, tmp_path_factory):
+def trained(people, small, place):
     """A training of two epochs and one more, each of three batches of which two are shown."""
     from pose.__main__ import main
 
-    here = tmp_path_factory.mktemp("scalars")
+    here = place
     (here / "small.yaml").write_text(small.format(root=people), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(here)

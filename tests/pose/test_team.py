@@ -74,11 +74,11 @@ def left_over(here):
 
 
 @pytest.fixture(scope="module")
-def nine(tmp_path_factory, small) -> Path:
+def nine(place, small) -> Path:
     """A working directory with small.yaml for nine people to learn from."""
     from pose.stages.synth import write_dataset
 
-    here = tmp_path_factory.mktemp("nine")
+    here = place
     write_dataset(here / "drawn", seed=3, train=9, val=4, size=(96, 128))
     (here / "small.yaml").write_text(small.format(root="drawn"), encoding="utf-8")
     return here
