@@ -61,13 +61,12 @@ def picture_fault(path: Path, told: Size | None, *, is_decoding: bool) -> tuple[
 
 def look_at(path: Path, *, is_decoding: bool) -> tuple[tuple[str, str] | None, Size | None]:
     """The picture's fault and its size, one of which is None."""
-    is_zipped = archive.split(path) is not None
-    if not (archive.holds(path) if is_zipped else path.exists()):
-        return ("picture is missing", "is not there"), None
     try:
-        encoded = archive.read(path) if is_zipped else path.read_bytes()
+        encoded = _encoded(path)
     except PoseError as error:
         return ("picture cannot be unpacked", error.message), None
+    except FileNotFoundError:
+        return ("picture is missing", "is not there"), None
     except OSError as error:
         return ("picture cannot be read", error.strerror or type(error).__name__), None
     if not encoded:
@@ -78,6 +77,15 @@ def look_at(path: Path, *, is_decoding: bool) -> tuple[tuple[str, str] | None, S
     if is_decoding or size is None:
         size = _decoded_size(path)
     return (None, size) if size else (("picture cannot be decoded", f"{len(encoded)} bytes"), None)
+
+
+def _encoded(path: Path) -> bytes:
+    """The picture's bytes, in a folder or an archive."""
+    if archive.split(path) is None:
+        return path.read_bytes()
+    if not archive.holds(path):
+        raise FileNotFoundError
+    return archive.read(path)
 
 
 def _decoded_size(path: Path) -> tuple[int, int] | None:

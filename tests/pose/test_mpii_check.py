@@ -163,6 +163,12 @@ def test_a_picture_s_fault_is_named_once_with_its_first_person(own, pose, kind, 
     )
 
 
+def test_a_name_that_no_file_system_takes_is_a_finding(own, pose):
+    change(own, "train", lambda entries: entries[0].update(image="a" * 300 + ".jpg"))
+    code, out, _ = pose(*CHECK)
+    assert (code, rows(out)["picture cannot be read"][:2]) == (1, ("error", 1))
+
+
 def test_missing_lists_and_folders_are_told_together(own, pose):
     (own / "annot" / "train.json").unlink()
     shutil.rmtree(own / "images")
