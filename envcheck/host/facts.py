@@ -16,6 +16,9 @@ from packaging.version import Version
 
 SCHEMA = "envcheck.host/1"
 
+# Why a fact is unknown that a snapshot, older than the fact or written by hand, does not hold.
+NOT_SAID = "The facts do not say."
+
 # How an engine is asked for GPUs: a device request to NVIDIA's hook, a CDI device, or there is no way.
 GpuRequest = Literal["nvidia", "cdi", "none"]
 
@@ -39,6 +42,14 @@ class OperatingSystem:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceNode:
+    """A device file by which programs reach the driver."""
+
+    path: str  # "/dev/nvidia-uvm"
+    usable: bool | None = None  # whether this user may read and write it
+
+
+@dataclass(frozen=True, slots=True)
 class Driver:
     """NVIDIA's driver: the user-space library and the kernel module are two things that can disagree."""
 
@@ -48,6 +59,10 @@ class Driver:
     module_version: Version | None = None  # of the loaded kernel module
     open_module: bool | None = None  # the open kernel modules rather than the proprietary ones
     nvml_seconds: float | None = None  # how long the library took for all its answers
+    nodes: Annotated[tuple[DeviceNode, ...], _Few] | None = None  # of /dev/nvidia*; () is none
+    libcuda_files: Annotated[tuple[str, ...], _Few] | None = None  # what a program could load as libcuda.so.1
+    fabric_manager: Version | None = None  # the installed one's, which NVSwitch needs
+    fabric_manager_runs: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,37 @@ class Mig:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryHealth:
+    """How well a GPU's memory is: what its error correction counted, and what became of bad rows."""
+
+    ecc: bool | None = None  # error correction is on
+    uncorrected: int | None = None  # errors since the driver was loaded that could not be corrected
+    remap_pending: bool | None = None  # a bad row is exchanged at the next reset
+    remap_failed: bool | None = None  # there is no spare row left
+    retirement_pending: bool | None = None  # as pending, on GPUs before Ampere, which retire pages
+
+
+@dataclass(frozen=True, slots=True)
+class PcieLink:
+    """How a GPU hangs on the bus now, and how it could; an idle GPU goes back to a slow generation."""
+
+    generation: int | None = None
+    width: int | None = None
+    most_generation: int | None = None  # of GPU and slot together
+    most_width: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """Somebody's program that computes on a GPU."""
+
+    pid: int
+    name: str | None = None
+    memory_mib: int | None = None
+    state: str | None = None  # the kernel's letter: "D" waits inside the driver and cannot be killed
+
+
+@dataclass(frozen=True, slots=True)
 class Gpu:
     """One GPU that the driver lists, in NVML's order (by PCI bus)."""
 
@@ -79,6 +125,20 @@ class Gpu:
     memory_mib: int | None = None
     mig: Mig | None = None
     pci_address: str | None = None  # "0000:17:00.0"
+    memory_free_mib: int | None = None
+    utilization: int | None = None  # percent of the last moments in which it computed
+    persistence: bool | None = None
+    compute_mode: str | None = None  # "default", "exclusive thread", "prohibited", "exclusive process"
+    slowed_by: Annotated[tuple[str, ...], _Few] | None = (
+        None  # NVML's reasons: "hw thermal slowdown"; () is none
+    )
+    memory_health: MemoryHealth | None = None
+    pcie: PcieLink | None = None
+    nvlinks: Annotated[tuple[bool, ...], _Few] | None = None  # each link's state: active or not; () is none
+    fabric: str | None = None  # with NVSwitch: "not started", "in progress", "completed"; "none" without
+    fabric_status: str | None = None  # of a completed one: "success", or what failed
+    licensed: bool | None = None  # a virtual GPU's licence; null on a real one, without a reason
+    processes: Annotated[tuple[GpuProcess, ...], _Few] | None = None  # () is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +153,29 @@ class PciDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class Xid:
+    """A line of the kernel's log in which NVIDIA's driver reports a GPU's trouble."""
+
+    code: int
+    pci_address: str | None = None
+    count: int = 1
+    text: str = ""  # the newest line's own words
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What the kernel's log, its settings and its firmware say about NVIDIA's driver."""
+
+    xids: Annotated[tuple[Xid, ...], _Few] | None = None  # one for each code and GPU; () is none
+    complaints: Annotated[tuple[str, ...], _Few] | None = None  # other lines of NVRM that tell of a failure
+    secure_boot: bool | None = None
+    headers: bool | None = None  # of the running kernel, which DKMS needs
+    dkms: str | None = None  # the state of NVIDIA's module there: "installed", "added", "broken"
+    selinux: str | None = None  # "enforcing", "permissive", "disabled"
+    clock_synchronized: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """A container engine that could be asked."""
 
@@ -102,6 +185,41 @@ class Engine:
     address: str | None = None  # "unix:///var/run/docker.sock"
     rootless: bool | None = None
     gpu_request: GpuRequest | None = None
+    system: str | None = None  # what it says that it runs on: "Docker Desktop", "Ubuntu 24.04.1 LTS"
+    machine: str | None = None  # "x86_64"
+    runtimes: Annotated[tuple[str, ...], _Few] | None = None  # "runc", "nvidia"
+    default_runtime: str | None = None
+    cdi_devices: Annotated[tuple[str, ...], _Few] | None = (
+        None  # that it has discovered: "nvidia.com/gpu=all"
+    )
+    cgroup_driver: str | None = None  # "systemd", "cgroupfs"
+    cgroup_version: str | None = None
+    packaging: str | None = None  # how it was installed, where that takes the GPUs away: "snap"
+    root: str | None = None  # where it keeps its images
+    root_free_mib: int | None = None
+    root_free_inodes: int | None = None
+    warnings: Annotated[tuple[str, ...], _Few] | None = None  # what it says about itself
+
+
+@dataclass(frozen=True, slots=True)
+class Cdi:
+    """A file that tells engines which devices and libraries a GPU is made of."""
+
+    path: str
+    kind: str | None = None  # "nvidia.com/gpu"
+    driver: Version | None = None  # of the libraries that it names
+    devices: Annotated[tuple[str, ...], _Few] | None = None  # "0", "GPU-...", "all"
+    missing: Annotated[tuple[str, ...], _Few] | None = None  # files that it names and that are not there
+
+
+@dataclass(frozen=True, slots=True)
+class Toolkit:
+    """NVIDIA's container toolkit, by which engines hand GPUs over."""
+
+    version: Version | None = None
+    mode: str | None = None  # of its runtime: "auto", "legacy", "csv", "cdi", "jit-cdi"
+    no_cgroups: bool | None = None  # as rootless engines need it
+    refresh: bool | None = None  # its service that writes the CDI file anew is installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +233,43 @@ class Python:
 
 
 @dataclass(frozen=True, slots=True)
+class Installed:
+    """What is installed where a Python looks; read from files and metadata, nothing of it imported."""
+
+    executable: str | None = None
+    version: Version | None = None  # of that Python
+    name: str | None = None  # which one it is: "the environment in use", "python3 on PATH"
+    packages: dict[str, str] | None = None  # those that matter here: "torch" -> "2.10.0+cu128"
+    user_site: Annotated[tuple[str, ...], _Few] | None = None  # those of them that ~/.local brings in
+    twice: Annotated[tuple[str, ...], _Few] | None = None  # "torch 2.1.0 in ..., 2.3.0 in ..."
+    torch_cuda: str | None = None  # that it was built for: "12.8"; "none" is a CPU build
+    torch_architectures: Annotated[tuple[str, ...], _Few] | None = None  # "sm_80", "compute_90"
+    broken: dict[str, str] | None = None  # a package -> what its files lack: "numpy.libs is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What programs that start here find around them: variables, limits, libraries, tools."""
+
+    variables: dict[str, str] | None = None  # those that matter here, by name; a secret is never among them
+    memlock_kib: int | Literal["unlimited"] | None = None
+    open_files: int | Literal["unlimited"] | None = None
+    shadowing: dict[str, str] | None = None  # a library that wheels bring -> the file of that name before it
+    libgl: bool | None = None  # libGL.so.1 is to be found
+    toolkits: dict[str, str] | None = None  # CUDA toolkits: their folder -> their version
+    nvcc: str | None = None  # the version of the one on PATH; "none"
+    compiler: str | None = None  # the C compiler on PATH; "none"
+    python_headers: bool | None = None  # Python.h of the Python that is in use
+
+
+@dataclass(frozen=True, slots=True)
 class Hardware:
     """What the operating system grants, cgroup limits included."""
 
     cpus: int | None = None
     memory_mib: int | None = None
     cache_free_mib: int | None = None  # free disk where envcheck keeps wheels and environments
+    cache_free_inodes: int | None = None
     shm_mib: int | None = None
 
 
@@ -137,4 +286,15 @@ class Host:
     engines: Annotated[tuple[Engine, ...], _Few] | None = None
     python: Python = field(default_factory=Python)
     hardware: Hardware = field(default_factory=Hardware)
+    kernel: Kernel = field(default_factory=Kernel)
+    toolkit: Toolkit | None = None  # null: there is none, or a reason in `unknown`
+    cdi: Annotated[tuple[Cdi, ...], _Few] | None = None  # () is none
+    installed: Annotated[tuple[Installed, ...], _Few] | None = None
+    surroundings: Surroundings = field(default_factory=Surroundings)
     unknown: dict[str, str] = field(default_factory=dict)
+
+    def why(self, path: str) -> str:
+        """Return why the fact at `path` is unknown: its own reason, or that of what it is a part of."""
+        while path and path not in self.unknown:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self.unknown.get(path, NOT_SAID)

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from envcheck.host.engines import read_engines
-from envcheck.host.facts import Driver, Gpu, Host, OperatingSystem, PciDevice
+from envcheck.host.facts import Driver, Gpu, Hardware, Host, OperatingSystem, PciDevice, Python
 from envcheck.host.hardware import read_hardware
 from envcheck.host.kernel import Module, read_module, read_pci
 from envcheck.host.library import Library, read_library
+from envcheck.host.pending import Pending
 from envcheck.host.python import read_python
 from envcheck.host.system import read_system
 from envcheck.paths import cache_dir
 
+# Long for files; who asks other programs has limits of its own for each.
+_LIMIT_S = 5.0
+_OWN_LIMIT_S = 300.0
+
 
 def probe() -> Host:
     """Return this machine's facts. What is missing has its reason in `unknown`; nothing is raised for it."""
-    # These three wait for other programs, so they wait at the same time.
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        library_says = pool.submit(read_library)
-        python_says = pool.submit(read_python)
-        engines_say = pool.submit(read_engines)
-        system, unknown_system = read_system()
-        hardware, unknown_hardware = read_hardware(cache_dir())
-        module, pci = read_module(), read_pci()
+    cache = cache_dir()
+    # Each source waits for others: programs, sockets, disks. So they wait at the same time.
+    library_says = Pending(read_library, _silent_library, seconds=_OWN_LIMIT_S)
+    engines_say = Pending(read_engines, lambda why: (None, {"engines": why}), seconds=_OWN_LIMIT_S)
+    python_says = Pending(
+        lambda: (read_python(), {}), lambda why: (Python(), {"python": why}), seconds=_OWN_LIMIT_S
+    )
+    system_says = Pending(read_system, lambda why: (OperatingSystem(), {"os": why}), seconds=_LIMIT_S)
+    hardware_says = Pending(
+        lambda: read_hardware(cache), lambda why: (Hardware(), {"hardware": why}), seconds=_LIMIT_S
+    )
+    cards_say = Pending(read_cards, lambda why: (None, None, {"pci": why}), seconds=_LIMIT_S)
+    system, unknown_system = system_says.result()
+    hardware, unknown_hardware = hardware_says.result()
+    module, pci, unknown_cards = cards_say.result()
     library = library_says.result()
     engines, unknown_engines = engines_say.result()
+    python, unknown_python = python_says.result()
     driver = join_driver(library, module, pci)
     gpus = listed_gpus(library, driver, pci, system)
     return Host(
@@ -36,17 +48,28 @@ def probe() -> Host:
         gpus=gpus,
         pci=pci,
         engines=engines,
-        python=python_says.result(),
+        python=python,
         hardware=hardware,
         unknown={
             **unknown_system,
             **_unknown_driver(library, driver, module),
             **_unknown_gpus(library, gpus),
-            **({"pci": "/sys/bus/pci/devices is not there"} if pci is None else {}),
+            **unknown_cards,
             **unknown_engines,
+            **unknown_python,
             **unknown_hardware,
         },
     )
+
+
+def read_cards() -> tuple[Module | None, tuple[PciDevice, ...] | None, dict[str, str]]:
+    """Return NVIDIA's kernel module, the cards on the bus, and why the missing facts are missing."""
+    module, pci = read_module(), read_pci()
+    return module, pci, {"pci": "/sys/bus/pci/devices is not there"} if pci is None else {}
+
+
+def _silent_library(why: str) -> Library:
+    return Library(found=True, unknown={"gpus": why, "driver": why})
 
 
 def join_driver(library: Library, module: Module | None, pci: tuple[PciDevice, ...] | None) -> Driver | None:

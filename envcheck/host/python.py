@@ -11,11 +11,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from packaging.version import Version
 
 from envcheck.host.facts import Python
+from envcheck.host.pending import Pending
 from envcheck.processes import capture
 
 # The Pythons that recipes serve.
@@ -47,9 +48,11 @@ def read_python(environ: Mapping[str, str] = os.environ) -> Python:
         paths.setdefault(os.path.realpath(path), path)
     complete: dict[str, str] = {}
     incomplete: dict[str, str] = {}
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        for minor, has_venv, path in filter(None, pool.map(_ask, paths.values())):
-            (complete if has_venv else incomplete).setdefault(minor, path)
+    asked = [
+        Pending(partial(_ask, path), lambda _why: None, seconds=2 * _TIME_LIMIT_S) for path in paths.values()
+    ]
+    for minor, has_venv, path in filter(None, (one.result() for one in asked)):
+        (complete if has_venv else incomplete).setdefault(minor, path)
     return Python(
         version=Version("{}.{}.{}".format(*sys.version_info[:3])),
         executable=sys.executable,

@@ -74,7 +74,7 @@ class Disk(Check):
         """Hold the free space at the cache against what an environment takes."""
         free = case.host.hardware.cache_free_mib
         if free is None:
-            return unknown(self, case.host.unknown.get("hardware.cache_free_mib", "Free disk is not known."))
+            return unknown(self, case.host.why("hardware.cache_free_mib"))
         cuda = case.choice is not None and case.choice.cuda is not None
         needed = _NEEDED_MIB_CUDA if cuda else _NEEDED_MIB_CPU
         seen = f"{free / 1024:.1f} GiB free where envcheck keeps its files, about {needed // 1024} GiB needed"
@@ -104,7 +104,7 @@ class SharedMemory(Check):
         """Hold the size of /dev/shm against Docker's default."""
         size = case.host.hardware.shm_mib
         if size is None:
-            return unknown(self, case.host.unknown.get("hardware.shm_mib", "The facts do not say."))
+            return unknown(self, case.host.why("hardware.shm_mib"))
         if size > _SMALL_SHM_MIB:
             return ok(self, f"{size} MiB at /dev/shm")
         fix = Fix(
