@@ -324,6 +324,13 @@ def test_doctor_makes_the_checks_that_are_asked_for(envcheck, root):
     assert envcheck("doctor", "--host", broken, "--only", "gpu.migs").returncode == 2
 
 
+def test_a_host_from_a_stdin_that_is_closed_is_bad_input():
+    argv = ["sh", "-c", '"$0" -c "from envcheck.cli import main; main()" doctor --host - <&-', sys.executable]
+    said = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert said.returncode == 2
+    assert said.stderr.startswith("error: -: there is no stdin")
+
+
 PAGES = {
     "text": "✗ The driver does not drive this card   driver.open-module",
     "json": '"schema": "envcheck.doctor/1"',
