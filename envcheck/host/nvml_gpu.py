@@ -33,7 +33,7 @@ def gpu_of(said: Said, index: int) -> Gpu:
         nvlinks=_several(said, f"{path}.nvlinks"),
         fabric=said.fact(f"{path}.fabric"),
         fabric_status=said.fact(f"{path}.fabric_status"),
-        licensed=said.fact(f"{path}.licensed"),
+        license=said.fact(f"{path}.license"),
         processes=_processes(said, f"{path}.processes"),
     )
 

@@ -142,12 +142,12 @@ def _fabric_info(handle: object) -> Any:  # noqa: ANN401 - pynvml has no types
     return info
 
 
-def _licensed(handle: object) -> bool | None:
+def _license(handle: object) -> str:
     if _or_none(pynvml.nvmlDeviceGetVirtualizationMode, handle) != _VGPU_INSIDE_A_MACHINE:
-        return None
+        return "none"
     features = pynvml.nvmlDeviceGetGridLicensableFeatures_v4(handle)
     said = features.gridLicensableFeatures[: features.licensableFeaturesCount]
-    return any(feature.featureState for feature in said)
+    return "licensed" if any(feature.featureState for feature in said) else "unlicensed"
 
 
 def _processes(handle: object) -> list[dict[str, object]]:
@@ -208,6 +208,6 @@ QUESTIONS: dict[str, Callable[[object], object]] = {
     "nvlinks": _nvlinks,
     "fabric": _fabric,
     "fabric_status": _fabric_status,
-    "licensed": _licensed,
+    "license": _license,
     "processes": _processes,
 }

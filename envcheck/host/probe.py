@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from envcheck.host.engines import read_engines
+from envcheck.host.fabric_manager import FabricManager, read_fabric_manager, with_fabric_manager
 from envcheck.host.facts import Driver, Gpu, Hardware, Host, OperatingSystem, PciDevice, Python
 from envcheck.host.hardware import read_hardware
 from envcheck.host.kernel import Module, read_module, read_pci
 from envcheck.host.library import Library, read_library
 from envcheck.host.pending import Pending
+from envcheck.host.process_table import with_states
 from envcheck.host.python import read_python
 from envcheck.host.system import read_system
 from envcheck.paths import cache_dir
@@ -33,14 +35,18 @@ def probe() -> Host:
         lambda: read_hardware(cache), lambda why: (Hardware(), {"hardware": why}), seconds=_LIMIT_S
     )
     cards_say = Pending(read_cards, lambda why: (None, None, {"pci": why}), seconds=_LIMIT_S)
+    fabric_manager_says = Pending(read_fabric_manager, FabricManager.silent, seconds=_LIMIT_S)
     system, unknown_system = system_says.result()
     hardware, unknown_hardware = hardware_says.result()
     module, pci, unknown_cards = cards_say.result()
     library = library_says.result()
     engines, unknown_engines = engines_say.result()
     python, unknown_python = python_says.result()
-    driver = join_driver(library, module, pci)
-    gpus = listed_gpus(library, driver, pci, system)
+    inside = system.container is not None
+    driver, unknown_manager = with_fabric_manager(
+        join_driver(library, module, pci), fabric_manager_says.result(), inside=inside
+    )
+    gpus, unknown_states = with_states(listed_gpus(library, driver, pci, system), inside=inside)
     return Host(
         probed=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         os=system,
@@ -53,7 +59,9 @@ def probe() -> Host:
         unknown={
             **unknown_system,
             **_unknown_driver(library, driver, module),
+            **unknown_manager,
             **_unknown_gpus(library, gpus),
+            **unknown_states,
             **unknown_cards,
             **unknown_engines,
             **unknown_python,

@@ -99,7 +99,7 @@ def test_slow_gpus_have_their_own_time_each(nvml_machine):
 def test_what_a_gpu_has_not_is_no_open_question(only_gpu):
     gpu, unknown = only_gpu(b"utilization 0\npersistence 0\ncompute_mode 0\nclocks 0\npcie 1 16 4 16\n")
     assert gpu.memory_health == MemoryHealth(ecc=False)
-    assert (gpu.nvlinks, gpu.fabric, gpu.licensed, gpu.slowed_by) == ((), "none", None, ())
+    assert (gpu.nvlinks, gpu.fabric, gpu.license, gpu.slowed_by) == ((), "none", "none", ())
     assert unknown == {}
 
 
@@ -114,7 +114,7 @@ def test_what_a_gpu_has_not_is_no_open_question(only_gpu):
         (b"fail nvmlDeviceGetComputeRunningProcesses_v3 4", "processes", "NO_PERMISSION"),
         (b"compute_mode 9", "compute_mode", "NO_NAME: compute mode 9"),
         (b"fabric 7", "fabric", "NO_NAME: fabric state 7"),
-        (b"licensed 1\nfail nvmlDeviceGetGridLicensableFeatures_v4 13", "licensed", "FUNCTION_NOT_FOUND"),
+        (b"licensed 1\nfail nvmlDeviceGetGridLicensableFeatures_v4 13", "license", "FUNCTION_NOT_FOUND"),
     ],
 )
 def test_a_call_that_fails_is_its_own_facts_reason(only_gpu, line, fact, reason):
@@ -123,9 +123,11 @@ def test_a_call_that_fails_is_its_own_facts_reason(only_gpu, line, fact, reason)
     assert gpu.name == "NVIDIA A10"
 
 
-@pytest.mark.parametrize(("line", "licensed"), [(b"licensed 1\n", True), (b"licensed 0\n", False)])
+@pytest.mark.parametrize(
+    ("line", "licensed"), [(b"licensed 1\n", "licensed"), (b"licensed 0\n", "unlicensed"), (b"", "none")]
+)
 def test_a_virtual_gpu_has_its_licence_or_not(only_gpu, line, licensed):
-    assert only_gpu(line)[0].licensed is licensed
+    assert only_gpu(line)[0].license == licensed
 
 
 def test_an_older_library_says_its_fabric_by_the_older_call(only_gpu):

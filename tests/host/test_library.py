@@ -61,7 +61,8 @@ def test_a_t4_answers_every_question(nvml_machine):
             pcie=PcieLink(generation=3, width=8, most_generation=3, most_width=16),
             nvlinks=(),
             fabric="none",
-            processes=(GpuProcess(pid=4242, name="python3", memory_mib=512),),
+            license="none",
+            processes=(GpuProcess(pid=4194999, name="python3", memory_mib=512),),
         ),
     )
     assert said.seconds is not None
@@ -164,7 +165,7 @@ def test_a_library_from_before_mig_is_asked_the_older_questions(nvml_machine):
     assert said.libcuda is None
     assert said.gpus[0].mig is None
     assert said.gpus[0].slowed_by == ("sw power cap",)
-    assert said.gpus[0].processes == (GpuProcess(pid=4242, name="python3", memory_mib=512),)
+    assert said.gpus[0].processes == (GpuProcess(pid=4194999, name="python3", memory_mib=512),)
     assert said.unknown == dict.fromkeys(
         (
             "driver.libcuda",
