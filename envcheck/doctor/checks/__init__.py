@@ -6,7 +6,18 @@ To add one: write its class in the file of its subject, and put it here.
 from __future__ import annotations
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import cards, drift, driver, environment, gpus, system
+from envcheck.doctor.checks import (
+    cards,
+    drift,
+    driver,
+    environment,
+    fabric,
+    gpu_health,
+    gpu_settings,
+    gpu_use,
+    gpus,
+    system,
+)
 
 CHECKS: tuple[Check, ...] = (
     cards.Nouveau(),
@@ -24,6 +35,17 @@ CHECKS: tuple[Check, ...] = (
     gpus.Lost(),
     gpus.Answered(),
     gpus.MigInstances(),
+    fabric.Fabric(),
+    gpu_health.Memory(),
+    gpu_use.Stuck(),
+    gpu_use.Exclusive(),
+    gpu_use.MemoryFree(),
+    gpu_health.NvLinks(),
+    gpu_health.Pcie(),
+    gpu_health.Slowed(),
+    gpu_settings.Persistence(),
+    gpu_settings.VgpuLicense(),
+    gpu_settings.Mixed(),
     system.Wsl(),
     system.Jetson(),
     system.Disk(),

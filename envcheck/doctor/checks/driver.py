@@ -156,7 +156,9 @@ class Hang(Check):
         if case.host.driver is None:
             return skip(self, "There is no driver.")
         reasons = dict.fromkeys(
-            why for why in case.host.unknown.values() if why.startswith(("HANG:", "CRASH:"))
+            why
+            for path, why in case.host.unknown.items()
+            if path.startswith(("driver", "gpus")) and why.startswith(("HANG:", "CRASH:"))
         )
         if not reasons:
             return ok(self)
@@ -217,7 +219,7 @@ class Slow(Check):
     id = "driver.quick"
     title = "The driver answers quickly"
     worst = "warn"
-    caused_by = ("driver.hang", "driver.answers", "system.jetson")
+    caused_by = ("gpu.persistence", "driver.hang", "driver.answers", "system.jetson")
 
     def look(self, case: Case) -> Finding:
         """Hold the time of all answers against the number of GPUs."""
