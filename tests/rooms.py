@@ -42,6 +42,7 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
             "measure": "Measured",
             "audit": "Result",
             "data": "Got",
+            "cache": "Contents",
         },
         "what people meet": {"report": "", "cli": ""},
     },
