@@ -26,7 +26,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from envcheck.errors import EnvcheckError
-from envcheck.processes import Answer, capture
+from envcheck.processes import Outcome, capture
 
 # The CUDA builds take 10 to 40 seconds where neither cache nor index is slow.
 _TIME_LIMIT_S = 900.0
@@ -288,8 +288,8 @@ def _published(lock: _Pylock) -> tuple[PublishedWheel, ...]:
     return tuple(sorted(found, key=lambda wheel: wheel.file))
 
 
-def _failure(answer: Answer) -> EnvcheckError:
-    said = answer.stderr
+def _failure(outcome: Outcome) -> EnvcheckError:
+    said = outcome.stderr
     if "No module named uv" in said:
         return EnvcheckError("uv is not installed beside envcheck", "pip install 'envcheck[dev]'")
     lines = [line.strip().removeprefix("error: ").removeprefix("cause: ") for line in said.splitlines()]

@@ -13,7 +13,7 @@ from packaging.version import Version
 from envcheck import uv
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.locks import Resolved, lock_text, read_packages, resolve
-from envcheck.processes import Answer
+from envcheck.processes import Outcome
 from envcheck.recipes import load_recipe
 from envcheck.uv import IndexUnreachableError, PinnedWheel, Target, compile_wheels
 from tests.wheels import BESIDE_NUMPY, digest_of, make_wheel
@@ -135,7 +135,7 @@ def test_pips_environment_wins_over_its_section_and_that_over_global(tmp_path, m
     ],
 )
 def test_an_index_that_did_not_answer_is_told_from_one_that_has_no_such_wheel(monkeypatch, said, kind, shown):
-    monkeypatch.setattr(uv, "capture", lambda *_, **__: Answer(2, "", said))
+    monkeypatch.setattr(uv, "capture", lambda *_, **__: Outcome(2, "", said))
     with pytest.raises(EnvcheckError) as caught:
         compile_wheels(["alpha"], [], LINUX_311)
     assert type(caught.value) is kind
