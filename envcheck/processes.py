@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from envcheck.errors import CommandError
-from envcheck.relay import Relay, Source
+from envcheck.relay import Relay, Stream
 
 _AWAKE_S = 1.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -189,7 +189,7 @@ def _send_unless_typed(process: subprocess.Popen[bytes]) -> Callable[[int], None
     return send
 
 
-def _pump(pipe: IO[bytes], source: Source, relay: Relay) -> None:
+def _pump(pipe: IO[bytes], source: Stream, relay: Relay) -> None:
     for data in iter(lambda: os.read(pipe.fileno(), 1 << 16), b""):
         relay.take(source, data)
 

@@ -80,7 +80,7 @@ def test_what_cannot_be_satisfied_is_one_sentence_with_uvs_reason(index):
 
 
 def test_a_users_own_uv_settings_choose_nothing():
-    env = uv.uv_environment({}, {"UV_PRERELEASE": "allow", "UV_INDEX": "x", "UV_CACHE_DIR": "c", "HOME": "h"})
+    env = uv.uv_variables({}, {"UV_PRERELEASE": "allow", "UV_INDEX": "x", "UV_CACHE_DIR": "c", "HOME": "h"})
     assert env == {"UV_CACHE_DIR": "c", "HOME": "h"}
 
 
@@ -93,7 +93,7 @@ def test_pips_settings_are_handed_to_uv_in_its_environment():
         "trusted-host": "mirror",
         "proxy": "http://proxy:3128",
     }
-    env = uv.uv_environment(pip, {}, index="https://c/whl")
+    env = uv.uv_variables(pip, {}, index="https://c/whl")
     assert env == {
         "UV_DEFAULT_INDEX": "https://user:secret@mirror/simple",
         "UV_INDEX": "https://a/simple https://b/simple https://c/whl",

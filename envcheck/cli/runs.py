@@ -63,14 +63,14 @@ def build(
     """Build an environment, and print its image or the interpreter inside it."""
     from rich.text import Text
 
-    from envcheck.environments.prepare import Wish, prepare
+    from envcheck.environments.prepare import Terms, prepare
     from envcheck.report.console import show
     from envcheck.report.steps import Steps
     from envcheck.situation import Request, look
 
     seen = look(request=Request(recipe, gpus))
-    wish = Wish(place.value, base_image)
-    ready = prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
+    terms = Terms(place.value, base_image)
+    ready = prepare(terms, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
     if ready.why:
         show(Text(f"{ready.place.kind}: {ready.why}"))
     typer.echo(ready.place.image.name if ready.place.image else ready.place.python)
@@ -147,7 +147,7 @@ def shell(
 
 def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: bool) -> None:
     """Run something to its end, say what came out, and exit with its code."""
-    from envcheck.environments.stage import program_of_pose
+    from envcheck.environments.program import program_of_pose
     from envcheck.host.probe import probe
     from envcheck.runs.needs import ask_pose
 
@@ -159,7 +159,7 @@ def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: b
         program = program_of_pose()
         answer = pool.submit(ask_pose, program, words, parent) if is_stage else None
         from envcheck.engine.terminal import is_interactive
-        from envcheck.environments.prepare import Ready, Wish, prepare
+        from envcheck.environments.prepare import Ready, Terms, prepare
         from envcheck.report.steps import Steps
         from envcheck.runs.book import Job
         from envcheck.runs.run import run_command, run_stage
@@ -179,10 +179,10 @@ def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: b
         writes=(options.output,) if options.output else (),
         terminal=not is_stage and is_interactive(),
     )
-    wish = Wish(options.place.value, options.base_image, _variables(options.env or ()), limits)
+    terms = Terms(options.place.value, options.base_image, _variables(options.env or ()), limits)
 
     def ready() -> Ready:
-        return prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
+        return prepare(terms, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
 
     def begun(at: Ready) -> None:
         from envcheck.report.console import show
@@ -221,7 +221,7 @@ def _limits(options: _Options) -> Limits:
 
 def _stage_help(stage: Stage) -> int:
     """Show a stage's own help; pose answers it without torch, so this interpreter will do."""
-    from envcheck.environments.stage import program_of_pose
+    from envcheck.environments.program import program_of_pose
     from envcheck.processes import stream
 
     return stream([sys.executable, str(program_of_pose()), stage.value, "--help"])

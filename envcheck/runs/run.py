@@ -94,7 +94,7 @@ def _work(
     """Return a command with what every run has; one that `owns` the working directory may write there."""
     return Work(
         argv=argv,
-        environment={**promised.variables, **({} if job.terminal else terminal_hints())},
+        variables={**promised.variables, **({} if job.terminal else terminal_hints())},
         gpus=promised.gpus,
         device=promised.device,
         reads=reads,
