@@ -11,7 +11,7 @@ from pathlib import Path
 from envcheck.cache.kept import Contents, Kept
 from envcheck.documents import read_json
 from envcheck.environments.place import Watcher
-from envcheck.environments.stage import digest_of_copy
+from envcheck.environments.program import digest_of_copy
 from envcheck.environments.venv import SCHEMA as ENVIRONMENT
 from envcheck.environments.venv import Marker
 from envcheck.environments.whole import changed_files, sha256_of

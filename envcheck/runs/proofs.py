@@ -38,7 +38,7 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
     argv = ready.environment.stage(ready.place, ["--run-dir", str(folder), "env"])
     asking = Work(
         argv=argv,
-        environment=work.environment,
+        variables=work.variables,
         gpus=work.gpus,
         device=work.device,
         writes=(folder,),

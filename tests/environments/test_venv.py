@@ -197,7 +197,7 @@ def test_a_command_finds_the_environment_first_and_is_told_of_it(
     (tmp_path / "theirs" / "python").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'theirs'}{os.pathsep}{os.environ['PATH']}")
     code = "import alpha, os; alpha.main(); print(os.environ['VIRTUAL_ENV'], os.environ['A'])"
-    ended = venvs.run(place, Work(argv=("python", "-c", code), environment={"A": "b"}))
+    ended = venvs.run(place, Work(argv=("python", "-c", code), variables={"A": "b"}))
     assert (ended.code, ended.out_of_memory) == (0, False)
     assert capfd.readouterr().out == f"alpha 1.0\n{place.python.parents[1]} b\n"
 

@@ -16,10 +16,10 @@ from envcheck.paths import bundle, cache_dir
 
 def program_of_pose() -> Path:
     """Return the copy of pose that stages are started from."""
-    return stage_copy(bundle("pose"), cache_dir())
+    return copy_of_pose(bundle("pose"), cache_dir())
 
 
-def stage_copy(source: Path, cache: Path) -> Path:
+def copy_of_pose(source: Path, cache: Path) -> Path:
     """Return the folder under `cache` that runs `source` (the package folder of pose) as it is now."""
     files = _files(source)
     home = cache / "pose" / _digest(source)
