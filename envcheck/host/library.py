@@ -14,9 +14,9 @@ from packaging.version import Version
 
 from envcheck.host.facts import Gpu
 from envcheck.host.nvml_gpu import gpu_of
-from envcheck.host.nvml_lines import Said, stage
+from envcheck.host.nvml_lines import Lines, stage
 from envcheck.host.pending import Pending
-from envcheck.processes import Answer, capture
+from envcheck.processes import Outcome, capture
 
 # With persistence mode off each GPU is initialised anew for us, which takes seconds, sometimes ten.
 LIMIT_S_PER_GPU = 30.0
@@ -41,7 +41,7 @@ class Library:
 
 def read_library(*, limit_s: float = LIMIT_S_PER_GPU) -> Library:
     """Return what NVML says; it has `limit_s` for itself and for each GPU."""
-    said = Said(_asked(limit_s), limit_s)
+    said = Lines(_asked(limit_s), limit_s)
     gpus, unknown = _gpus(said, limit_s)
     return Library(
         found=said.unknown.pop("nvml", None) != "LIBRARY_NOT_FOUND",
@@ -59,11 +59,11 @@ def child(only: int | str = "") -> list[str]:
     return [sys.executable, "-I", "-c", _START.format(only=only), *sys.path]
 
 
-def _asked(limit_s: float, only: int | str = "") -> Answer:
+def _asked(limit_s: float, only: int | str = "") -> Outcome:
     return capture(child(only), seconds=limit_s, stage=stage)
 
 
-def _gpus(said: Said, limit_s: float) -> tuple[tuple[Gpu, ...] | None, dict[str, str]]:
+def _gpus(said: Lines, limit_s: float) -> tuple[tuple[Gpu, ...] | None, dict[str, str]]:
     """Return the GPUs, and why facts are missing of those that were asked on their own."""
     count = said.fact("gpus")
     if count is None:
@@ -74,12 +74,12 @@ def _gpus(said: Said, limit_s: float) -> tuple[tuple[Gpu, ...] | None, dict[str,
     asked = [
         Pending(
             lambda place=place: _asked(limit_s, place),  # type: ignore[misc]
-            lambda why: Answer(None, "", why),
+            lambda why: Outcome(None, "", why),
             seconds=3 * limit_s,
         )
         for place in range(len(answered), count)
     ]
-    alone = [Said(one.result(), limit_s) for one in asked]
+    alone = [Lines(one.result(), limit_s) for one in asked]
     gpus = [gpu_of(said, place) for place in answered]
     gpus += [gpu_of(one, place) for place, one in enumerate(alone, len(answered))]
     reasons = {path: why for one in alone for path, why in one.unknown.items() if path.startswith("gpus[")}

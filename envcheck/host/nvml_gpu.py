@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from envcheck.host.facts import Gpu, GpuProcess, MemoryHealth, Mig, MigInstance, PcieLink
-from envcheck.host.nvml_lines import Said
+from envcheck.host.nvml_lines import Lines
 
 
-def gpu_of(said: Said, index: int) -> Gpu:
+def gpu_of(said: Lines, index: int) -> Gpu:
     """Return the GPU at a place of NVML's list; why a fact of it is missing is noted in `said`."""
     path = f"gpus[{index}]"
     if said.fact(path) is None:
@@ -38,7 +38,7 @@ def gpu_of(said: Said, index: int) -> Gpu:
     )
 
 
-def _mig(said: Said, path: str) -> Mig | None:
+def _mig(said: Lines, path: str) -> Mig | None:
     enabled = said.fact(path)
     if not enabled:
         return None if enabled is None else Mig(enabled=False)
@@ -58,17 +58,17 @@ def _mig(said: Said, path: str) -> Mig | None:
     )
 
 
-def _several(said: Said, path: str) -> tuple[Any, ...] | None:
+def _several(said: Lines, path: str) -> tuple[Any, ...] | None:
     found = said.fact(path)
     return None if found is None else tuple(found)
 
 
-def _processes(said: Said, path: str) -> tuple[GpuProcess, ...] | None:
+def _processes(said: Lines, path: str) -> tuple[GpuProcess, ...] | None:
     found = said.fact(path)
     return None if found is None else tuple(GpuProcess(**process) for process in found)
 
 
-def _memory_health(said: Said, path: str) -> MemoryHealth:
+def _memory_health(said: Lines, path: str) -> MemoryHealth:
     return MemoryHealth(
         ecc=said.fact(f"{path}.ecc"),
         uncorrected=said.fact(f"{path}.uncorrected"),

@@ -13,17 +13,17 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from envcheck.processes import Answer
+from envcheck.processes import Outcome
 from envcheck.versions import Spelled
 
 _GPU = re.compile(r"gpus\[(\d+)\]")
 _BEGUN = re.compile(rb'"asking": "(gpus\[\d+\])')
 
 
-class Said:
+class Lines:
     """The child's lines by the path of their fact. Taking a fact that was not said notes why it was not."""
 
-    def __init__(self, answer: Answer, limit_s: float) -> None:
+    def __init__(self, answer: Outcome, limit_s: float) -> None:
         """`limit_s` is what each stage of the child had, as a hang's reason says it."""
         self.unknown: dict[str, str] = {}
         self._facts: dict[str, Any] = {}
@@ -65,7 +65,7 @@ def stage(output: bytes) -> int:
     return len(set(_BEGUN.findall(output)))
 
 
-def _why_it_ended(answer: Answer, asking: str | None, limit_s: float) -> str:
+def _why_it_ended(answer: Outcome, asking: str | None, limit_s: float) -> str:
     """Return the reason of everything that the child left unsaid."""
     if answer.code is None and asking:
         return f"HANG: no answer within {limit_s:g} s when asked for {asking}"

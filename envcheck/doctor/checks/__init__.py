@@ -50,8 +50,8 @@ CHECKS: tuple[Check, ...] = (
     system.Jetson(),
     system.Disk(),
     system.SharedMemory(),
-    environment.Venv(),
-    environment.Engine(),
+    environment.VenvModule(),
+    environment.EngineThere(),
     environment.RecipeFits(),
 )
 

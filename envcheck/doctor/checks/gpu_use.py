@@ -49,8 +49,8 @@ class Exclusive(Check):
                 ),
                 EXCLUSIVE.link,
             )
-        if any(gpu.processes is None for _, gpu in limited):
-            return unanswered(self, case.host, "processes") or unknown(self, "Who is on it is not told.")
+        if unseen := [name for name, gpu in limited if gpu.processes is None]:
+            return unknown(self, case.host.why(f"{unseen[0]}.processes"), *evidence)
         return Finding(
             self.id,
             "info",
