@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 
 from packaging.version import Version
 
@@ -72,11 +73,7 @@ def _gpus(said: Lines, limit_s: float) -> tuple[tuple[Gpu, ...] | None, dict[str
     answered = range(count if ended_at is None else ended_at + 1)
     # At the same time: each of them may have the same trouble.
     asked = [
-        Pending(
-            lambda place=place: _asked(limit_s, place),  # type: ignore[misc]
-            lambda why: Outcome(None, "", why),
-            seconds=3 * limit_s,
-        )
+        Pending(partial(_asked, limit_s, place), partial(Outcome, None, ""), seconds=3 * limit_s)
         for place in range(len(answered), count)
     ]
     alone = [Lines(one.result(), limit_s) for one in asked]

@@ -162,11 +162,12 @@ class Hang(Check):
         )
         if not reasons:
             return ok(self)
+        silent = "A GPU does not answer" if case.host.gpus else "The driver does not answer"
         crashed = any(why.startswith("CRASH:") for why in reasons)
         return Finding(
             self.id,
             "error",
-            "The driver's library crashed" if crashed else "The driver does not answer",
+            "The driver's library crashed" if crashed else silent,
             tuple(reasons),
             "A GPU that has failed blocks everybody who asks for it; the kernel's log names it.",
             Fix(
