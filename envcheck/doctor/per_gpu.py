@@ -8,7 +8,7 @@ from envcheck.doctor.check import Check, skip, unknown
 from envcheck.doctor.finding import Finding
 from envcheck.host.facts import NOT_SAID, Gpu, Host
 
-# What explains that a GPU's facts are missing.
+# Ids of the checks whose trouble explains that a GPU's facts are missing.
 SILENT = ("gpu.lost", "driver.hang", "driver.answers", "system.jetson")
 
 # NVML's brands of the cards that stand in servers: nobody's screen hangs on them, and they work for hours.

@@ -21,7 +21,8 @@ class Fabric(Check):
 
     id = FABRIC.id
     title = "The fabric between the GPUs is ready"
-    caused_by = ("driver.module-match", *SILENT)
+    caused_by = ("driver.module-match",)
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Ask the GPUs, which say it since Hopper; where they do not, look for what has to run."""

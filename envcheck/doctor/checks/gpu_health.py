@@ -27,7 +27,7 @@ class Memory(Check):
 
     id = "gpu.memory-health"
     title = "The memory of every GPU is sound"
-    caused_by = SILENT
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Look at what error correction counted, and what became of the bad rows."""
@@ -66,7 +66,7 @@ class Slowed(Check):
     id = "gpu.slowed"
     title = "No GPU is slowed down by heat or power"
     worst = "warn"
-    caused_by = SILENT
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Look for those of NVML's reasons that tell of trouble."""
@@ -95,7 +95,7 @@ class Pcie(Check):
     id = "gpu.pcie"
     title = "Every GPU is on the bus as wide and fast as it can be"
     worst = "warn"
-    caused_by = SILENT
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Compare each link with its most; what may be a way to save power counts under load only."""
@@ -133,7 +133,8 @@ class NvLinks(Check):
     id = "gpu.nvlink"
     title = "The NVLinks of every GPU are up"
     worst = "warn"
-    caused_by = ("gpu.fabric", *SILENT)
+    caused_by = ("gpu.fabric",)
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Look for GPUs with links both up and down, and compare them with others of their model."""

@@ -22,7 +22,7 @@ class Persistence(Check):
     id = "gpu.persistence"
     title = "The driver keeps servers' GPUs initialised"
     worst = "warn"
-    caused_by = SILENT
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Look at the persistence mode of GPUs on which no screen hangs, which would keep them awake."""
@@ -60,7 +60,7 @@ class VgpuLicense(Check):
     id = UNLICENSED.id
     title = "Every virtual GPU has its licence"
     worst = "warn"
-    caused_by = SILENT
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Look for virtual GPUs, and whether they are licensed."""
@@ -89,7 +89,7 @@ class Mixed(Check):
     id = "gpu.mixed"
     title = "All GPUs are of one kind"
     worst = "info"
-    caused_by = SILENT
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Compare the GPUs' compute capability and memory."""

@@ -20,7 +20,8 @@ class Exclusive(Check):
 
     id = EXCLUSIVE.id
     title = "Every GPU lets several processes in"
-    caused_by = SILENT
+    caused_by = ("gpu.stuck",)
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Look at the compute modes, and who is on the GPUs that take one process."""
@@ -67,7 +68,8 @@ class MemoryFree(Check):
     id = MEMORY.id
     title = "Every GPU has memory to spare"
     worst = "warn"
-    caused_by = ("gpu.stuck", *SILENT)
+    caused_by = ("gpu.stuck", "gpu.exclusive")
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Hold the free memory against what any network takes."""
@@ -100,7 +102,7 @@ class Stuck(Check):
     id = "gpu.stuck"
     title = "No process on a GPU hangs in the kernel"
     worst = "warn"
-    caused_by = SILENT
+    silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Look at the states of the processes that compute."""
