@@ -218,6 +218,10 @@ def test_one_gpu_of_several_that_hangs_is_not_the_driver(machine):
     assert Hang().look(Case(machine("a100-hang"))).title == "The driver does not answer"
 
 
+def test_a_fabric_without_a_word_of_its_manager_is_told_by_the_gpus_alone(gpus):
+    assert Fabric().look(gpus(NOT_STARTED)).evidence == ("gpus[0]: fabric not started",)
+
+
 FACTS = (
     (Memory(), "memory_health"),
     (Slowed(), "slowed_by"),
@@ -241,3 +245,12 @@ def test_a_gpu_without_the_thing_is_passed_over_and_one_that_fails_to_say_is_not
     assert failed.evidence == (f"{path}: NO_PERMISSION",)
     silent = check.look(gpus({fact: None}))
     assert (silent.status, silent.evidence) == ("unknown", ())
+
+
+@pytest.mark.parametrize("check", [*(check for check, _ in FACTS), Mixed()], ids=lambda check: check.id)
+def test_without_gpus_there_is_nothing_to_ask_and_where_none_are_named_nobody_knows(machine, check):
+    none = check.look(Case(machine("laptop-without-nvidia")))
+    assert (none.status, none.cause) == ("skip", "The driver lists no GPU.")
+    hangs = check.look(Case(machine("a100-hang")))
+    assert hangs.status == "unknown"
+    assert hangs.cause.startswith("HANG: ")
