@@ -27,9 +27,7 @@ from envcheck.recipes import Recipe
 SCHEMA = "envcheck.fleet/1"
 
 # Of a GPU, rules read what it is; how it fares at the moment differs from host to host and decides nothing.
-_HOW_IT_FARES = re.compile(
-    r"gpus\[\d+\]\.(?!(uuid|name|brand|compute_capability|memory_mib|pci_address|mig)\b)"
-)
+_HOW_IT_FARES = re.compile(r"gpus\[\d+\]\.(?!(uuid|name|brand|compute_capability|pci_address|mig)\b)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,12 +166,8 @@ def _standing_for_all(host: Host) -> Host:
     gpus = host.gpus or ()
     split = any(gpu.mig and gpu.mig.enabled is not False for gpu in gpus)
     # What is not known stands under a card's place: gpus[1].mig.
-    if (
-        not gpus
-        or split
-        or unlisted_cards(host)
-        or any(fact.startswith("gpus[") for fact in _open_questions(host))
-    ):
+    is_open = any(fact.startswith("gpus[") for fact in _open_questions(host))
+    if not gpus or split or is_open or unlisted_cards(host):
         return host
     kinds = {_kind_of(gpu): gpu for gpu in reversed(gpus)}
     return replace(host, gpus=tuple(reversed(kinds.values())), pci=None)

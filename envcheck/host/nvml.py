@@ -184,6 +184,9 @@ def _ask(
     except pynvml.NVMLError as error:
         _say(fact=path, unknown=_reason(error))
         return None
+    except AttributeError:
+        _say(fact=path, unknown="FUNCTION_NOT_FOUND")  # nvidia-ml-py is older than the question
+        return None
     except UnicodeDecodeError as error:
         # pynvml decodes strictly; a name with a broken byte is still a name.
         answer = error.object.decode("utf-8", "replace")

@@ -37,7 +37,8 @@ _UNCORRECTED = 1
 _MOST_LINKS = 64
 _MOST_NAME_CHARACTERS = 80
 
-_NO_SUCH_CALL = pynvml.NVMLError_FunctionNotFound
+# The library is older than the question; or nvidia-ml-py is, and has no name for it.
+_NO_SUCH_CALL = (pynvml.NVMLError_FunctionNotFound, AttributeError)
 _NO_SUCH_THING = pynvml.NVMLError_NotSupported
 
 
@@ -156,7 +157,7 @@ def _processes(handle: object) -> list[dict[str, object]]:
         found = pynvml.nvmlDeviceGetComputeRunningProcesses_v3(handle)
     except _NO_SUCH_CALL:
         found = pynvml.nvmlDeviceGetComputeRunningProcesses_v2(handle)
-    with contextlib.suppress(_NO_SUCH_CALL, _NO_SUCH_THING):
+    with contextlib.suppress(*_NO_SUCH_CALL, _NO_SUCH_THING):
         found += pynvml.nvmlDeviceGetMPSComputeRunningProcesses_v3(handle)
     by_pid = {process.pid: process for process in found}
     return [

@@ -154,6 +154,33 @@ def test_a_process_whose_name_is_not_told_is_a_process(nvml_machine):
     assert gpu.processes == (GpuProcess(pid=7, memory_mib=64),)
 
 
+def test_an_nvidia_ml_py_that_is_older_than_a_question_makes_it_unknown_and_asks_the_older_ones(
+    nvml_machine, tmp_path, monkeypatch
+):
+    """As release 12.535 is: no second question for the fabric, no older one for processes."""
+    missing = {
+        "nvmlDeviceGetGpuFabricInfoV",
+        "c_nvmlGpuFabricInfoV_t",
+        "nvmlDeviceGetComputeRunningProcesses_v2",
+        "nvmlDeviceGetMPSComputeRunningProcesses_v3",
+        "nvmlDeviceGetGridLicensableFeatures_v4",
+    }
+    (tmp_path / "pynvml.py").write_text(
+        "import importlib.util, sys\n"
+        f"spec = importlib.util.spec_from_file_location('whole', {pynvml.__file__!r})\n"
+        "sys.modules['whole'] = whole = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(whole)\n"
+        f"globals().update({{k: v for k, v in vars(whole).items() if k not in {missing!r}}})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    nvml_machine(GPU + b"fabric 3 0\nlicensed 1\nprocess 7 64 train\nmps 8 64 other\n")
+    said = read_library()
+    (gpu,) = said.gpus
+    assert (gpu.fabric, gpu.fabric_status) == ("completed", "success")
+    assert gpu.processes == (GpuProcess(pid=7, name="train", memory_mib=64),)
+    assert said.unknown["gpus[0].license"] == "FUNCTION_NOT_FOUND"
+
+
 def test_compute_modes_and_reasons_are_named_as_pynvml_numbers_them():
     modes = {
         value: name.removeprefix("NVML_COMPUTEMODE_").replace("_", " ").lower()
