@@ -13,6 +13,7 @@ from envcheck.doctor.checks.gpu_health import Memory, NvLinks, Pcie, Slowed
 from envcheck.doctor.checks.gpu_settings import Mixed, Persistence, VgpuLicense
 from envcheck.doctor.checks.gpu_use import Exclusive, MemoryFree, Stuck
 from envcheck.doctor.checks.gpus import Answered, Lost
+from envcheck.doctor.diagnose import diagnose
 from envcheck.host.facts import DeviceNode, Gpu, GpuProcess, MemoryHealth, Mig, PcieLink
 from envcheck.versions import Spelled
 
@@ -32,6 +33,53 @@ def gpus(machine):
     return case
 
 
+DESK = {
+    "brand": "geforce",
+    "memory_free_mib": 22800,
+    "utilization": 3,
+    "persistence": False,
+    "compute_mode": "default",
+    "slowed_by": ("gpu idle",),
+    "memory_health": MemoryHealth(ecc=False),
+    "pcie": PcieLink(generation=1, width=16, most_generation=4, most_width=16),
+    "nvlinks": (),
+    "fabric": "none",
+    "license": "none",
+    "processes": (),
+}
+SERVER = {
+    **DESK,
+    "brand": "nvidia",
+    "memory_free_mib": 81000,
+    "persistence": True,
+    "memory_health": MemoryHealth(ecc=True, uncorrected=0, remap_pending=False, remap_failed=False),
+    "nvlinks": (True,) * 18,
+    "fabric": "completed",
+    "fabric_status": "success",
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "fine"),
+    [
+        ([DESK], {"gpu.slowed", "gpu.pcie", "gpu.exclusive", "gpu.memory", "gpu.stuck"}),
+        (
+            [SERVER] * 8,
+            {
+                *("gpu.memory-health", "gpu.slowed", "gpu.pcie", "gpu.nvlink", "gpu.exclusive", "gpu.memory"),
+                *("gpu.stuck", "gpu.persistence", "gpu.fabric", "gpu.mixed"),
+            },
+        ),
+    ],
+    ids=["desk", "server"],
+)
+def test_who_is_well_is_not_bothered_and_what_a_gpu_has_not_is_not_called_fine(gpus, facts, fine):
+    checks = [*(check for check, _ in FACTS), Mixed()]
+    findings = diagnose(gpus(*facts).host, checks=checks).findings
+    assert {one.status for one in findings} == {"ok", "skip"}
+    assert {one.id for one in findings if one.status == "ok"} == fine
+
+
 def test_troubles_of_memory_are_told_together_and_an_exchange_is_for_one_that_fails(gpus):
     ill = MemoryHealth(ecc=True, uncorrected=3, remap_pending=True, remap_failed=True)
     old = MemoryHealth(ecc=True, retirement_pending=True)
@@ -43,6 +91,7 @@ def test_troubles_of_memory_are_told_together_and_an_exchange_is_for_one_that_fa
     assert (failing.title, failing.fix.text) == ("A GPU's memory is failing", "Have the GPU exchanged.")
     mendable = Memory().look(gpus({"memory_health": old}))
     assert (mendable.title, mendable.fix.destructive) == ("A GPU's memory had errors", True)
+    assert not failing.fix.destructive
     assert "reset" in mendable.fix.text
 
 
@@ -131,7 +180,28 @@ def test_persistence_is_turned_on_outside_of_a_container(gpus):
     outside, inside = Persistence().look(gpus(off)), Persistence().look(gpus(off, os=INSIDE))
     assert outside.fix.needs_root
     assert outside.evidence == ("gpus[0]: persistence mode off",)
-    assert (inside.fix.commands, inside.fix.needs_root) == ((), False)
+    assert inside.fix.text == f"On the machine outside: t{outside.fix.text[1:]}"
+    assert inside.fix.commands == outside.fix.commands
+
+
+ILL = (
+    (Memory(), {"memory_health": MemoryHealth(uncorrected=1)}),
+    (NvLinks(), {"nvlinks": (True, False), "name": "one"}),
+    (Exclusive(), {"compute_mode": "prohibited"}),
+    (Stuck(), {"processes": (replace(TRAIN, state="D"),)}),
+    (VgpuLicense(), {"license": "unlicensed"}),
+)
+
+
+@pytest.mark.parametrize(("check", "facts"), ILL, ids=[check.id for check, _ in ILL])
+def test_what_only_the_machines_administrator_can_do_is_said_to_be_outside_of_a_container(gpus, check, facts):
+    better = {**facts, "nvlinks": (True, True)}
+    outside = check.look(gpus(facts, better))
+    inside = check.look(gpus(facts, better, os=INSIDE))
+    assert not outside.fix.text.startswith("On the machine")
+    assert inside.fix.text.startswith("On the machine outside: ")
+    assert inside.fix.text.endswith(outside.fix.text[1:])
+    assert replace(inside.fix, text="") == replace(outside.fix, text="")
 
 
 def test_a_card_for_a_desk_beside_one_for_servers_may_be_let_go(gpus):
@@ -193,7 +263,10 @@ def test_a_manager_of_the_right_version_is_started(gpus):
 
 def test_inside_a_container_the_manager_is_somebody_elses(gpus):
     finding = Fabric().look(gpus(NOT_STARTED, os=INSIDE))
-    assert (finding.status, finding.fix.commands) == ("error", ())
+    assert (finding.status, finding.fix.text) == (
+        "error",
+        "On the machine outside: start the fabric manager, of exactly the driver's version.",
+    )
     switch = {"nodes": (DeviceNode("/dev/nvidia-nvswitch0"),), "fabric_manager_runs": None}
     assert Fabric().look(gpus({"fabric": "none"}, os=INSIDE, driver=switch)).status == "skip"
 

@@ -55,11 +55,25 @@ def test_inside_a_container_the_number_belongs_to_another_table(lay_out):
     assert unknown["gpus[1].processes[0].state"].startswith("OUTSIDE")
 
 
-def test_who_waits_for_a_moment_only_is_not_stuck(lay_out, monkeypatch):
+@pytest.mark.parametrize(("goes_on_after", "state"), [(1, "R"), (2, "R"), (3, "D")])
+def test_who_waits_for_a_moment_only_is_not_stuck(lay_out, monkeypatch, goes_on_after, state):
     root = lay_out({"proc/7/stat": "7 (p) D 1"})
-    monkeypatch.setattr(process_table.time, "sleep", lambda _: (root / "proc/7/stat").write_text("7 (p) R 1"))
+    waits = []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        if len(waits) == goes_on_after:
+            (root / "proc/7/stat").write_text("7 (p) R 1")
+
+    monkeypatch.setattr(process_table.time, "sleep", sleep)
     gpus, _ = with_states(on_gpu(7), inside=False, root=root)
-    assert gpus[1].processes[0].state == "R"
+    assert gpus[1].processes[0].state == state
+
+
+def test_who_does_not_wait_costs_nobody_a_wait(lay_out, monkeypatch):
+    monkeypatch.setattr(process_table.time, "sleep", lambda _: pytest.fail("waited"))
+    gpus, _ = with_states(on_gpu(7), inside=False, root=lay_out({"proc/7/stat": "7 (p) S 1"}))
+    assert gpus[1].processes[0].state == "S"
 
 
 def test_unknown_gpus_stay_unknown():
@@ -78,6 +92,13 @@ def test_this_process_has_a_state():
         other.communicate(b"\n")
     assert unknown == {}
     assert {process.state for process in gpus[1].processes} <= {"R", "S", "D"}
+
+
+def test_what_is_no_process_is_none(lay_out):
+    assert (
+        runs("nv-fabricmanager", lay_out({"proc/1/comm": "init", "proc/net/comm": "nv-fabricmanage"}))
+        is False
+    )
 
 
 def test_a_machine_without_proc_tells_nothing(tmp_path):

@@ -7,7 +7,7 @@ import re
 from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.per_gpu import SILENT, named, unanswered
-from envcheck.doctor.remedies import distribution
+from envcheck.doctor.remedies import distribution, of_the_machine
 from envcheck.host.facts import Driver, Gpu, Host
 from envcheck.symptoms.cards import FABRIC
 
@@ -54,10 +54,9 @@ class Fabric(Check):
 
     def _not_ready(self, case: Case, evidence: tuple[str, ...]) -> Finding:
         driver = case.host.driver or Driver()
-        fix = FABRIC.fix
-        if case.in_container:
-            fix = Fix("Start the fabric manager outside, on the machine itself, and restart the container.")
-        elif (driver.fabric_manager is None and driver.fabric_manager_runs is False) or _is_other(driver):
+        absent = driver.fabric_manager is None and driver.fabric_manager_runs is False
+        fix = of_the_machine(case.host, FABRIC.fix)
+        if absent or _is_other(driver):
             fix = _install(case.host)
         return Finding(
             self.id, "error", FABRIC.title, (*evidence, *_manager(driver)), FABRIC.why, fix, FABRIC.link

@@ -5,6 +5,7 @@ from __future__ import annotations
 from envcheck.doctor.check import Case, Check, ok, skip, without_gpus
 from envcheck.doctor.finding import Finding, Fix, Status
 from envcheck.doctor.per_gpu import SILENT, is_for_servers, named, unanswered
+from envcheck.doctor.remedies import of_the_machine
 from envcheck.host.facts import Gpu, MemoryHealth, PcieLink
 
 _MEMORY_GUIDE = "https://docs.nvidia.com/deploy/a100-gpu-mem-error-mgmt/"
@@ -20,6 +21,20 @@ _BRAKES = ("hw thermal slowdown", "sw thermal slowdown", "hw power brake slowdow
 # This one is also told for a moment when clocks change, as they do on a GPU that falls idle.
 _BRAKE_OR_CHANGE = "hw slowdown"
 _IDLE = "gpu idle"
+
+_ECC_COUNTS = "nvidia-smi -q -d ECC,ROW_REMAPPER,PAGE_RETIREMENT"
+_EXCHANGE = Fix("Have the GPU exchanged.", (_ECC_COUNTS,))
+_RESET = Fix(
+    "Stop what runs on the GPU and reset it, or reboot.",
+    (_ECC_COUNTS, "sudo nvidia-smi --gpu-reset -i INDEX"),
+    needs_root=True,
+    destructive=True,
+)
+_TRAIN_LINKS = Fix(
+    "The kernel's log says why (Xid 74); a reset of the GPUs or a reboot trains the links anew.",
+    ("nvidia-smi nvlink --status", "sudo dmesg | grep -e NVRM -e Xid"),
+    needs_root=True,
+)
 
 
 class Memory(Check):
@@ -50,12 +65,7 @@ class Memory(Check):
             "No spare row is left, so the errors will come back: results can be wrong and programs die."
             if failed
             else "A program met them and died or was wrong; the bad row is exchanged when the GPU is reset.",
-            Fix(
-                "Have the GPU exchanged." if failed else "Stop what runs on the GPU and reset it, or reboot.",
-                ("nvidia-smi -q -d ECC,ROW_REMAPPER,PAGE_RETIREMENT", "sudo nvidia-smi --gpu-reset -i INDEX"),
-                needs_root=True,
-                destructive=True,
-            ),
+            of_the_machine(case.host, _EXCHANGE if failed else _RESET),
             _MEMORY_GUIDE,
         )
 
@@ -160,13 +170,7 @@ class NvLinks(Check):
             "A link failed, or its switch or bridge did: others of the same model have more of them."
             if fewer
             else "Cards that are joined by bridges use as many as there are bridges.",
-            Fix(
-                "The kernel's log says why (Xid 74); a reset of the GPUs or a reboot trains the links anew.",
-                ("nvidia-smi nvlink --status", "sudo dmesg | grep -e NVRM -e Xid"),
-                needs_root=True,
-            )
-            if fewer
-            else None,
+            of_the_machine(case.host, _TRAIN_LINKS) if fewer else None,
             _NVLINK_GUIDE,
         )
 

@@ -7,6 +7,7 @@ from collections import Counter
 from envcheck.doctor.check import Case, Check, ok, skip, without_gpus
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.per_gpu import SILENT, is_for_servers, named, unanswered
+from envcheck.doctor.remedies import of_the_machine
 from envcheck.host.facts import Gpu
 from envcheck.symptoms.driver import UNLICENSED
 
@@ -41,15 +42,13 @@ class Persistence(Check):
             ("sudo systemctl enable --now nvidia-persistenced", "sudo nvidia-smi -pm 1"),
             needs_root=True,
         )
-        if case.in_container:
-            fix = Fix("Turn persistence mode on outside, on the machine itself.")
         return Finding(
             self.id,
             "warn",
             "The driver lets a GPU go whenever nobody uses it",
             tuple(f"{name}: persistence mode off" for name, _ in let_go),
             "A program that starts alone waits seconds for each GPU, and what was counted or set is lost.",
-            fix,
+            of_the_machine(case.host, fix),
             _PERSISTENCE_GUIDE,
         )
 
@@ -78,7 +77,7 @@ class VgpuLicense(Check):
             UNLICENSED.title,
             tuple(f"{name}: unlicensed" for name in without),
             UNLICENSED.why,
-            UNLICENSED.fix,
+            of_the_machine(case.host, UNLICENSED.fix),
             UNLICENSED.link,
         )
 

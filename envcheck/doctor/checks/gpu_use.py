@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.per_gpu import SILENT, named, on, unanswered
+from envcheck.doctor.remedies import of_the_machine
 from envcheck.host.facts import Gpu, GpuProcess
 from envcheck.symptoms.cards import EXCLUSIVE, MEMORY
 
@@ -42,12 +46,7 @@ class Exclusive(Check):
                 else EXCLUSIVE.title,
                 evidence,
                 "In this mode one process may have the GPU at a time, or none at all.",
-                Fix(
-                    EXCLUSIVE.fix.text,
-                    ("nvidia-smi", f"sudo nvidia-smi {on(gpu.index for _, gpu in closed)} -c 0"),
-                    needs_root=True,
-                    destructive=True,
-                ),
+                of_the_machine(case.host, _let_several_in([gpu for _, gpu in closed])),
                 EXCLUSIVE.link,
             )
         if unseen := [name for name, gpu in limited if gpu.processes is None]:
@@ -122,13 +121,23 @@ class Stuck(Check):
             "A process on a GPU hangs in the kernel",
             tuple(f"{name}: {_process(process)}, state D" for name, process in stuck),
             "It waits for the driver or for a disk, cannot be killed, and keeps its memory on the GPU.",
-            Fix(
-                "See what it waits for; if that is NVIDIA's driver, a reboot is the way out.",
-                tuple(f"sudo cat /proc/{process.pid}/stack" for _, process in stuck),
-                needs_root=True,
-            ),
+            of_the_machine(case.host, _see_stacks([process for _, process in stuck])),
             "https://docs.nvidia.com/deploy/xid-errors/",
         )
+
+
+def _let_several_in(gpus: Sequence[Gpu]) -> Fix:
+    commands = ("nvidia-smi", f"sudo nvidia-smi {on(gpu.index for gpu in gpus)} -c 0")
+    return replace(EXCLUSIVE.fix, commands=commands)
+
+
+def _see_stacks(stuck: Sequence[GpuProcess]) -> Fix:
+    return Fix(
+        "See what it waits for; if that is NVIDIA's driver, a reboot is the way out.",
+        tuple(f"sudo cat /proc/{process.pid}/stack" for process in stuck),
+        needs_root=True,
+        reboot=True,
+    )
 
 
 def _is_full(gpu: Gpu) -> bool:
