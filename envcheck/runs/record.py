@@ -23,6 +23,7 @@ class Git:
 
     commit: str
     dirty: bool
+    changes: str | None = None  # a digest of what differs from the commit, null where nothing does
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class EnvironmentUsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """A file that the run made."""
+class FileFacts:
+    """A file that the run read or made."""
 
     path: str
     bytes: int
@@ -74,13 +75,17 @@ class Record:
     config: dict[str, Any] | None = None
     seed: int | None = None
     dataset: dict[str, Any] | None = None
+    inputs: tuple[FileFacts, ...] = ()  # the single files that it read: configs, weights, detections
+    computing: dict[str, Any] | None = None  # what beside all that decides on the last bit: threads, switches
+    epochs: tuple[dict[str, Any], ...] = ()  # of a training: what each finished one came to
+    memory: dict[str, Any] | None = None  # the most that it took, in MiB
     metrics: dict[str, Any] = field(default_factory=dict)
     published: dict[str, Any] | None = None  # a test's published row, and how far the metrics are from it
     output_dir: str | None = None
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple[FileFacts, ...] = ()
 
 
-def describe_output(path: Path) -> Output | None:
+def facts_of(path: Path) -> FileFacts | None:
     """Return a file's size and digest, or None when it is not there."""
     digest = hashlib.sha256()
     try:
@@ -90,4 +95,4 @@ def describe_output(path: Path) -> Output | None:
             size = file.tell()
     except OSError:
         return None
-    return Output(str(path), size, digest.hexdigest())
+    return FileFacts(str(path), size, digest.hexdigest())
