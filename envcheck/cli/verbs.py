@@ -27,7 +27,7 @@ from envcheck.cli.options import (
     TorchOption,
 )
 from envcheck.cli.recipes import recipes_app, tables_app
-from envcheck.cli.runs import build, exec_, run, shell
+from envcheck.cli.runs import build, exec_, replay, run, shell
 from envcheck.errors import StoppedError
 
 
@@ -160,6 +160,7 @@ def diff(
     answer(comparison, diff_screen(comparison), as_json=format is Format.json, file=output)
 
 
+app.command()(replay)
 app.command()(build)
 app.command(add_help_option=False, context_settings=_AS_TYPED)(run)
 app.command("exec", context_settings=_AS_TYPED)(exec_)

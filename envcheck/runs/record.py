@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from envcheck.choice.choose import Choice
-from envcheck.environments.place import NO_LIMITS, Image, Limits
+from envcheck.environments.place import NO_LIMITS, Image, Kind, Limits
 from envcheck.host.facts import Host
 
 SCHEMA = "envcheck.run/1"
@@ -30,7 +30,7 @@ class Git:
 class EnvironmentUsed:
     """What the run was promised to run in; what it really was stands in the proof."""
 
-    kind: str
+    kind: Kind
     recipe: str
     lock_hash: str
     python: str
