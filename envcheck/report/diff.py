@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from envcheck.report.disarm import one_line
-from envcheck.runs.diff import Comparison, Difference
+from envcheck.runs.diff import Comparison, Deviation
 from envcheck.runs.influence import POSSIBLE
 
 # Of facts without influence on a result, and of results.
@@ -60,7 +60,7 @@ def _verdict(comparison: Comparison) -> Text:
     )
 
 
-def _table(differences: list[Difference] | tuple[Difference, ...]) -> RenderableType:
+def _table(differences: list[Deviation] | tuple[Deviation, ...]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
@@ -70,12 +70,12 @@ def _table(differences: list[Difference] | tuple[Difference, ...]) -> Renderable
     return Padding(table, (0, 0, 0, 2))
 
 
-def _more(rest: list[Difference] | tuple[Difference, ...]) -> list[RenderableType]:
+def _more(rest: list[Deviation] | tuple[Deviation, ...]) -> list[RenderableType]:
     left_out = len(rest) - _MOST
     return [Text(f"  and {left_out} more (--format json has all)", style="dim")] if left_out > 0 else []
 
 
-def _change(one: Difference) -> str:
+def _change(one: Deviation) -> str:
     return f"{_value(one.first)}, then {_value(one.second)}"
 
 

@@ -22,7 +22,7 @@ _COMPARED = (".pth", ".json", ".npy", ".onnx", ".mat")
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Deviation:
     """One fact that is not the same in both."""
 
     fact: str  # "config.TRAIN.LR"
@@ -41,11 +41,11 @@ class Comparison:
     first: str
     second: str
     same_result: bool | None  # to the bit, in all that both made; null where nothing can be compared
-    results: tuple[Difference, ...]
-    differences: tuple[Difference, ...]  # the likeliest to change a result first
+    results: tuple[Deviation, ...]
+    differences: tuple[Deviation, ...]  # the likeliest to change a result first
 
     @property
-    def cause(self) -> Difference | None:
+    def cause(self) -> Deviation | None:
         """The most probable cause of another result."""
         first = self.differences[0] if self.differences else None
         return first if first is not None and first.likelihood >= POSSIBLE else None
@@ -95,12 +95,12 @@ def _same_result(first: Record, second: Record) -> bool | None:
     return made == made_again and first.metrics == second.metrics
 
 
-def _differences(first: dict[str, str], second: dict[str, str]) -> Iterator[Difference]:
+def _differences(first: dict[str, str], second: dict[str, str]) -> Iterator[Deviation]:
     for fact in dict.fromkeys((*first, *second)):
         one, other = first.get(fact, _ABSENT), second.get(fact, _ABSENT)
         if one != other:
             rule = influence_of(fact)
-            yield Difference(fact, rule.kind, one, other, rule.likelihood, rule.why)
+            yield Deviation(fact, rule.kind, one, other, rule.likelihood, rule.why)
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - a document's

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from envcheck.errors import FAILED, OK, UNANSWERED
-from envcheck.runs.diff import Difference, compare, products
+from envcheck.runs.diff import Deviation, compare, products
 from envcheck.runs.record import Record
 
 SCHEMA = "envcheck.replay/1"
@@ -83,7 +83,7 @@ def judge(first: Record, second: Record, lacking: tuple[str, ...] = ()) -> Verdi
 def _judged(
     first: Record,
     second: Record,
-    differences: tuple[Difference, ...],
+    differences: tuple[Deviation, ...],
     metrics: tuple[Held, ...],
     lacking: tuple[str, ...],
 ) -> tuple[Word, tuple[str, ...]]:
@@ -112,17 +112,17 @@ def _judged(
     return "within tolerance", bits or changed
 
 
-def _is_another_experiment(one: Difference) -> bool:
+def _is_another_experiment(one: Deviation) -> bool:
     if one.likelihood < _HARMLESS:
         return False
     return one.fact in _MUST_AGREE or one.fact.startswith(_MUST_AGREE_BELOW)
 
 
-def _decides_bits(one: Difference) -> bool:
+def _decides_bits(one: Deviation) -> bool:
     return one.likelihood >= _HARMLESS and one.fact.startswith(_DECIDES_BITS)
 
 
-def _words(one: Difference) -> str:
+def _words(one: Deviation) -> str:
     return f"{one.fact}: {one.first:.60}, then {one.second:.60}"
 
 
