@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envcheck.compat import tables
 from envcheck.compat.verdict import Reason, Verdict
+from envcheck.host.distributions import normalized
 from envcheck.symptoms.packages import CPU_ONLY, NO_WHEEL_FOR_PYTHON, OLD_NUMPY_ABI, OTHER_NUMPY_ABI, PAIR
 
 OPENCV_TWICE = "opencv.twice"
@@ -95,7 +95,7 @@ def judge(
     packages: Mapping[str, str], python: Version | None = None, *, gpu: bool | None = None
 ) -> tuple[Reason, ...]:
     """Return what the rules say about packages, name to version, that are in one environment."""
-    read = ((str(canonicalize_name(name)), _version(text)) for name, text in packages.items())
+    read = ((normalized(name), _version(text)) for name, text in packages.items())
     versions = {name: version for name, version in read if version is not None}
     minor = f"{python.major}.{python.minor}" if python is not None else None
     together = _Together(versions, minor, gpu)

@@ -13,8 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from packaging.utils import canonicalize_name
-
 from envcheck.host.facts import Package
 from envcheck.host.files import text
 from envcheck.host.torch_files import assignments, numpy_headers
@@ -55,9 +53,17 @@ def packages_in(folder: Path) -> Iterator[Package]:
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in islice(entries, _MOST_ENTRIES))
     for found in filter(None, map(_METADATA.fullmatch, names)):
-        name = str(canonicalize_name(found[1]))
+        name = normalized(found[1])
         if name in _MODULES:
             yield _package(name, found[2], folder, folder / found[0])
+
+
+def normalized(name: str) -> str:
+    """Return a package's name as all tools compare it: "opencv_python" is "opencv-python".
+
+    As `packaging.utils` has it, which takes 5 ms to load.
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _package(name: str, version: str, folder: Path, metadata: Path) -> Package:
