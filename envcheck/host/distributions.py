@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from envcheck.host.facts import Package
+from envcheck.host.facts import InstalledPackage
 from envcheck.host.files import text
 from envcheck.host.torch_files import assignments, numpy_headers
 
@@ -48,7 +48,7 @@ _MOST_BYTES = 8 << 20
 Origin = Literal["wheel", "built here", "conda", "system"]
 
 
-def packages_in(folder: Path) -> Iterator[Package]:
+def packages_in(folder: Path) -> Iterator[InstalledPackage]:
     """Yield the packages whose metadata lies in a folder, by name. Raises `OSError`."""
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in islice(entries, _MOST_ENTRIES))
@@ -66,7 +66,7 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _package(name: str, version: str, folder: Path, metadata: Path) -> Package:
+def _package(name: str, version: str, folder: Path, metadata: Path) -> InstalledPackage:
     said = ""
     if name in _SAY_VERSION:
         said = assignments(text(folder / name / "version.py") or "").get("__version__", "")
@@ -74,7 +74,7 @@ def _package(name: str, version: str, folder: Path, metadata: Path) -> Package:
     broken = _broken(name, folder, metadata)
     if broken is None and said and not same:
         broken = f"its files are of {said}"
-    return Package(
+    return InstalledPackage(
         name=name,
         version=said if said and same else version,
         folder=str(folder),

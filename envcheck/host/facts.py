@@ -233,7 +233,7 @@ class Python:
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class InstalledPackage:
     """A package as its metadata has it; where several have its name, Python imports the first."""
 
     name: str  # "torch"
@@ -256,7 +256,7 @@ class Installed:
     executable: str | None = None
     version: Version | None = None  # of that Python
     active: bool | None = None  # an environment that somebody activated, rather than a python3 on PATH
-    packages: Annotated[tuple[Package, ...], _Few] | None = (
+    packages: Annotated[tuple[InstalledPackage, ...], _Few] | None = (
         None  # those that matter here, as Python finds them
     )
     torch_cuda: str | None = (
@@ -264,7 +264,7 @@ class Installed:
     )
     torch_architectures: Annotated[tuple[str, ...], _Few] | None = None  # "sm_80", "compute_90"; () is none
 
-    def package(self, name: str) -> Package | None:
+    def package(self, name: str) -> InstalledPackage | None:
         """Return the package that Python imports, the first of its name."""
         return next((one for one in self.packages or () if one.name == name), None)
 

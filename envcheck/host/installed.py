@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envcheck.host.distributions import packages_in
-from envcheck.host.facts import Installed, Package
+from envcheck.host.facts import Installed, InstalledPackage
 from envcheck.host.files import text
 from envcheck.host.in_use import InUse, pythons_in_use
 from envcheck.host.torch_files import architectures, assignments
@@ -33,7 +33,7 @@ def read_installed(
 
 
 def _installed(python: InUse, root: Path, path: str, unknown: dict[str, str]) -> Installed:
-    packages: list[Package] = []
+    packages: list[InstalledPackage] = []
     for folder in python.folders:
         try:
             there = list(packages_in(folder))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from envcheck.host.facts import Package
+from envcheck.host.facts import InstalledPackage
 from envcheck.host.installed import read_installed
 from tests.host.sites import BUILT_HERE, executable, package, system_python, torch, venv
 
@@ -44,8 +44,8 @@ def test_packages_are_told_with_their_place(read):
     assert unknown == {}
     assert (found.executable, found.version, found.active) == ("/venv/bin/python", Version("3.11.7"), True)
     assert found.packages == (
-        Package("numpy", "2.1.0", f"/{SITE}", "wheel", of_user=False),
-        Package("opencv-python-headless", "4.10.0.84", f"/{SITE}", "wheel", of_user=False),
+        InstalledPackage("numpy", "2.1.0", f"/{SITE}", "wheel", of_user=False),
+        InstalledPackage("opencv-python-headless", "4.10.0.84", f"/{SITE}", "wheel", of_user=False),
     )
     assert (found.torch_cuda, found.torch_architectures) == (None, None)
 

@@ -35,11 +35,11 @@ CHECKS: tuple[Check, ...] = (
     packages.OtherNumpyAbi(),
     packages.OpencvTwice(),
     torch.CpuOnly(),
-    torch.Driver(),
-    torch.Code(),
-    torch.Pair(),
-    environment.Venv(),
-    environment.Engine(),
+    torch.DriverForTorch(),
+    torch.CodeForGpus(),
+    torch.TorchPair(),
+    environment.VenvModule(),
+    environment.EngineThere(),
     environment.RecipeFits(),
 )
 

@@ -10,7 +10,7 @@ from envcheck.compat.verdict import Reason
 from envcheck.doctor.check import Case, Check
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.pythons import over_pythons
-from envcheck.host.facts import Installed, Package
+from envcheck.host.facts import Installed, InstalledPackage
 from envcheck.symptoms.packages import OLD_NUMPY_ABI, OPENCV, OTHER_NUMPY_ABI
 from envcheck.symptoms.symptom import Symptom
 
@@ -148,7 +148,7 @@ def _hidden(python: Installed) -> tuple[Reason, ...]:
     )
 
 
-def _hidden_by(first: Package, python: Installed) -> Package | None:
+def _hidden_by(first: InstalledPackage, python: Installed) -> InstalledPackage | None:
     """Return what a package hides that was meant to be imported; an environment may hide its base's."""
     others = [one for one in python.packages or () if one.name == first.name and one.version != first.version]
     own = str(PurePosixPath(python.executable).parent.parent) if python.executable else ""
@@ -188,7 +188,7 @@ def _other_abi(python: Installed) -> tuple[Reason, ...]:
     return (*read, *(one for one in judge(_versions(unread)) if one.rule == OTHER_NUMPY_ABI.id))
 
 
-def _compiled(package: Package, numpy: Package) -> Reason:
+def _compiled(package: InstalledPackage, numpy: InstalledPackage) -> Reason:
     """Return whether a compiled part runs with NumPy: made for 2, it runs with 1 as well."""
     because = f"{_said(package)} is compiled for NumPy {package.numpy}, beside {_said(numpy)}."
     is_old = (numpy.version or "").startswith(("0.", "1."))
@@ -205,18 +205,18 @@ def _opencvs(python: Installed) -> tuple[Reason, ...]:
     return tuple(reason for reason in judge(_versions(counted)) if reason.rule == OPENCV_TWICE)
 
 
-def _imported(python: Installed) -> Iterator[Package]:
+def _imported(python: Installed) -> Iterator[InstalledPackage]:
     """Yield the packages that Python imports: the first of each name."""
     yield from {one.name: one for one in reversed(python.packages or ())}.values()
 
 
-def _versions(packages: Iterable[Package]) -> dict[str, str]:
+def _versions(packages: Iterable[InstalledPackage]) -> dict[str, str]:
     return {one.name: one.version for one in packages if one.version is not None}
 
 
-def _is_in(package: Package, prefix: str) -> bool:
+def _is_in(package: InstalledPackage, prefix: str) -> bool:
     return package.folder is not None and PurePosixPath(package.folder).is_relative_to(prefix)
 
 
-def _said(package: Package) -> str:
+def _said(package: InstalledPackage) -> str:
     return f"{package.name} {package.version or '?'}" + (f" in {package.folder}" if package.folder else "")

@@ -51,7 +51,7 @@ class CpuOnly(Check):
         return over_pythons(self, case, lambda python: _can_use_gpus(case.host, python), CPU_ONLY, nothing)
 
 
-class Driver(Check):
+class DriverForTorch(Check):
     """A torch whose CUDA is newer than the driver can run."""
 
     id = _DRIVER.id
@@ -68,7 +68,7 @@ class Driver(Check):
         return over_pythons(self, case, ask, _DRIVER, _NONE)
 
 
-class Code(Check):
+class CodeForGpus(Check):
     """A torch that holds no code for a GPU; `torch.cuda.is_available()` is true all the same."""
 
     id = NO_CODE.id
@@ -80,7 +80,7 @@ class Code(Check):
         return over_pythons(self, case, lambda python: _has_code(case.host, python), NO_CODE, _NONE)
 
 
-class Pair(Check):
+class TorchPair(Check):
     """torchvision or torchaudio of another torch."""
 
     id = PAIR.id
