@@ -43,22 +43,19 @@ def over_pythons(check: Check, case: Case, ask: Ask, symptom: Symptom, nothing: 
 
 
 def _trouble(check: Check, case: Case, refused: list[tuple[Installed, Reason]], symptom: Symptom) -> Finding:
-    chosen = any(python.active for python, _ in refused)
-    status: Status = check.worst if chosen else "warn"
-    places = dict.fromkeys(place for python, _ in refused for place in _places(python))
-    remedies = dict.fromkeys(reason.remedy for _, reason in refused if reason.remedy)
-    text = " ".join(remedies) or symptom.fix.text
-    if case.in_container:
-        text = f"{text} In the image: what is installed in a container ends with it."
-    return Finding(
-        check.id,
-        status,
-        symptom.title,
-        (*(_said(python, reason) for python, reason in refused), *places),
-        symptom.why,
-        replace(symptom.fix, text=text, commands=_commands(symptom.fix, refused[0][0])),
-        symptom.link,
-    )
+    pythons = list({id(python): python for python, _ in refused}.values())
+    status: Status = check.worst if any(python.active for python in pythons) else "warn"
+    evidence = [
+        line
+        for python in pythons
+        for line in (_place(python), *(reason.because for one, reason in refused if one is python))
+    ]
+    remedies = {reason.remedy for _, reason in refused}
+    text = remedies.pop() if len(remedies) == 1 else ""
+    fix = replace(symptom.fix, text=text or symptom.fix.text, commands=_commands(symptom.fix, pythons[0]))
+    if case.in_container and fix.commands != symptom.fix.commands:
+        fix = replace(fix, text=f"{fix.text} In the image: what is installed in a container ends with it.")
+    return Finding(check.id, status, symptom.title, tuple(evidence), symptom.why, fix, symptom.link)
 
 
 def _commands(fix: Fix, python: Installed) -> tuple[str, ...]:
@@ -68,15 +65,14 @@ def _commands(fix: Fix, python: Installed) -> tuple[str, ...]:
 
 
 def _said(python: Installed, reason: Reason) -> str:
-    return f"{called(python)}: {reason.because}"
+    return f"{_called(python)}: {reason.because}"
 
 
-def called(python: Installed) -> str:
-    """Return a Python as people would call it."""
-    return python.executable or (f"Python {python.version}" if python.version else "a Python")
-
-
-def _places(python: Installed) -> list[str]:
-    """Return where the packages were found, a line for each folder."""
+def _place(python: Installed) -> str:
+    """Return which Python it is, and the folders in which its packages were found."""
     folders = dict.fromkeys(one.folder for one in python.packages or () if one.folder)
-    return [f"{called(python)} looks into {folder}" for folder in folders]
+    return f"{_called(python)}, packages in {', '.join(folders) or 'a folder that is not said'}:"
+
+
+def _called(python: Installed) -> str:
+    return python.executable or (f"Python {python.version}" if python.version else "a Python")

@@ -132,7 +132,7 @@ class OpencvTwice(Check):
 
 def _missing_files(python: Installed) -> tuple[Reason, ...]:
     return tuple(
-        Reason(_BROKEN.id, "refused", f"{_said(one)}: {one.broken}.")
+        Reason(_BROKEN.id, "refused", f"{_said(one)}: {one.broken}.", f"Install {one.name} anew.")
         if one.broken
         else Reason(_BROKEN.id, "fits", f"{_said(one)}.")
         for one in _imported(python)

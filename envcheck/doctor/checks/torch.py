@@ -35,6 +35,7 @@ _DRIVER_TROUBLE = (
     "system.jetson",
     "system.wsl",
 )
+_OLDER_CUDA = "A torch with an older CUDA that the driver runs is found here."
 _DRIVER = replace(TOO_OLD, id="torch.driver", meaning="the driver is too old for the torch that is installed")
 
 
@@ -43,7 +44,6 @@ class CpuOnly(Check):
 
     id = CPU_ONLY.id
     title = "The torch that is installed can use the GPU"
-    caused_by = ("packages.broken",)
 
     def look(self, case: Case) -> Finding:
         """Look at the CUDA that each torch was built for, where there are GPUs."""
@@ -60,12 +60,7 @@ class DriverForTorch(Check):
 
     def look(self, case: Case) -> Finding:
         """Hold the driver against the CUDA of each torch, and against the code that it has to compile."""
-
-        def ask(python: Installed) -> tuple[Reason, ...]:
-            build = _build(python)
-            return (*driver(case.host, build), *ptx(case.host, build)) if build is not None else ()
-
-        return over_pythons(self, case, ask, _DRIVER, _NONE)
+        return over_pythons(self, case, lambda python: _driver_runs(case, python), _DRIVER, _NONE)
 
 
 class CodeForGpus(Check):
@@ -86,7 +81,7 @@ class TorchPair(Check):
     id = PAIR.id
     title = "torch and its partners are of one release and one CUDA"
     worst = "warn"
-    caused_by = ("packages.broken", "packages.twice")
+    caused_by = ("packages.twice", "python.user-site")
 
     def look(self, case: Case) -> Finding:
         """Compare versions and builds."""
@@ -107,6 +102,17 @@ def _can_use_gpus(host: Host, python: Installed) -> tuple[Reason, ...]:
         return (Reason(CPU_ONLY.id, "fits", f"{name}, CUDA {python.torch_cuda}."),)
     built_for = "the CPU only" if python.torch_cuda == "none" else python.torch_cuda
     return (Reason(CPU_ONLY.id, "refused", f"{name} is built for {built_for}."),)
+
+
+def _driver_runs(case: Case, python: Installed) -> tuple[Reason, ...]:
+    build = _build(python)
+    if build is None:
+        return ()
+    where = " It belongs to the machine outside the container." if case.in_container else ""
+    return tuple(
+        replace(reason, remedy=f"{reason.remedy}{where} {_OLDER_CUDA}".strip())
+        for reason in (*driver(case.host, build), *ptx(case.host, build))
+    )
 
 
 def _has_code(host: Host, python: Installed) -> tuple[Reason, ...]:
