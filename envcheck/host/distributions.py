@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -42,20 +43,53 @@ _SAY_VERSION = ("torch", "torchvision", "torchaudio")
 # Their compiled part is one small file.
 _SMALL = ("pycocotools", "xtcocotools")
 
+# Requires-Dist: nvidia-cudnn-cu12 (==8.9.2.26) ; platform_system == "Linux" and platform_machine == "x86_64"
+_PIN = re.compile(
+    r"^Requires-Dist: (nvidia-[a-z0-9-]{1,60}) ?\(?==([0-9][0-9a-z.]{0,40})\)?(?: ?;|$)", re.MULTILINE
+)
+
 _MOST_ENTRIES = 20_000
 _MOST_BYTES = 8 << 20
 
 Origin = Literal["wheel", "built here", "conda", "system"]
 
 
-def packages_in(folder: Path) -> Iterator[InstalledPackage]:
-    """Yield the packages whose metadata lies in a folder, by name. Raises `OSError`."""
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """A package's metadata in a folder of packages."""
+
+    name: str  # "opencv-python"
+    version: str
+    path: Path  # its folder; of older tools, sometimes a file
+
+
+def metadata_in(folder: Path) -> list[Metadata]:
+    """Return the metadata that lies in a folder, by the names of its entries. Raises `OSError`."""
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in islice(entries, _MOST_ENTRIES))
-    for found in filter(None, map(_METADATA.fullmatch, names)):
-        name = normalized(found[1])
-        if name in _MODULES:
-            yield _package(name, found[2], folder, folder / found[0])
+    found = filter(None, map(_METADATA.fullmatch, names))
+    return [Metadata(normalized(one[1]), one[2], folder / one[0]) for one in found]
+
+
+def packages_in(found: Iterable[Metadata]) -> Iterator[InstalledPackage]:
+    """Yield the packages among `found` that matter here."""
+    for one in found:
+        if one.name in _MODULES:
+            yield _package(one.name, one.version, one.path.parent, one.path)
+
+
+def unmet(torch: Path, found: Iterable[Metadata]) -> tuple[str, ...]:
+    """Return the libraries in `found` of another version than the metadata at `torch` pins.
+
+    One that is not there at all may belong to another machine: markers are not read.
+    """
+    # The requirements stand before the description, which is long.
+    pins = dict(_PIN.findall(text(torch / "METADATA") or ""))
+    first = {one.name: one.version for one in reversed(tuple(found))}
+    there = {name: first[name] for name in sorted(pins) if name in first}
+    return tuple(
+        f"{name} {version}, not {pins[name]}" for name, version in there.items() if version != pins[name]
+    )
 
 
 def normalized(name: str) -> str:

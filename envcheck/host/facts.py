@@ -241,12 +241,8 @@ class InstalledPackage:
     folder: str | None = None  # where its metadata lies: "/venv/lib/python3.11/site-packages"
     origin: Literal["wheel", "built here", "conda", "system"] | None = None
     of_user: bool | None = None  # ~/.local brings it in
-    numpy: Literal["1", "2"] | None = (
-        None  # with whose headers it was compiled; null without a reason: not read
-    )
-    broken: str | None = (
-        None  # what its files lack: "numpy.libs is missing"; null: nothing that was looked for
-    )
+    numpy: Literal["1", "2"] | None = None  # with whose headers it was compiled, where that was read
+    broken: str | None = None  # what its files lack: "numpy.libs is missing"; null: nothing was found
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,13 +252,11 @@ class Installed:
     executable: str | None = None
     version: Version | None = None  # of that Python
     active: bool | None = None  # an environment that somebody activated, rather than a python3 on PATH
-    packages: Annotated[tuple[InstalledPackage, ...], _Few] | None = (
-        None  # those that matter here, as Python finds them
-    )
-    torch_cuda: str | None = (
-        None  # that torch was built for: "12.8"; else "none" for a CPU build, "rocm", "xpu"
-    )
+    packages: Annotated[tuple[InstalledPackage, ...], _Few] | None = None  # what matters, in order
+    torch_cuda: str | None = None  # that torch was built for: "12.8"; "none" (for the CPU), "rocm", "xpu"
     torch_architectures: Annotated[tuple[str, ...], _Few] | None = None  # "sm_80", "compute_90"; () is none
+    # Libraries that torch asks for in another version: "nvidia-cudnn-cu12 9.5.1.17, not 9.1.0.70"; () is none.
+    torch_unmet: Annotated[tuple[str, ...], _Few] | None = None
 
     def package(self, name: str) -> InstalledPackage | None:
         """Return the package that Python imports, the first of its name."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from envcheck.host.distributions import packages_in
-from envcheck.host.facts import Installed, InstalledPackage
+from envcheck.host.distributions import metadata_in, packages_in, unmet
+from envcheck.host.facts import Installed
 from envcheck.host.files import text
 from envcheck.host.in_use import InUse, pythons_in_use
 from envcheck.host.torch_files import architectures, assignments
@@ -33,39 +33,41 @@ def read_installed(
 
 
 def _installed(python: InUse, root: Path, path: str, unknown: dict[str, str]) -> Installed:
-    packages: list[InstalledPackage] = []
-    for folder in python.folders:
-        try:
-            there = list(packages_in(folder))
-        except OSError as error:
-            unknown[f"{path}.packages"] = f"{_told(folder, root)}: {error.strerror}"
-            continue
-        of_user = folder == python.user_folder
-        packages += [replace(one, folder=_told(folder, root), of_user=of_user) for one in there]
-    known = tuple(packages) if f"{path}.packages" not in unknown else None
-    installed = Installed(_told(python.executable, root), python.version, python.active, known)
-    torch = installed.package("torch")
-    if torch is None or torch.folder is None:
+    executable = _told(python.executable, root)
+    try:
+        found = [one for folder in python.folders for one in metadata_in(folder)]
+    except OSError as error:
+        unknown[f"{path}.packages"] = f"{_told(Path(error.filename), root)}: {error.strerror}"
+        return Installed(executable, python.version, python.active)
+    packages = tuple(
+        replace(one, folder=_told(folder, root), of_user=folder == python.user_folder)
+        for folder in python.folders
+        for one in packages_in(one for one in found if one.path.parent == folder)
+    )
+    installed = Installed(executable, python.version, python.active, packages)
+    torch = next((one.path for one in found if one.name == "torch"), None)
+    if torch is None:
         return installed
-    module = root / torch.folder.lstrip("/") / "torch"
-    return _with_torch(installed, module, _told(module, root), path, unknown)
+    said = _with_torch(installed, torch.parent / "torch", root, path, unknown)
+    return replace(said, torch_unmet=unmet(torch, found))
 
 
 def _with_torch(
-    installed: Installed, module: Path, told: str, path: str, unknown: dict[str, str]
+    installed: Installed, module: Path, root: Path, path: str, unknown: dict[str, str]
 ) -> Installed:
     """Return `installed` with what the files of its torch say."""
     said = assignments(text(module / "version.py") or "")
     if "cuda" not in said:
-        unknown[f"{path}.torch_cuda"] = f"{told}/version.py does not say"
-        unknown[f"{path}.torch_architectures"] = unknown[f"{path}.torch_cuda"]
+        why = f"{_told(module, root)}/version.py does not say"
+        unknown |= {f"{path}.torch_cuda": why, f"{path}.torch_architectures": why}
         return installed
     if not said["cuda"]:
         other = "rocm" if said.get("hip") else "xpu" if said.get("xpu") else "none"
         return replace(installed, torch_cuda=other, torch_architectures=())
-    listed = architectures(module / "lib/libtorch_python.so")
+    library = module / "lib/libtorch_python.so"
+    listed = architectures(library)
     if listed is None:
-        unknown[f"{path}.torch_architectures"] = f"{told}/lib/libtorch_python.so does not list them"
+        unknown[f"{path}.torch_architectures"] = f"{_told(library, root)} does not list them"
     return replace(installed, torch_cuda=said["cuda"], torch_architectures=listed)
 
 

@@ -200,10 +200,10 @@ def test_a_python_that_does_not_say_which_one_it_is_leaves_everything_unknown(la
 
 
 def test_a_folder_that_cannot_be_read_leaves_the_packages_unknown(read, monkeypatch):
-    def closed(_folder):
-        raise PermissionError(13, "Permission denied")
+    def closed(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr("envcheck.host.installed.packages_in", closed)
+    monkeypatch.setattr("envcheck.host.installed.metadata_in", closed)
     ((found,), unknown) = read(torch(SITE, "2.10.0"))
     assert (found.packages, found.torch_cuda) == (None, None)
     assert unknown == {"installed[0].packages": f"/{SITE}: Permission denied"}

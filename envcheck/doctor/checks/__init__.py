@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     torch.DriverForTorch(),
     torch.CodeForGpus(),
     torch.TorchPair(),
+    torch.TorchLibraries(),
     environment.VenvModule(),
     environment.EngineThere(),
     environment.RecipeFits(),

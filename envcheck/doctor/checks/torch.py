@@ -18,7 +18,8 @@ from envcheck.doctor.finding import Finding
 from envcheck.doctor.pythons import over_pythons
 from envcheck.host.facts import Host, Installed
 from envcheck.symptoms.driver import TOO_OLD
-from envcheck.symptoms.packages import CPU_ONLY, NO_CODE, PAIR
+from envcheck.symptoms.packages import CPU_ONLY, NO_CODE, PAIR, SHADOWED
+from envcheck.symptoms.symptom import Fix, Symptom
 
 _NONE = "No torch with CUDA is installed for a Python in use, or there is no GPU."
 
@@ -36,6 +37,17 @@ _DRIVER_TROUBLE = (
     "system.wsl",
 )
 _OLDER_CUDA = "A torch with an older CUDA that the driver runs is found here."
+_LIBRARIES = Symptom(
+    "torch.libraries",
+    "CUDA libraries are of other versions than torch asks for",
+    Fix(
+        "Install those that it asks for, as pip does with torch itself.",
+        ("pip check", "pip install --force-reinstall TORCH"),
+    ),
+    why="Each torch is built and tested with the versions that its metadata pins; others may lack what it or "
+    "another of them calls (undefined symbol), and some lose speed.",
+    link=SHADOWED.link,
+)
 _DRIVER = replace(TOO_OLD, id="torch.driver", meaning="the driver is too old for the torch that is installed")
 
 
@@ -89,6 +101,20 @@ class TorchPair(Check):
         return over_pythons(self, case, _pairs, PAIR, nothing)
 
 
+class TorchLibraries(Check):
+    """Libraries of CUDA that somebody exchanged under torch."""
+
+    id = _LIBRARIES.id
+    title = "torch's CUDA libraries are of the versions that it asks for"
+    worst = "warn"
+    caused_by = ("packages.twice", "python.user-site")
+
+    def look(self, case: Case) -> Finding:
+        """Look at what is installed otherwise than torch pins it."""
+        nothing = "No torch is installed for a Python in use."
+        return over_pythons(self, case, lambda python: _libraries(case.host, python), _LIBRARIES, nothing)
+
+
 def _can_use_gpus(host: Host, python: Installed) -> tuple[Reason, ...]:
     torch = python.package("torch")
     if torch is None or host.gpus == ():
@@ -123,6 +149,20 @@ def _has_code(host: Host, python: Installed) -> tuple[Reason, ...]:
         because = f"which code torch {build.torch} holds is not known."
         return (Reason(NO_CODE.id, "unknown", because, source=build.source),)
     return code(host, build)
+
+
+def _libraries(host: Host, python: Installed) -> tuple[Reason, ...]:
+    torch = python.package("torch")
+    if torch is None:
+        return ()
+    name = f"torch {torch.version}"
+    if python.torch_unmet is None:
+        place = (host.installed or ()).index(python)
+        why = host.why(f"installed[{place}].torch_unmet")
+        return (Reason(_LIBRARIES.id, "unknown", f"what {name} asks for: {why}"),)
+    if not python.torch_unmet:
+        return (Reason(_LIBRARIES.id, "fits", f"{name} has what it asks for."),)
+    return tuple(Reason(_LIBRARIES.id, "refused", f"{name}: {one}.") for one in python.torch_unmet)
 
 
 def _pairs(python: Installed) -> tuple[Reason, ...]:
