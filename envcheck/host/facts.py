@@ -255,7 +255,7 @@ class Installed:
     packages: Annotated[tuple[InstalledPackage, ...], _Few] | None = None  # what matters, in order
     torch_cuda: str | None = None  # that torch was built for: "12.8"; "none" (for the CPU), "rocm", "xpu"
     torch_architectures: Annotated[tuple[str, ...], _Few] | None = None  # "sm_80", "compute_90"; () is none
-    # Libraries that torch asks for in another version: "nvidia-cudnn-cu12 9.5.1.17, not 9.1.0.70"; () is none.
+    # Libraries that torch wants in another version: "nvidia-cudnn-cu12 9.5.1.17, not 9.1.0.70"; () is none.
     torch_unmet: Annotated[tuple[str, ...], _Few] | None = None
 
     def package(self, name: str) -> InstalledPackage | None:

@@ -67,6 +67,7 @@ def test_the_remedy_names_the_release_that_runs_where_there_is_one():
         ("2.14.0", "torchvision", "0.29.0", "fits"),
         ("2.15.0", "torchvision", "0.29.0", "refused"),
         ("2.14.0", "torchvision", "0.29.1", "fits"),
+        ("2.15.0", "torchvision", "0.29.1", "fits"),
         ("2.15.0", "torchvision", "0.29.2", "fits"),
         ("2.13.0", "torchvision", "0.29.2", "refused"),
         ("2.15.0", "torchvision", "0.30.0", "unknown"),
@@ -109,10 +110,12 @@ def test_partners_are_built_for_the_same_cuda(torch, partner, version, verdict):
 
 @pytest.mark.parametrize("name", OPENCVS)
 def test_one_opencv_is_enough(name):
-    assert _verdicts({name: "4.11.0.86"}, "opencv.twice") == ["fits"]
+    (alone,) = _said({name: "4.11.0.86"}, "opencv.twice")
+    assert (alone.verdict, alone.because, alone.remedy) == ("fits", f"{name} 4.11.0.86.", "")
     other = next(one for one in OPENCVS if one != name)
     (reason,) = _said({name: "4.11.0.86", other: "4.10.0.84"}, "opencv.twice")
     assert reason.verdict == "refused"
+    assert reason.remedy
     assert f"{name} 4.11.0.86" in reason.because
     assert f"{other} 4.10.0.84" in reason.because
 

@@ -36,6 +36,7 @@ _DRIVER_TROUBLE = (
     "system.jetson",
     "system.wsl",
 )
+_WITHOUT_CUDA = {"none": "the CPU only", "rocm": "AMD's GPUs", "xpu": "Intel's GPUs"}
 _OLDER_CUDA = "A torch with an older CUDA that the driver runs is found here."
 _LIBRARIES = Symptom(
     "torch.libraries",
@@ -120,14 +121,14 @@ def _can_use_gpus(host: Host, python: Installed) -> tuple[Reason, ...]:
     if torch is None or host.gpus == ():
         return ()
     name = f"torch {torch.version}"
-    if python.torch_cuda is None:
-        return (Reason(CPU_ONLY.id, "unknown", f"what {name} was built for is not known."),)
     if host.gpus is None:
         return (Reason(CPU_ONLY.id, "unknown", f"which GPUs there are is not known ({host.why('gpus')})."),)
     if _version(python.torch_cuda) is not None:
         return (Reason(CPU_ONLY.id, "fits", f"{name}, CUDA {python.torch_cuda}."),)
-    built_for = "the CPU only" if python.torch_cuda == "none" else python.torch_cuda
-    return (Reason(CPU_ONLY.id, "refused", f"{name} is built for {built_for}."),)
+    if python.torch_cuda not in _WITHOUT_CUDA:
+        return (Reason(CPU_ONLY.id, "unknown", f"what {name} was built for is not known."),)
+    because = f"{name} is built for {_WITHOUT_CUDA[python.torch_cuda]}."
+    return (Reason(CPU_ONLY.id, "refused", because),)
 
 
 def _driver_runs(case: Case, python: Installed) -> tuple[Reason, ...]:
