@@ -258,8 +258,13 @@ class Installed:
     # Libraries that torch wants in another version: "nvidia-cudnn-cu12 9.5.1.17, not 9.1.0.70"; () is none.
     torch_unmet: Annotated[tuple[str, ...], _Few] | None = None
 
+    @property
+    def imported(self) -> tuple[InstalledPackage, ...]:
+        """The packages that Python imports: the first of each name."""
+        return tuple({one.name: one for one in reversed(self.packages or ())}.values())
+
     def package(self, name: str) -> InstalledPackage | None:
-        """Return the package that Python imports, the first of its name."""
+        """Return the package of a name that Python imports."""
         return next((one for one in self.packages or () if one.name == name), None)
 
 

@@ -91,6 +91,19 @@ def test_a_partner_is_built_for_one_torch_until_its_abi_is_stable(torch, partner
 
 
 @pytest.mark.parametrize(
+    ("torch", "partner", "version", "wanted", "remedy"),
+    [
+        ("2.1.0", "torchvision", "0.18.0", "torch 2.3", "the torchvision of torch 2.1"),
+        ("2.10.0", "torchaudio", "2.11.0", "torch 2.11 or newer", "the torchaudio of torch 2.10"),
+    ],
+)
+def test_a_partner_of_another_torch_is_told_whose_it_is(torch, partner, version, wanted, remedy):
+    (reason,) = _said({"torch": torch, partner: version}, "torch.pair")
+    assert reason.because.endswith(f"it is built for {wanted}.")
+    assert reason.remedy == f"Install {wanted}, or {remedy}."
+
+
+@pytest.mark.parametrize(
     ("torch", "partner", "version", "verdict"),
     [
         ("2.3.0+cu121", "torchvision", "0.18.0+cu121", "fits"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from envcheck.compat.packages import OPENCV_TWICE, OPENCVS, judge
@@ -98,7 +98,7 @@ class OldNumpyAbi(Check):
 
     id = OLD_NUMPY_ABI.id
     title = "NumPy is not newer than the packages around it"
-    caused_by = ("packages.twice", "python.user-site")
+    caused_by = ("python.user-site",)
 
     def look(self, case: Case) -> Finding:
         """Hold NumPy against torch, OpenCV and SciPy."""
@@ -110,7 +110,7 @@ class OtherNumpyAbi(Check):
 
     id = OTHER_NUMPY_ABI.id
     title = "The packages are compiled for the NumPy that is installed"
-    caused_by = (*OTHER_NUMPY_ABI.caused_by, "packages.twice", "python.user-site")
+    caused_by = (*OTHER_NUMPY_ABI.caused_by, "python.user-site")
 
     def look(self, case: Case) -> Finding:
         """Hold NumPy against pycocotools and its like, whose compiled part says what it was made for."""
@@ -135,7 +135,7 @@ def _missing_files(python: Installed) -> tuple[Reason, ...]:
         Reason(_BROKEN.id, "refused", f"{_said(one)}: {one.broken}.", f"Install {one.name} anew.")
         if one.broken
         else Reason(_BROKEN.id, "fits", f"{_said(one)}.")
-        for one in _imported(python)
+        for one in python.imported
     )
 
 
@@ -144,7 +144,7 @@ def _hidden(python: Installed) -> tuple[Reason, ...]:
         Reason(_TWICE.id, "refused", f"{_said(first)} hides {_said(other)}.")
         if (other := _hidden_by(first, python)) is not None
         else Reason(_TWICE.id, "fits", f"{_said(first)}.")
-        for first in _imported(python)
+        for first in python.imported
     )
 
 
@@ -164,13 +164,13 @@ def _leaked(python: Installed) -> tuple[Reason, ...]:
         Reason(_USER_SITE.id, "refused", f"{_said(one)} is the user's, not the environment's.")
         if one.of_user
         else Reason(_USER_SITE.id, "fits", f"{_said(one)}.")
-        for one in _imported(python)
+        for one in python.imported
     )
 
 
 def _too_new(python: Installed) -> tuple[Reason, ...]:
     """Return what the rules say of NumPy; what its maker did not build may have been built for any."""
-    packages = [one for one in _imported(python) if one.name == "numpy" or one.origin in ("wheel", None)]
+    packages = [one for one in python.imported if one.name == "numpy" or one.origin in ("wheel", None)]
     return tuple(reason for reason in judge(_versions(packages)) if reason.rule == OLD_NUMPY_ABI.id)
 
 
@@ -179,10 +179,10 @@ def _other_abi(python: Installed) -> tuple[Reason, ...]:
     numpy = python.package("numpy")
     if numpy is None or numpy.version is None:
         return ()
-    read = tuple(_compiled(one, numpy) for one in _imported(python) if one.numpy is not None)
+    read = tuple(_compiled(one, numpy) for one in python.imported if one.numpy is not None)
     unread = [
         one
-        for one in _imported(python)
+        for one in python.imported
         if one is numpy or (one.numpy is None and one.origin in ("wheel", None))
     ]
     return (*read, *(one for one in judge(_versions(unread)) if one.rule == OTHER_NUMPY_ABI.id))
@@ -199,15 +199,10 @@ def _compiled(package: InstalledPackage, numpy: InstalledPackage) -> Reason:
 
 def _opencvs(python: Installed) -> tuple[Reason, ...]:
     """Return what the rules say of OpenCV; conda's one package has the metadata of two."""
-    found = [one for one in _imported(python) if one.name in OPENCVS]
+    found = [one for one in python.imported if one.name in OPENCVS]
     of_conda = [one for one in found if one.origin == "conda"]
     counted = [one for one in found if one not in of_conda[1:]]
     return tuple(reason for reason in judge(_versions(counted)) if reason.rule == OPENCV_TWICE)
-
-
-def _imported(python: Installed) -> Iterator[InstalledPackage]:
-    """Yield the packages that Python imports: the first of each name."""
-    yield from {one.name: one for one in reversed(python.packages or ())}.values()
 
 
 def _versions(packages: Iterable[InstalledPackage]) -> dict[str, str]:

@@ -94,7 +94,7 @@ class TorchPair(Check):
     id = PAIR.id
     title = "torch and its partners are of one release and one CUDA"
     worst = "warn"
-    caused_by = ("packages.twice", "python.user-site")
+    caused_by = ("python.user-site",)
 
     def look(self, case: Case) -> Finding:
         """Compare versions and builds."""
@@ -108,7 +108,7 @@ class TorchLibraries(Check):
     id = _LIBRARIES.id
     title = "torch's CUDA libraries are of the versions that it asks for"
     worst = "warn"
-    caused_by = ("packages.twice", "python.user-site")
+    caused_by = ("python.user-site",)
 
     def look(self, case: Case) -> Finding:
         """Look at what is installed otherwise than torch pins it."""
@@ -126,7 +126,8 @@ def _can_use_gpus(host: Host, python: Installed) -> tuple[Reason, ...]:
     if _version(python.torch_cuda) is not None:
         return (Reason(CPU_ONLY.id, "fits", f"{name}, CUDA {python.torch_cuda}."),)
     if python.torch_cuda not in _WITHOUT_CUDA:
-        return (Reason(CPU_ONLY.id, "unknown", f"what {name} was built for is not known."),)
+        because = f"what {name} was built for: {_why(host, python, 'torch_cuda')}"
+        return (Reason(CPU_ONLY.id, "unknown", because),)
     because = f"{name} is built for {_WITHOUT_CUDA[python.torch_cuda]}."
     return (Reason(CPU_ONLY.id, "refused", because),)
 
@@ -135,10 +136,11 @@ def _driver_runs(case: Case, python: Installed) -> tuple[Reason, ...]:
     build = _build(python)
     if build is None:
         return ()
-    where = " It belongs to the machine outside the container." if case.in_container else ""
+    outside = "It belongs to the machine outside the container." if case.in_container else ""
+    reasons = (*driver(case.host, build), *ptx(case.host, build))
     return tuple(
-        replace(reason, remedy=f"{reason.remedy}{where} {_OLDER_CUDA}".strip())
-        for reason in (*driver(case.host, build), *ptx(case.host, build))
+        replace(one, remedy=" ".join(filter(None, (one.remedy, one.remedy and outside, _OLDER_CUDA))))
+        for one in reasons
     )
 
 
@@ -147,7 +149,7 @@ def _has_code(host: Host, python: Installed) -> tuple[Reason, ...]:
     if build is None or host.gpus == ():
         return ()
     if not (build.sass or build.ptx or build.exact):
-        because = f"which code torch {build.torch} holds is not known."
+        because = f"which code torch {build.torch} holds: {_why(host, python, 'torch_architectures')}"
         return (Reason(NO_CODE.id, "unknown", because, source=build.source),)
     return code(host, build)
 
@@ -158,17 +160,21 @@ def _libraries(host: Host, python: Installed) -> tuple[Reason, ...]:
         return ()
     name = f"torch {torch.version}"
     if python.torch_unmet is None:
-        place = (host.installed or ()).index(python)
-        why = host.why(f"installed[{place}].torch_unmet")
-        return (Reason(_LIBRARIES.id, "unknown", f"what {name} asks for: {why}"),)
+        because = f"what {name} asks for: {_why(host, python, 'torch_unmet')}"
+        return (Reason(_LIBRARIES.id, "unknown", because),)
     if not python.torch_unmet:
         return (Reason(_LIBRARIES.id, "fits", f"{name} has what it asks for."),)
     return tuple(Reason(_LIBRARIES.id, "refused", f"{name}: {one}.") for one in python.torch_unmet)
 
 
 def _pairs(python: Installed) -> tuple[Reason, ...]:
-    versions = {one.name: one.version for one in python.packages or () if one.version}
+    versions = {one.name: one.version for one in python.imported if one.version is not None}
     return tuple(reason for reason in judge(versions) if reason.rule == PAIR.id)
+
+
+def _why(host: Host, python: Installed, fact: str) -> str:
+    """Return why a fact about a Python is not known."""
+    return host.why(f"installed[{(host.installed or ()).index(python)}].{fact}")
 
 
 def _build(python: Installed) -> Build | None:
