@@ -20,7 +20,14 @@ def case(root):
 
     def case(version, cuda, architectures=None, *, container=None, unknown=None):
         torch = InstalledPackage("torch", version, "/env/site-packages")
-        python = Installed("/env/bin/python", Version("3.11"), True, (torch,), cuda, architectures)
+        python = Installed(
+            "/env/bin/python",
+            Version("3.11"),
+            active=True,
+            packages=(torch,),
+            torch_cuda=cuda,
+            torch_architectures=architectures,
+        )
         inside = replace(host.os, container=container)
         return Case(replace(host, os=inside, installed=(python,), unknown=unknown or {}))
 
