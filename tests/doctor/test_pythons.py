@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from packaging.version import Version
 
 from envcheck.compat.verdict import Reason
 from envcheck.doctor.check import Case, Check
@@ -79,6 +80,18 @@ def test_the_evidence_names_each_python_and_its_folders_before_what_it_lacks():
         "/usr/bin/python3, packages in a folder that is not said:",
         "Reason 0.",
     )
+
+
+@pytest.mark.parametrize(
+    ("python", "called"),
+    [
+        (Installed(version=Version("3.11.7"), packages=()), "Python 3.11.7"),
+        (Installed(packages=()), "a Python"),
+    ],
+)
+def test_a_python_without_a_path_has_a_name_all_the_same(python, called):
+    finding = _look(python, answers={None: _refused("")})
+    assert finding.evidence[0] == f"{called}, packages in a folder that is not said:"
 
 
 @pytest.mark.parametrize(

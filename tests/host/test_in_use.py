@@ -165,6 +165,12 @@ def test_a_shim_of_pyenv_leads_to_the_version_that_pyenv_was_told(pythons, said,
     assert [one[0] for one in found] == [expected]
 
 
+def test_pyenv_lies_in_the_home_folder_where_nothing_else_is_said(pythons):
+    entries = {"home/me/.pyenv/version": "3.12.1", **system_python("home/me/.pyenv/versions/3.12.1", "3.12")}
+    found, _ = pythons(entries, HOME="/home/me", PATH="/home/me/.pyenv/shims")
+    assert [one[0] for one in found] == ["home/me/.pyenv/versions/3.12.1/bin/python3"]
+
+
 def test_a_script_that_starts_some_python_says_nothing(pythons):
     found, silent = pythons({"opt/bin/python3": "#!/bin/sh\n"}, PATH="/opt/bin")
     assert (found, silent) == ([], ["opt/bin/python3"])
