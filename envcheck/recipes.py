@@ -80,9 +80,7 @@ class Recipe(Written):
     """A recipe with its place in the file system, as one kind of machine sees it."""
 
     file: Path
-    builds: tuple[
-        Build, ...
-    ]  # its rows of the tables, each narrowed to what the locks for that machine serve
+    builds: tuple[Build, ...]  # its rows of the tables, narrowed to what the locks for each machine serve
     build: Build  # the one of them that is meant; see `on`
 
     @property

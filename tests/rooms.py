@@ -43,6 +43,7 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
             "audit": "Result",
             "data": "Got",
             "cache": "Contents",
+            "sbom": "",
         },
         "what people meet": {"report": "", "cli": ""},
     },

@@ -8,6 +8,7 @@ from envcheck.host.engines import read_engines
 from envcheck.host.fabric_manager import FabricManager, read_fabric_manager, with_fabric_manager
 from envcheck.host.facts import Driver, Gpu, Hardware, Host, OperatingSystem, PciDevice, Python
 from envcheck.host.hardware import read_hardware
+from envcheck.host.installed import read_installed
 from envcheck.host.kernel import Module, read_module, read_pci
 from envcheck.host.library import Library, read_library
 from envcheck.host.pending import Pending
@@ -36,6 +37,7 @@ def probe() -> Host:
     )
     cards_say = Pending(read_cards, lambda why: (None, None, {"pci": why}), seconds=_LIMIT_S)
     fabric_manager_says = Pending(read_fabric_manager, FabricManager.silent, seconds=_LIMIT_S)
+    installed_says = Pending(read_installed, lambda why: (None, {"installed": why}), seconds=_LIMIT_S)
     system, unknown_system = system_says.result()
     hardware, unknown_hardware = hardware_says.result()
     module, pci, unknown_cards = cards_say.result()
@@ -47,6 +49,7 @@ def probe() -> Host:
         join_driver(library, module, pci), fabric_manager_says.result(), inside=inside
     )
     gpus, unknown_states = with_states(listed_gpus(library, driver, pci, system), inside=inside)
+    installed, unknown_installed = installed_says.result()
     return Host(
         probed=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         os=system,
@@ -56,6 +59,7 @@ def probe() -> Host:
         engines=engines,
         python=python,
         hardware=hardware,
+        installed=installed,
         unknown={
             **unknown_system,
             **_unknown_driver(library, driver, module),
@@ -66,6 +70,7 @@ def probe() -> Host:
             **unknown_engines,
             **unknown_python,
             **unknown_hardware,
+            **unknown_installed,
         },
     )
 

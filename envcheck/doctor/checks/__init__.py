@@ -16,7 +16,9 @@ from envcheck.doctor.checks import (
     gpu_settings,
     gpu_use,
     gpus,
+    packages,
     system,
+    torch,
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -50,6 +52,17 @@ CHECKS: tuple[Check, ...] = (
     system.Jetson(),
     system.Disk(),
     system.SharedMemory(),
+    packages.Broken(),
+    packages.Twice(),
+    packages.UserSite(),
+    packages.OldNumpyAbi(),
+    packages.OtherNumpyAbi(),
+    packages.OpencvTwice(),
+    torch.CpuOnly(),
+    torch.DriverForTorch(),
+    torch.CodeForGpus(),
+    torch.TorchPair(),
+    torch.TorchLibraries(),
     environment.VenvModule(),
     environment.EngineThere(),
     environment.RecipeFits(),
