@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from envcheck.doctor.check import Check, skip, unknown
 from envcheck.doctor.finding import Finding
@@ -29,15 +29,11 @@ def is_for_servers(gpu: Gpu) -> bool:
     return gpu.brand in _SERVER_BRANDS
 
 
-def unanswered(check: Check, host: Host, fact: str, *, parts: bool = False) -> Finding | None:
-    """Return the answer where a GPU does not say `fact`, and should; None where all that can have said it.
-
-    With `parts`, it is not said either where a part of it is missing for a reason.
-    """
+def unanswered(check: Check, host: Host, fact: str) -> Finding | None:
+    """Return the answer where a GPU does not say all of `fact`, and should; None where those that can do."""
     paths = [f"{name}.{fact}" for name, gpu in named(host) if getattr(gpu, fact) is None]
     reasons = {path: host.why(path) for path in paths}
-    if parts:
-        reasons |= {path: why for path, why in host.unknown.items() if _is_part(path, fact)}
+    reasons |= {path: why for path, why in host.unknown.items() if _is_part(path, fact)}
     missing = {path: why for path, why in reasons.items() if not why.startswith(_NOT_SUPPORTED)}
     if missing:
         cause = next(iter(missing.values()))
@@ -45,12 +41,6 @@ def unanswered(check: Check, host: Host, fact: str, *, parts: bool = False) -> F
     if len(paths) == len(host.gpus or ()):
         return skip(check, "No GPU here has such a thing to say (NOT_SUPPORTED).")
     return None
-
-
-def on(indices: Iterable[int | None]) -> str:
-    """Return nvidia-smi's option for some GPUs: "-i 0,2"."""
-    numbers = ",".join(str(index) for index in indices if index is not None)
-    return f"-i {numbers}" if numbers else ""
 
 
 def _is_part(path: str, fact: str) -> bool:

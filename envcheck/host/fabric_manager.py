@@ -72,7 +72,4 @@ def _version(program: Path) -> tuple[Version | None, dict[str, str]]:
 
 
 def _has_switches(root: Path) -> bool:
-    try:
-        return any((root / "dev").glob("nvidia-nvswitch[0-9]*"))
-    except OSError:
-        return False
+    return any((root / "dev").glob("nvidia-nvswitch[0-9]*"))

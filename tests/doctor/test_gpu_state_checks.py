@@ -145,6 +145,22 @@ def test_who_has_a_gpu_for_itself_is_named_and_the_others_are_left_to_be_used(gp
     assert (both.status, both.fix.commands[1]) == ("error", "sudo nvidia-smi -i 0,1 -c 0")
 
 
+def test_a_gpu_without_a_number_is_let_in_with_all_others(gpus):
+    unnumbered = gpus({"compute_mode": "prohibited"}).host
+    host = replace(unnumbered, gpus=(replace(unnumbered.gpus[0], index=None),))
+    assert Exclusive().look(Case(host)).fix.commands[1] == "sudo nvidia-smi -c 0"
+
+
+def test_what_is_missing_of_another_fact_leaves_no_question_open(gpus):
+    sound = {"memory_health": MemoryHealth(ecc=True, uncorrected=0)}
+    reasons = {"gpus[0].processes[0].state": "OUTSIDE", "pci": "X", "memory_health.ecc": "X"}
+    assert Memory().look(gpus(sound, unknown=reasons)).status == "ok"
+    part = {"gpus[0].memory_health.remap_pending": "FUNCTION_NOT_FOUND"}
+    assert Memory().look(gpus(sound, unknown=part)).evidence == (
+        "gpus[0].memory_health.remap_pending: FUNCTION_NOT_FOUND",
+    )
+
+
 def test_a_gpu_that_lets_nobody_in_is_told_apart_from_one_that_is_taken(gpus):
     closed, taken = (
         {"compute_mode": "prohibited"},
@@ -172,6 +188,7 @@ def test_the_stack_of_each_stuck_process_is_to_be_read(gpus):
     stuck = (replace(TRAIN, state="D"), replace(TRAIN, pid=5, state="D"), replace(TRAIN, pid=6, state="R"))
     finding = Stuck().look(gpus({"processes": stuck}))
     assert finding.fix.commands == ("sudo cat /proc/4242/stack", "sudo cat /proc/5/stack")
+    assert finding.fix.reboot
     assert finding.evidence[0] == "gpus[0]: python3 (PID 4242, 22000 MiB), state D"
 
 

@@ -52,7 +52,7 @@ class Memory(Check):
         failed = any(health.remap_failed for _, health in told)
         evidence = tuple(f"{name}: {what}" for name, health in told if (what := _memory_troubles(health)))
         if not evidence:
-            if missing := unanswered(self, case.host, "memory_health", parts=True):
+            if missing := unanswered(self, case.host, "memory_health"):
                 return missing
             counted = any(_is_counted(health) for _, health in told)
             return ok(self) if counted else skip(self, "No GPU here counts the errors of its memory.")

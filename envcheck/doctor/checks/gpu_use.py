@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.doctor.per_gpu import SILENT, named, on, unanswered
+from envcheck.doctor.per_gpu import SILENT, named, unanswered
 from envcheck.doctor.remedies import of_the_machine
 from envcheck.host.facts import Gpu, GpuProcess
 from envcheck.symptoms.cards import EXCLUSIVE, MEMORY
@@ -114,7 +114,7 @@ class Stuck(Check):
             if process.state == "D"
         ]
         if not stuck:
-            return unanswered(self, case.host, "processes", parts=True) or ok(self)
+            return unanswered(self, case.host, "processes") or ok(self)
         return Finding(
             self.id,
             "warn",
@@ -127,7 +127,9 @@ class Stuck(Check):
 
 
 def _let_several_in(gpus: Sequence[Gpu]) -> Fix:
-    commands = ("nvidia-smi", f"sudo nvidia-smi {on(gpu.index for gpu in gpus)} -c 0")
+    numbers = ",".join(str(gpu.index) for gpu in gpus if gpu.index is not None)
+    which = f"-i {numbers} " if numbers else ""
+    commands = ("nvidia-smi", f"sudo nvidia-smi {which}-c 0")
     return replace(EXCLUSIVE.fix, commands=commands)
 
 
