@@ -8,6 +8,7 @@ from envcheck.symptoms.cards import BLACKLIST_NOUVEAU, NOUVEAU
 
 _DEBIAN_FAMILY = ("debian", "ubuntu", "linuxmint", "pop")
 _RED_HAT_FAMILY = ("fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn")
+_ARCH_FAMILY = ("arch", "manjaro", "endeavouros", "cachyos")
 
 REBOOT = "sudo reboot"
 
@@ -40,6 +41,36 @@ def banish_nouveau(host: Host) -> Fix:
     return Fix(
         NOUVEAU.fix.text,
         (BLACKLIST_NOUVEAU, rebuild, REBOOT) if known else (BLACKLIST_NOUVEAU,),
+        needs_root=True,
+        reboot=True,
+    )
+
+
+def build_module(host: Host, *, with_headers: bool) -> Fix:
+    """Return how DKMS comes to build the driver's modules for the running kernel."""
+    name = distribution(host)
+    build = ("sudo dkms autoinstall", "sudo modprobe nvidia")
+    headers: tuple[str, ...] = ()
+    if with_headers and name in _DEBIAN_FAMILY:
+        headers = ('sudo apt install "linux-headers-$(uname -r)"',)
+    elif with_headers and name in _RED_HAT_FAMILY:
+        headers = ('sudo dnf install "kernel-devel-$(uname -r)"',)
+    elif with_headers and name in _ARCH_FAMILY:
+        headers = ("sudo pacman -S linux-headers",)
+    text = "Install the running kernel's headers, then build" if with_headers else "Build"
+    return Fix(f"{text} the module and load it.", (*headers, *build), needs_root=True)
+
+
+def enrol_key(host: Host) -> Fix:
+    """Return how Secure Boot comes to trust the key by which DKMS signs."""
+    key = {
+        "ubuntu": "/var/lib/shim-signed/mok/MOK.der",
+        "debian": "/var/lib/dkms/mok.pub",
+    }.get(distribution(host), "/var/lib/dkms/mok.pub")
+    return Fix(
+        "Enrol the key that signs the module, and confirm it on the screen of the next start; or turn"
+        " Secure Boot off.",
+        ("mokutil --sb-state", f"sudo mokutil --import {key}", REBOOT),
         needs_root=True,
         reboot=True,
     )

@@ -173,6 +173,7 @@ class Kernel:
     dkms: str | None = None  # the state of NVIDIA's module there: "installed", "added", "broken"
     selinux: str | None = None  # "enforcing", "permissive", "disabled"
     clock_synchronized: bool | None = None
+    iommu: str | None = None  # how it treats NVIDIA's cards: "off", "identity"; "DMA", "DMA-FQ" translate
 
 
 @dataclass(frozen=True, slots=True)

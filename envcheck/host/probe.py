@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from envcheck.host.engines import read_engines
-from envcheck.host.facts import Driver, Gpu, Hardware, Host, OperatingSystem, PciDevice, Python
+from envcheck.host.facts import Driver, Gpu, Hardware, Host, Kernel, OperatingSystem, PciDevice, Python
+from envcheck.host.firmware import read_kernel
 from envcheck.host.hardware import read_hardware
 from envcheck.host.kernel import Module, read_module, read_pci
 from envcheck.host.library import Library, read_library
@@ -33,8 +34,10 @@ def probe() -> Host:
         lambda: read_hardware(cache), lambda why: (Hardware(), {"hardware": why}), seconds=_LIMIT_S
     )
     cards_say = Pending(read_cards, lambda why: (None, None, {"pci": why}), seconds=_LIMIT_S)
+    kernel_says = Pending(read_kernel, lambda why: (Kernel(), {"kernel": why}), seconds=_LIMIT_S)
     system, unknown_system = system_says.result()
     hardware, unknown_hardware = hardware_says.result()
+    kernel, unknown_kernel = kernel_says.result()
     module, pci, unknown_cards = cards_say.result()
     library = library_says.result()
     engines, unknown_engines = engines_say.result()
@@ -50,6 +53,7 @@ def probe() -> Host:
         engines=engines,
         python=python,
         hardware=hardware,
+        kernel=kernel,
         unknown={
             **unknown_system,
             **_unknown_driver(library, driver, module),
@@ -58,6 +62,7 @@ def probe() -> Host:
             **unknown_engines,
             **unknown_python,
             **unknown_hardware,
+            **unknown_kernel,
         },
     )
 

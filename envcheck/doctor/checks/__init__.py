@@ -6,7 +6,7 @@ To add one: write its class in the file of its subject, and put it here.
 from __future__ import annotations
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import cards, drift, driver, environment, gpus, system
+from envcheck.doctor.checks import cards, drift, driver, environment, faults, gpus, system
 
 CHECKS: tuple[Check, ...] = (
     cards.Nouveau(),
@@ -22,6 +22,8 @@ CHECKS: tuple[Check, ...] = (
     cards.Unbound(),
     cards.Listed(),
     gpus.Lost(),
+    faults.Faults(),
+    faults.ProgramFaults(),
     gpus.Answered(),
     gpus.MigInstances(),
     system.Wsl(),
