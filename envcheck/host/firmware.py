@@ -11,7 +11,7 @@ from pathlib import Path
 
 from envcheck.host.clock import is_synchronized
 from envcheck.host.facts import Kernel
-from envcheck.host.files import text
+from envcheck.host.files import names, text
 from envcheck.host.kernel import NVIDIA
 from envcheck.host.kernel_log import read_kernel_log
 
@@ -56,7 +56,7 @@ def _secure_boot(root: Path) -> bool | None:
         value = (firmware / "efi/efivars" / _SECURE_BOOT).read_bytes()
     except OSError:
         # A container engine lays an empty folder over all of it.
-        seen = _names(firmware)
+        seen = names(firmware)
         return False if seen and "efi" not in seen else None
     return value[_HEADER_BYTES:] == b"\x01" if len(value) > _HEADER_BYTES else None
 
@@ -68,13 +68,13 @@ def _headers(root: Path, release: str) -> bool | None:
 
 def _dkms(root: Path, release: str) -> str | None:
     """Return how far DKMS is with NVIDIA's module for the running kernel."""
-    trees = [root / "var/lib/dkms" / name for name in _names(root / "var/lib/dkms")]
+    trees = root / "var/lib/dkms"
     versions = [
-        tree / name
-        for tree in trees
-        if tree.name.startswith("nvidia")
-        for name in _names(tree)
-        if not name.startswith("kernel-") and (tree / name).is_dir()
+        trees / tree / name
+        for tree in names(trees) or ()
+        if tree.startswith("nvidia")
+        for name in names(trees / tree) or ()
+        if not name.startswith("kernel-") and (trees / tree / name).is_dir()
     ]
     if not versions:
         return None
@@ -88,21 +88,14 @@ def _selinux(root: Path) -> str | None:
     enforce = text(root / "sys/fs/selinux/enforce")
     if enforce is not None:
         return "enforcing" if enforce == "1" else "permissive"
-    return "disabled" if _names(root / "sys/fs") else None
+    return "disabled" if names(root / "sys/fs") else None
 
 
 def _iommu(root: Path) -> str | None:
     """Return how the IOMMU treats NVIDIA's cards: "off", "identity", or by translation, "DMA", "DMA-FQ"."""
     bus = root / "sys/bus/pci/devices"
-    cards = [bus / name for name in _names(bus) if text(bus / name / "vendor") == f"0x{NVIDIA}"]
+    cards = [bus / name for name in names(bus) or () if text(bus / name / "vendor") == f"0x{NVIDIA}"]
     kinds = [text(card / "iommu_group/type") for card in cards]
     if cards and not any(kinds):
         return None if any((card / "iommu_group").exists() for card in cards) else "off"
     return next((kind for kind in kinds if kind), None)
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(entry.name for entry in folder.iterdir())
-    except OSError:
-        return []
