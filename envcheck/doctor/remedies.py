@@ -5,6 +5,7 @@ from __future__ import annotations
 from envcheck.doctor.finding import Fix
 from envcheck.host.facts import Host
 from envcheck.symptoms.cards import BLACKLIST_NOUVEAU, NOUVEAU
+from envcheck.symptoms.packages import COMPILER
 
 _DEBIAN_FAMILY = ("debian", "ubuntu", "linuxmint", "pop")
 _RED_HAT_FAMILY = ("fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn")
@@ -46,6 +47,16 @@ def banish_nouveau(host: Host) -> Fix:
     )
 
 
+def remove_driver(host: Host) -> Fix:
+    """Return how to take a Linux driver out of WSL, which brings one of its own."""
+    commands = ("sudo apt purge '^(lib)?nvidia-.*'",) if distribution(host) in _DEBIAN_FAMILY else ()
+    return Fix(
+        "Remove NVIDIA's Linux driver from WSL, take its folder out of LD_LIBRARY_PATH, and restart WSL.",
+        (*commands, "wsl --shutdown"),
+        needs_root=True,
+    )
+
+
 def build_module(host: Host, *, with_headers: bool) -> Fix:
     """Return how DKMS comes to build the driver's modules for the running kernel."""
     name = distribution(host)
@@ -74,6 +85,18 @@ def enrol_key(host: Host) -> Fix:
         needs_root=True,
         reboot=True,
     )
+
+
+def install_compiler(host: Host) -> Fix:
+    """Return how to get a C compiler and Python's headers; no command where the packages are not known."""
+    name = distribution(host)
+    families = {
+        **dict.fromkeys(_DEBIAN_FAMILY, "sudo apt install gcc python3-dev"),
+        **dict.fromkeys(_RED_HAT_FAMILY, "sudo dnf install gcc python3-devel"),
+        **dict.fromkeys(_ARCH_FAMILY, "sudo pacman -S gcc python"),
+    }
+    commands = (families[name],) if name in families else ()
+    return Fix(COMPILER.fix.text, commands, needs_root=True)
 
 
 def hand_over_gpus(text: str) -> Fix:

@@ -192,6 +192,7 @@ class Answers(Check):
         "driver.loaded",
         "driver.library",
         "driver.hang",
+        "driver.nodes",
         "system.wsl",
         "system.jetson",
     )
