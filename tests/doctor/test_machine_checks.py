@@ -6,6 +6,8 @@ import pytest
 
 from envcheck.doctor.check import Case
 from envcheck.doctor.checks import access, faults, floors, limits, several, surroundings, system, tools
+from envcheck.doctor.checks.cards import Listed
+from envcheck.doctor.diagnose import diagnose
 from envcheck.host.facts import DeviceNode, Xid
 
 CONTAINER = {"container": "docker"}
@@ -61,6 +63,17 @@ def test_a_fault_tells_the_log_line_what_it_means_where_and_how_often(machine):
         "kernel log: Xid 94 (memory error, contained in one program; GPU at 0000:3b:00.0)",
     )
     assert finding.fix.destructive
+
+
+def test_what_a_broken_gpu_did_to_a_program_follows_from_the_gpu(machine):
+    host = machine("rtx3090-driver550", kernel={"xids": (Xid(95), Xid(45))})
+    findings = {one.id: one for one in diagnose(host).findings}
+    assert findings["gpu.program-fault"].follows_from == "gpu.fault"
+
+
+def test_a_card_that_is_not_listed_is_told_with_the_drivers_complaint(machine):
+    host = machine("a100-one-fell-off", kernel={"complaints": ("NVRM: RmInitAdapter failed!",)})
+    assert Listed().look(Case(host)).evidence[-1] == "kernel log: NVRM: RmInitAdapter failed!"
 
 
 def test_a_libcuda_that_is_refused_is_shown_with_every_file_that_it_could_be(machine, nothing_fits):

@@ -54,7 +54,7 @@ def test_only_a_driver_that_does_not_come_up_complains(lay_out):
         "NVRM: RmInitAdapter failed! (0x22:0x56:742)",
         "Loading of unsigned module is rejected",
         "NVRM: API mismatch: the client has the version 550.90",
-        LOST,
+        f"{LOST} Recovery failed.",
     )
     _, complaints, _ = read_kernel_log(lay_out({"var/log/kern.log": log}))
     assert complaints[0] == "NVRM: RmInitAdapter failed! (0x22:0x56:742)"
@@ -135,9 +135,24 @@ def test_a_ring_that_went_round_and_one_that_is_at_its_end(lay_out, monkeypatch)
     assert [xid.code for xid in read_kernel_log(root)[0]] == [31, 79]
 
 
+def test_a_log_that_never_ends_is_read_as_far_as_the_limit(lay_out, monkeypatch):
+    root = lay_out({"dev/kmsg": ""})
+    line = f"4,1,5,-;{FAULT}\n".encode()
+    reads = []
+
+    def read(_file, _size):
+        reads.append(1)
+        assert len(reads) < 1000
+        return line
+
+    monkeypatch.setattr(kernel_log, "_MAX_BYTES", 100 * len(line))
+    monkeypatch.setattr(kernel_log.os, "read", read)
+    assert [xid.count for xid in read_kernel_log(root)[0]] == [100]
+
+
 @pytest.mark.parametrize(
     ("script", "codes"),
-    [(f"echo '{LOST}'", [79]), ("exit 1", None), ("exit 0", None)],
+    [(f"echo '{LOST}'", [79]), (f"echo '{LOST}'; exit 1", None), ("exit 0", None)],
 )
 def test_the_journal_is_asked_where_the_driver_is_and_no_file_can_be_read(
     lay_out, monkeypatch, tmp_path, script, codes

@@ -21,7 +21,7 @@ class NotLoaded:
 def not_loaded_because(host: Host) -> NotLoaded | None:
     """Return the reason that the facts name; None where they name none."""
     kernel = host.kernel
-    said = tuple(f"kernel log: {line}" for line in kernel.complaints or ())
+    said = complaints(host)
     running = host.os.kernel or "the running kernel"
     if kernel.dkms == "broken":
         return NotLoaded(
@@ -63,3 +63,8 @@ def not_loaded_because(host: Host) -> NotLoaded | None:
             needs_root=True,
         ),
     )
+
+
+def complaints(host: Host) -> tuple[str, ...]:
+    """Return as evidence what the driver complained of in the kernel's log."""
+    return tuple(f"kernel log: {line}" for line in host.kernel.complaints or ())
