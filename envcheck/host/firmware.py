@@ -74,7 +74,7 @@ def _dkms(root: Path, release: str) -> str | None:
         for tree in names(trees) or ()
         if tree.startswith("nvidia")
         for name in names(trees / tree) or ()
-        if not name.startswith("kernel-") and (trees / tree / name).is_dir()
+        if (trees / tree / name).is_dir()
     ]
     if not versions:
         return None

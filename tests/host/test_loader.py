@@ -68,11 +68,11 @@ def test_a_file_that_two_names_lead_to_counts_once_and_one_that_is_gone_not_at_a
 def test_libraries_of_32_bits_are_another_loaders(machine):
     content = cache(
         (I386, "libGL.so.1", "/usr/lib32/libGL.so.1"),
-        (X86_64, "libGL.so.1", "/usr/lib64/libGL.so.1"),
+        (X86_64, "libGL.so.1", "/opt/gl/libGL.so.1"),
         before=b"ld.so-1.7.0" + bytes(53),
     )
-    root = machine(content, "usr/lib32/libGL.so.1", "usr/lib64/libGL.so.1")
-    assert read_loader(root, {}).find("libGL.so.1") == ("/usr/lib64/libGL.so.1",)
+    root = machine(content, "usr/lib32/libGL.so.1", "opt/gl/libGL.so.1")
+    assert read_loader(root, {}).find("libGL.so.1") == ("/opt/gl/libGL.so.1",)
 
 
 @pytest.mark.parametrize(
