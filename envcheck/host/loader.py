@@ -14,6 +14,7 @@ from pathlib import Path
 
 _MAX_CACHE_BYTES = 4 << 20  # 20 to 200 KiB on real machines
 _MAX_FOLDERS = 64
+_PATH_BYTES = 4096
 
 # glibc's elf/cache.c: a header of 48 bytes and entries of 24; an older format may stand before it, which
 # every glibc since 2.2 passes over. In an entry's flags the second byte names the processor.
@@ -75,7 +76,7 @@ def _entries(cache: bytes, processor: int | None) -> Iterator[tuple[str, str]]:
     """Yield the names and files of a cache that are for this processor; a cut one ends where it is cut."""
     try:
         _, count, _ = _HEADER.unpack_from(cache)
-        for place in range(min(count, len(cache) // _ENTRY.size)):
+        for place in range(count):
             flags, key, value, _, _ = _ENTRY.unpack_from(cache, _HEADER.size + place * _ENTRY.size)
             if processor in (None, flags & _PROCESSOR):
                 yield _string(cache, key), _string(cache, value)
@@ -84,4 +85,6 @@ def _entries(cache: bytes, processor: int | None) -> Iterator[tuple[str, str]]:
 
 
 def _string(cache: bytes, start: int) -> str:
-    return cache[start : cache.find(b"\0", start)].decode("utf-8", "replace")
+    """Return the text that ends with a NUL; "" where none does within a path's length."""
+    end = cache.find(b"\0", start, start + _PATH_BYTES)
+    return cache[start : max(start, end)].decode("utf-8", "replace")

@@ -90,6 +90,13 @@ def test_a_broken_cache_is_as_good_as_none(machine, content):
     assert read_loader(machine(content, "usr/lib/a"), {}).find("a") == ("/usr/lib/a",)
 
 
+def test_a_text_without_an_end_is_none(machine):
+    content = struct.pack("=20sII20xiIIIQ", b"glibc-ld.so.cache1.1", 1, 0, X86_64, 72, 74, 0, 0)
+    loader = read_loader(machine(content + b"a\0" + b"/" * 100_000), {})
+    assert loader.cached == {"a": ("",)}
+    assert loader.find("a") == ()
+
+
 def test_relative_and_empty_parts_of_the_path_name_no_place_of_the_machine(machine):
     assert read_loader(machine(b""), {"LD_LIBRARY_PATH": ":.:lib:/opt/a:/opt/a"}).first == ("/opt/a",)
     many = ":".join(f"/opt/{number}" for number in range(10_000))
