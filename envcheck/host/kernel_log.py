@@ -131,11 +131,12 @@ def _function_0(address: str) -> str:
 
 
 def _complaints(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return the last complaints, each once, without what stands before the driver's own words."""
+    """Return the last complaints, each once, without time and host name, which stand before them."""
     said: dict[str, None] = {}
     for line in lines:
-        if _COMPLAINT.search(line) and not _XID.search(line):
-            words = line[line.find("NVRM") :] if "NVRM" in line else line.rpartition(";")[2]
-            said.pop(clipped := words.strip()[:_LINE_CHARS], None)
-            said[clipped] = None
+        found = _COMPLAINT.search(line)
+        if found and not _XID.search(line):
+            words = line[found.start() :].strip()[:_LINE_CHARS]
+            said.pop(words, None)  # it comes last now
+            said[words] = None
     return tuple(said)[-_MAX_COMPLAINTS:]
