@@ -143,7 +143,7 @@ def test_a_compiler_comes_from_the_distribution(machine, distribution, commands)
 
 def test_toolkits_are_told_with_the_cuda_of_torch(machine, picked):
     around = {"nvcc": "11.8.89", "toolkits": {"/usr/local/cuda-11.8": "11.8.0"}}
-    finding = tools.Toolkit().look(Case(machine("rtx3090-driver550", surroundings=around), picked))
+    finding = tools.ToolkitMatch().look(Case(machine("rtx3090-driver550", surroundings=around), picked))
     assert finding.evidence == (
         "nvcc on PATH: 11.8.89",
         "/usr/local/cuda-11.8: 11.8.0",

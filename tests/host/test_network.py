@@ -9,7 +9,7 @@ import pytest
 
 from envcheck.host import network
 
-HOSTS = "127.0.0.1 localhost\n10.0.0.7 box.example box  # mine\n# 10.0.0.8 other\n"
+HOSTS = "127.0.0.1 localhost\n10.0.0.7 box.example box  # mine\n# 10.0.0.8 other\nother 10.0.0.9\n"
 
 
 @pytest.fixture

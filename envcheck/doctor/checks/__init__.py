@@ -56,13 +56,13 @@ CHECKS: tuple[Check, ...] = (
     surroundings.PythonPath(),
     surroundings.Shadowed(),
     tools.DesktopLibrary(),
-    tools.Toolkit(),
+    tools.ToolkitMatch(),
     tools.Compiler(),
     several.HostName(),
     several.Interface(),
     several.PeerAccess(),
-    environment.Venv(),
-    environment.Engine(),
+    environment.VenvModule(),
+    environment.EngineThere(),
     environment.RecipeFits(),
 )
 

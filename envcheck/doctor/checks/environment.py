@@ -10,7 +10,7 @@ from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import install_venv
 
 
-class Venv(Check):
+class VenvModule(Check):
     """A Python that can make virtual environments; Debian's cannot until a package is added."""
 
     id = "python.venv"
@@ -43,7 +43,7 @@ class Venv(Check):
         return ok(self, f"Python {python.version}: {python.executable or 'running'}")
 
 
-class Engine(Check):
+class EngineThere(Check):
     """A container engine; none is fine, a virtual environment does as well."""
 
     id = "engine.present"

@@ -6,15 +6,15 @@ from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.checks.gpus import SILENT
 from envcheck.doctor.finding import Finding
 from envcheck.doctor.remedies import install_compiler
-from envcheck.symptoms.packages import COMPILER, OPENCV, TOOLKIT
+from envcheck.symptoms.packages import COMPILER, OPENCV, OTHER_TOOLKIT
 
 _NONE = "none"
 
 
-class Toolkit(Check):
+class ToolkitMatch(Check):
     """Toolkits that differ from the CUDA in torch; they matter to who compiles extensions."""
 
-    id = TOOLKIT.id
+    id = OTHER_TOOLKIT.id
     title = "The CUDA toolkit here is of torch's own major version"
     worst = "info"
     caused_by = SILENT
@@ -43,9 +43,9 @@ class Toolkit(Check):
             "info",
             "The nvcc on PATH is of another CUDA than torch" if differs else "There are several toolkits",
             (*seen, *((f"torch's CUDA: {cuda}",) if cuda else ())),
-            TOOLKIT.why,
-            TOOLKIT.fix,
-            TOOLKIT.link,
+            OTHER_TOOLKIT.why,
+            OTHER_TOOLKIT.fix,
+            OTHER_TOOLKIT.link,
         )
 
 
