@@ -60,6 +60,7 @@ class Driver:
     open_module: bool | None = None  # the open kernel modules rather than the proprietary ones
     nvml_seconds: float | None = None  # how long the library took for all its answers
     nodes: Annotated[tuple[DeviceNode, ...], _Few] | None = None  # of /dev/nvidia*; () is none
+    modprobe: bool | None = None  # nvidia-modprobe is here, which makes a missing node when it is asked for
     libcuda_files: Annotated[tuple[str, ...], _Few] | None = None  # what a program could load as libcuda.so.1
     fabric_manager: Version | None = None  # the installed one's, which NVSwitch needs
     fabric_manager_runs: bool | None = None
@@ -173,6 +174,7 @@ class Kernel:
     dkms: str | None = None  # the state of NVIDIA's module there: "installed", "added", "broken"
     selinux: str | None = None  # "enforcing", "permissive", "disabled"
     clock_synchronized: bool | None = None
+    iommu: str | None = None  # how it treats NVIDIA's cards: "off", "identity"; "DMA", "DMA-FQ" translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,9 @@ class Surroundings:
     nvcc: str | None = None  # the version of the one on PATH; "none"
     compiler: str | None = None  # the C compiler on PATH; "none"
     python_headers: bool | None = None  # Python.h of the Python that is in use
+    host_name_resolves: bool | None = None  # the machine's own name leads to an address
+    interfaces: Annotated[tuple[str, ...], _Few] | None = None  # of the network: "lo", "eth0"
+    infiniband: Annotated[tuple[str, ...], _Few] | None = None  # its devices: "mlx5_0"; () is none
 
 
 @dataclass(frozen=True, slots=True)
