@@ -263,7 +263,7 @@ class Installed:
     @property
     def imported(self) -> tuple[InstalledPackage, ...]:
         """The packages that Python imports: the first of each name."""
-        return tuple({one.name: one for one in reversed(self.packages or ())}.values())
+        return tuple(one for one in self.packages or () if one is self.package(one.name))
 
     def package(self, name: str) -> InstalledPackage | None:
         """Return the package of a name that Python imports."""
