@@ -7,7 +7,17 @@ from packaging.version import Version
 
 from envcheck.documents import parse_json, to_json
 from envcheck.host import probe as probe_module
-from envcheck.host.facts import SCHEMA, Driver, Host, OperatingSystem, PciDevice
+from envcheck.host.access import Access
+from envcheck.host.facts import (
+    SCHEMA,
+    DeviceNode,
+    Driver,
+    Host,
+    Kernel,
+    OperatingSystem,
+    PciDevice,
+    Surroundings,
+)
 from envcheck.host.kernel import Module
 from envcheck.host.library import Library
 from envcheck.host.probe import join_driver, listed_gpus, probe
@@ -101,3 +111,29 @@ def test_this_machine_is_probed_without_an_exception():
 def test_a_machine_without_a_pci_bus_says_so(machine):
     machine("t4", pci=None)
     assert probe().unknown["pci"] == "/sys/bus/pci/devices is not there"
+
+
+def test_what_is_around_the_driver_is_joined_with_its_reasons(machine, monkeypatch):
+    machine("t4")
+    nodes = (DeviceNode("/dev/nvidiactl", usable=True),)
+    said = {
+        "read_access": Access(nodes=nodes, modprobe=True, unknown={"driver.libcuda_files": "hidden"}),
+        "read_kernel": (Kernel(dkms="added"), {"kernel.xids": "closed"}),
+        "read_surroundings": (Surroundings(open_files=64), {"surroundings.nvcc": "mute"}),
+    }
+    for name, answer in said.items():
+        monkeypatch.setattr(probe_module, name, lambda answer=answer: answer)
+    host = probe()
+    assert (host.driver.nodes, host.driver.modprobe, host.driver.libcuda_files) == (nodes, True, None)
+    assert (host.kernel, host.surroundings) == (Kernel(dkms="added"), Surroundings(open_files=64))
+    reasons = {"driver.libcuda_files": "hidden", "kernel.xids": "closed", "surroundings.nvcc": "mute"}
+    assert reasons.items() <= host.unknown.items()
+
+
+def test_without_a_driver_nothing_is_said_of_its_nodes(machine, monkeypatch):
+    machine("t4", pci=(), module=None)
+    monkeypatch.setattr(probe_module, "read_library", lambda: NO_LIBRARY)
+    monkeypatch.setattr(probe_module, "read_access", lambda: Access(unknown={"driver.nodes": "hidden"}))
+    host = probe()
+    assert host.driver is None
+    assert "driver.nodes" not in host.unknown
