@@ -27,9 +27,7 @@ _FOLDERS = ("usr/bin", "usr/local/bin", "usr/local/nvidia/toolkit", "run/current
 _PROGRAMS = ("nvidia-ctk", "nvidia-container-cli")
 _HOOKS = ("nvidia-container-runtime-hook", "nvidia-container-toolkit")
 _UNITS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
-_VERSION = re.compile(
-    r"version:?\s+v?(?P<version>[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}(?:[-~]rc\.?[0-9]{1,3})?)"
-)
+_VERSION = re.compile(r"version:?\s+v?(?P<version>[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}(?:-rc\.?[0-9]{1,3})?)")
 
 # What the runtime does by itself where its settings say "auto", from this version on.
 _JUST_IN_TIME = Version("1.18")

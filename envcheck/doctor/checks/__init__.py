@@ -6,7 +6,7 @@ To add one: write its class in the file of its subject, and put it here.
 from __future__ import annotations
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import cards, drift, driver, environment, gpus, system
+from envcheck.doctor.checks import cards, cdi, containers, drift, driver, engines, environment, gpus, system
 
 CHECKS: tuple[Check, ...] = (
     cards.Nouveau(),
@@ -28,6 +28,20 @@ CHECKS: tuple[Check, ...] = (
     system.Jetson(),
     system.Disk(),
     system.SharedMemory(),
+    engines.Context(),
+    engines.Gone(),
+    engines.Disk(),
+    engines.Platform(),
+    engines.Warnings(),
+    containers.DriverLibrary(),
+    containers.Runtime(),
+    containers.ToolkitMissing(),
+    cdi.Unresolvable(),
+    cdi.Stale(),
+    containers.Rootless(),
+    containers.DevicesLost(),
+    cdi.Selinux(),
+    containers.Holes(),
     environment.Venv(),
     environment.Engine(),
     environment.RecipeFits(),

@@ -54,6 +54,7 @@ class Engine(Check):
     id = "engine.present"
     title = "A container engine answers"
     worst = "info"
+    caused_by = ("container.context", "container.engine-gone")
 
     def look(self, case: Case) -> Finding:
         """Look for engines that answered."""
