@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timezone
 
 from envcheck.host.cdi import read_cdi
 from envcheck.host.engines import read_engines
 from envcheck.host.facts import (
     Driver,
-    Engine,
     Gpu,
     Hardware,
     Host,
     OperatingSystem,
     PciDevice,
     Python,
-    Toolkit,
 )
 from envcheck.host.hardware import read_hardware
 from envcheck.host.kernel import Module, read_module, read_pci
@@ -24,7 +21,7 @@ from envcheck.host.library import Library, read_library
 from envcheck.host.pending import Pending
 from envcheck.host.python import read_python
 from envcheck.host.system import read_system
-from envcheck.host.toolkit import gpu_mode, read_toolkit
+from envcheck.host.toolkit import read_toolkit, with_gpu_modes
 from envcheck.paths import cache_dir
 
 # Long for files; who asks other programs has limits of its own for each.
@@ -55,7 +52,7 @@ def probe() -> Host:
     engines, unknown_engines = engines_say.result()
     toolkit, unknown_toolkit = toolkit_says.result()
     cdi, unknown_cdi = cdi_says.result()
-    engines, unknown_modes = with_gpu_modes(engines, toolkit, system)
+    engines, unknown_modes = with_gpu_modes(engines, toolkit, jetson=system.jetson is not None)
     python, unknown_python = python_says.result()
     driver = join_driver(library, module, pci)
     gpus = listed_gpus(library, driver, pci, system)
@@ -89,17 +86,6 @@ def read_cards() -> tuple[Module | None, tuple[PciDevice, ...] | None, dict[str,
     """Return NVIDIA's kernel module, the cards on the bus, and why the missing facts are missing."""
     module, pci = read_module(), read_pci()
     return module, pci, {"pci": "/sys/bus/pci/devices is not there"} if pci is None else {}
-
-
-def with_gpu_modes(
-    engines: tuple[Engine, ...] | None, toolkit: Toolkit | None, system: OperatingSystem
-) -> tuple[tuple[Engine, ...] | None, dict[str, str]]:
-    """Return the engines with the way in which they hand GPUs over, and why it is not known."""
-    if engines is None:
-        return None, {}
-    modes = [gpu_mode(engine, toolkit, jetson=system.jetson is not None) for engine in engines]
-    unknown = {f"engines[{place}].gpu_mode": why for place, (mode, why) in enumerate(modes) if mode is None}
-    return tuple(replace(one, gpu_mode=mode) for one, (mode, _) in zip(engines, modes, strict=True)), unknown
 
 
 def _silent_library(why: str) -> Library:

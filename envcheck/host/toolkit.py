@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,17 @@ def read_toolkit(root: Path = Path("/")) -> tuple[Toolkit | None, dict[str, str]
 def has_hook(root: Path = Path("/")) -> bool:
     """Tell whether the program is there through which docker hands over GPUs without knowing CDI."""
     return _found(root, _HOOKS) is not None
+
+
+def with_gpu_modes(
+    engines: tuple[Engine, ...] | None, toolkit: Toolkit | None, *, jetson: bool
+) -> tuple[tuple[Engine, ...] | None, dict[str, str]]:
+    """Return the engines with the way in which they hand GPUs over, and why it is not known."""
+    if engines is None:
+        return None, {}
+    modes = [gpu_mode(engine, toolkit, jetson=jetson) for engine in engines]
+    unknown = {f"engines[{place}].gpu_mode": why for place, (mode, why) in enumerate(modes) if mode is None}
+    return tuple(replace(one, gpu_mode=mode) for one, (mode, _) in zip(engines, modes, strict=True)), unknown
 
 
 def gpu_mode(engine: Engine, toolkit: Toolkit | None, *, jetson: bool) -> tuple[str | None, str]:

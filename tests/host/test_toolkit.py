@@ -7,7 +7,7 @@ from packaging.version import Version
 
 from envcheck.host import toolkit as toolkit_module
 from envcheck.host.facts import Engine, Toolkit
-from envcheck.host.toolkit import gpu_mode, has_hook, read_toolkit
+from envcheck.host.toolkit import gpu_mode, has_hook, read_toolkit, with_gpu_modes
 
 CTK = "NVIDIA Container Toolkit CLI version 1.17.8\ncommit: f202b80a9b9d0db00d9b1d73c0128c8962c55f4d\n"
 CLI = "cli-version: 1.13.5\nlib-version: 1.13.5\nbuild date: 2023-07-18T11:34+00:00\n"
@@ -206,3 +206,11 @@ def test_how_gpus_get_into_containers(request_, default_runtime, version, mode, 
 
 def test_without_a_toolkit_the_way_is_not_known():
     assert gpu_mode(Engine("docker", gpu_request="nvidia"), None, jetson=False)[0] is None
+
+
+def test_each_engine_has_its_own_way_or_its_own_reason():
+    engines = (Engine("podman", gpu_request="none"), Engine("docker", gpu_request="cdi"))
+    found, unknown = with_gpu_modes(engines, None, jetson=False)
+    assert [engine.gpu_mode for engine in found] == [None, "cdi"]
+    assert unknown == {"engines[0].gpu_mode": "this engine hands over no GPU"}
+    assert with_gpu_modes(None, None, jetson=False) == (None, {})
