@@ -40,6 +40,7 @@ _SAID = (
     "cgroup_driver",
     "cgroup_version",
     "root",
+    "proxy",
     "warnings",
 )
 _OF_FILES = ("missing_runtimes", "root_free_mib", "root_free_inodes")
@@ -85,6 +86,7 @@ def docker_engine(version: Mapping[str, Any], info: Mapping[str, Any], url: str,
         root=folder,
         root_free_mib=free_mib,
         root_free_inodes=free_inodes,
+        proxy=bool(info["HttpProxy"] or info.get("HttpsProxy")) if "HttpProxy" in info else None,
         warnings=_texts(info.get("Warnings") or ()) if "Warnings" in info else None,
     )
     elsewhere = "the engine is on another machine, or in a virtual one"

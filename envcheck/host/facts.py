@@ -199,6 +199,7 @@ class Engine:
     root: str | None = None  # where it keeps its images
     root_free_mib: int | None = None
     root_free_inodes: int | None = None
+    proxy: bool | None = None  # whether it reaches registries through one
     warnings: Annotated[tuple[str, ...], _Few] | None = None  # what it says about itself
 
 

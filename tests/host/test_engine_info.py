@@ -24,6 +24,8 @@ INFO = {
     "CgroupVersion": "2",
     "DockerRootDir": "/var/lib/docker",
     "CDISpecDirs": ["/etc/cdi", "/var/run/cdi"],
+    "HttpProxy": "",
+    "HttpsProxy": "",
     "Warnings": None,
 }
 NVIDIA = {"path": "nvidia-container-runtime", "runtimeArgs": []}
@@ -62,6 +64,7 @@ def test_docker_says_what_it_is_and_where_it_keeps_its_images(machine):
         "root": "/var/lib/docker",
         "root_free_mib": pytest.approx(disk.f_bavail * disk.f_frsize >> 20, rel=0.1),
         "root_free_inodes": pytest.approx(disk.f_favail, rel=0.1),
+        "proxy": False,
         "warnings": (),
     }
     assert unknown == {".cdi_devices": "this docker does not say"}
@@ -79,6 +82,13 @@ def test_a_runtime_whose_program_is_not_there_is_missing_and_hands_over_nothing(
     engine, _ = said(machine, Runtimes=runtimes)
     assert engine.missing_runtimes == {}
     assert engine.gpu_request == "nvidia"
+
+
+@pytest.mark.parametrize("name", ["HttpProxy", "HttpsProxy"])
+def test_of_a_proxy_only_that_there_is_one_is_kept(machine, name):
+    engine, _ = said(machine, **{name: "http://name:secret@proxy:3128"})
+    assert engine.proxy is True
+    assert "secret" not in str(engine)
 
 
 def test_a_shim_of_containerd_is_no_program_to_look_for(machine):

@@ -32,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     engines.Gone(),
     engines.Disk(),
     engines.Platform(),
+    engines.Proxy(),
     engines.Warnings(),
     containers.DriverLibrary(),
     containers.Runtime(),

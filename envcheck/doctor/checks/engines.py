@@ -23,6 +23,8 @@ _FULL_MIB = 1024
 # The CPU recipe's environment has 24,573 files and folders, and an image of it a second layer of them.
 _NEEDED_INODES = 50_000
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
 _SAME = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
@@ -151,6 +153,45 @@ class Platform(Check):
         if path := "os.machine" if here is None else unsaid(dockers(case.host), "machine"):
             return unknown(self, case.host.why(path))
         return ok(self, *(f"{engine.name}: {engine.machine}" for engine in engines if engine.machine))
+
+
+class Proxy(Check):
+    """A proxy that programs here are told of and the daemon is not: it pulls base images by itself."""
+
+    id = "container.proxy"
+    title = "Docker uses a proxy where programs here do"
+    worst = "info"
+
+    def look(self, case: Case) -> Finding:
+        """Compare the variables of this user with what docker says of itself."""
+        asked = dockers(case.host)
+        if not asked:
+            return skip(self, "No docker answers.")
+        variables = case.host.surroundings.variables
+        if variables is None:
+            return unknown(self, case.host.why("surroundings.variables"))
+        own = [name for name in variables if name.lower() in _PROXIES]
+        if not own:
+            return ok(self)
+        if path := unsaid(asked, "proxy"):
+            return unknown(self, case.host.why(path))
+        if all(engine.proxy for _, engine in asked):
+            return ok(self, *(f"{name} is set" for name in own))
+        return Finding(
+            self.id,
+            "info",
+            "Docker does not use the proxy that programs here use",
+            (*(f"{name} is set" for name in own), "docker info: no HTTP proxy and no HTTPS proxy"),
+            "The daemon pulls images with settings of its own; where all goes through the proxy, none comes.",
+            Fix(
+                "Name the proxy in its daemon.json (see the link) and restart docker, which ends running "
+                "containers.",
+                ("sudo systemctl restart docker",),
+                needs_root=True,
+                destructive=True,
+            ),
+            "https://docs.docker.com/engine/daemon/proxy/",
+        )
 
 
 class Warnings(Check):
