@@ -16,9 +16,9 @@ from envcheck.doctor.checks.containers import (
     Runtime,
     ToolkitMissing,
 )
-from envcheck.doctor.checks.engines import Disk, Gone, Platform
+from envcheck.doctor.checks.engines import Disk, Gone, Platform, Proxy
 from envcheck.doctor.diagnose import diagnose
-from envcheck.host.facts import Engine
+from envcheck.host.facts import Engine, Surroundings
 
 NAME = "rtx3090-docker-toolkit"
 HOSTILE = "\x1b[31m::error::\n[red]x[/]"
@@ -196,6 +196,7 @@ def test_three_missing_files_are_named_and_the_others_counted(host):
 def test_a_full_disk_is_told_apart_from_one_that_is_too_small(host):
     full = Disk().look(Case(host(engine={"root_free_mib": 512})))
     assert full.title == "The disk of docker's images is full"
+    assert full.fix.destructive
     assert full.evidence == ("docker, /var/lib/docker: 0.5 GiB free, 60000000 inodes free",)
     small = Disk().look(Case(host(engine={"root_free_mib": 2048, "root_free_inodes": None})))
     assert small.title == "The disk of docker's images is too small for another image"
@@ -217,6 +218,18 @@ def test_each_engine_that_does_not_answer_is_a_line_and_those_for_others_are_lef
     why = "unix:///a.sock: timed out; unix:///var/run/docker.sock: Permission denied; unix:///b.sock: EOF"
     finding = Gone().look(Case(replace(host(), engines=None, unknown={"engines": why})))
     assert finding.evidence == ("unix:///a.sock: timed out", "unix:///b.sock: EOF")
+
+
+def test_a_daemon_is_started_by_root(host):
+    finding = Gone().look(Case(replace(host(), engines=None, unknown={"engines": "unix:///a.sock: EOF"})))
+    assert finding.fix.needs_root
+
+
+def test_docker_is_told_of_a_proxy_by_root_and_restarted(host):
+    one = host(surroundings=Surroundings(variables={"HTTPS_PROXY": "set", "no_proxy": "set"}))
+    finding = Proxy().look(Case(one))
+    assert finding.evidence == ("HTTPS_PROXY is set", "docker info: no HTTP proxy and no HTTPS proxy")
+    assert (finding.fix.needs_root, finding.fix.destructive) == (True, True)
 
 
 def test_in_a_container_the_socket_comes_from_outside(host):

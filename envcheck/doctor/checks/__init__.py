@@ -55,7 +55,7 @@ DRIFT: tuple[Check, ...] = (
     drift.Facts("mig", "MIG is", r"gpus\[.*\]\.mig"),
     drift.Facts("kernel", "The kernel is", r"os\.kernel"),
     drift.Facts("system", "The system is", r"os\.(?!kernel$).+"),
-    drift.Facts("engine", "The container engines are", r"engines\[.*"),
+    drift.Facts("engine", "The container engines are", r"(engines\[|toolkit\.).*"),
     drift.Facts("python", "The Pythons are", r"python\..+"),
     drift.Pick(),
 )

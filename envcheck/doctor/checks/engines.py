@@ -117,7 +117,7 @@ class Disk(Check):
             "Images, stopped containers and the cache of builds stay until somebody removes them; a full "
             "disk fails builds, and containers that run.",
             Fix(
-                f"See what lies there, and remove what nobody needs. {FULL_ENGINE}".strip(),
+                f"See what lies there, and remove what nobody needs. {FULL_ENGINE}",
                 ("docker system df", "docker image prune", "docker builder prune"),
                 destructive=True,
             ),
