@@ -73,7 +73,7 @@ def docker_engine(version: Mapping[str, Any], info: Mapping[str, Any], url: str,
         _text(version.get("Version")),
         address=url,
         rootless="name=rootless" in (info.get("SecurityOptions") or ()),
-        gpu_request=_gpu_request(info, packaging, missing or {}, root),
+        gpu_request=_gpu_request(info, packaging, missing or {}, root if shares_files else None),
         system=_text(info.get("OperatingSystem")),
         machine=_text(info.get("Architecture")),
         runtimes=_texts(runtimes),
@@ -116,17 +116,21 @@ def podman_engine(version: Mapping[str, Any], url: str, root: Path, environ: Map
 
 
 def _gpu_request(
-    info: Mapping[str, Any], packaging: str | None, missing: Mapping[str, str], root: Path
+    info: Mapping[str, Any], packaging: str | None, missing: Mapping[str, str], root: Path | None
 ) -> GpuRequest:
-    """Return how docker is asked for GPUs: by the toolkit's hook, which takes every UUID, or by CDI."""
-    # Neither a virtual machine without a GPU nor a snap, which sees no programs of the machine, has the hook;
-    # Docker Desktop has one where Windows is below it.
-    has_gpu = info.get("OperatingSystem") != DESKTOP or "microsoft" in str(info.get("KernelVersion")).lower()
+    """Return how docker is asked for GPUs: by the toolkit's hook, which takes every UUID, or by CDI.
+
+    `root` is where its files are, None where they cannot be seen: then its own word counts.
+    """
+    # Docker Desktop is in a virtual machine without a GPU, unless Windows is below it.
+    if info.get("OperatingSystem") == DESKTOP and "microsoft" not in str(info.get("KernelVersion")).lower():
+        return "none"
     registered = "nvidia" in (info.get("Runtimes") or ()) and "nvidia" not in missing
-    if has_gpu and packaging != SNAP and (registered or has_hook(root)):
+    # A snap sees no programs of the machine.
+    if packaging != SNAP and (registered or (root is not None and has_hook(root))):
         return "nvidia"
     found = {str(one.get("ID", "")).partition("=")[0] for one in info.get("DiscoveredDevices") or ()}
-    if has_gpu:
+    if root is not None:
         found.update(kinds(info.get("CDISpecDirs") or (), root))
     return "cdi" if GPU in found else "none"
 

@@ -127,6 +127,7 @@ def test_a_missing_runtime_is_quoted_with_its_program(host):
     assert finding.evidence == ("docker info: runc: /opt/runc (the default runtime)",)
     assert finding.cause == "No container starts with the default runtime gone."
     assert finding.fix.commands == ("sudo systemctl restart docker",)
+    assert (finding.fix.needs_root, finding.fix.destructive) == (True, True)
 
 
 def test_a_mode_that_docker_cannot_ask_for_is_named(host):
@@ -147,6 +148,7 @@ def test_a_snap_is_removed_with_a_warning_and_a_virtual_machine_left_by_its_cont
     snap = host(engine={"packaging": "snap", "gpu_request": "none", "root": "/var/snap/docker/x"})
     finding = DriverLibrary().look(Case(snap))
     assert (finding.fix.destructive, finding.fix.commands[0]) == (True, "sudo snap remove docker")
+    assert finding.fix.needs_root
     assert finding.evidence == ("docker 28.3.3: Ubuntu 22.04.5 LTS, root /var/snap/docker/x",)
     desktop = host(engine={"system": "Docker Desktop", "gpu_request": "none"})
     fix = DriverLibrary().look(Case(desktop)).fix
@@ -207,11 +209,14 @@ def test_a_full_disk_is_told_apart_from_one_that_is_too_small(host):
 def test_only_those_engines_are_shown_that_need_something(host):
     one = host()
     other = replace(one.engines[0], name="podman", root="/home", root_free_mib=10)
-    finding = Disk().look(Case(replace(one, engines=(*one.engines, other))))
-    assert [line.partition(",")[0] for line in finding.evidence] == ["podman"]
+    for first in (one.engines[0], replace(one.engines[0], root_free_mib=2048)):  # enough, and hardly enough
+        finding = Disk().look(Case(replace(one, engines=(first, other))))
+        assert finding.title == "The disk of podman's images is full"
+        assert [line.partition(",")[0] for line in finding.evidence] == ["podman"]
     other = replace(other, machine="arm64")
     finding = Platform().look(Case(replace(one, engines=(*one.engines, other))))
     assert finding.evidence == ("podman: arm64; this machine: x86_64",)
+    assert finding.title == "podman runs on another processor than this machine"
 
 
 def test_each_engine_that_does_not_answer_is_a_line_and_those_for_others_are_left_out(host):

@@ -117,6 +117,15 @@ def test_files_are_not_looked_at_where_the_engine_sees_others(machine, url, chan
     assert engine.gpu_request == "nvidia"  # as it says
 
 
+@pytest.mark.parametrize(
+    "file", [{"usr/bin/nvidia-container-runtime-hook": ""}, {"etc/cdi/n.json": '{"kind": "nvidia.com/gpu"}'}]
+)
+def test_hooks_and_specs_of_this_machine_are_none_of_another_ones(lay_out, file):
+    root = lay_out({"var/lib/docker": None, **file})
+    assert said(root)[0].gpu_request in ("nvidia", "cdi")
+    assert said(root, "tcp://10.0.0.7:2376")[0].gpu_request == "none"
+
+
 def test_a_file_system_without_a_count_of_inodes_leaves_it_unknown(machine, monkeypatch):
     disk = os.statvfs(machine)
     uncounted = os.statvfs_result((*disk[:5], 0, 0, 0, *disk[8:]))
@@ -149,7 +158,8 @@ def test_docker_desktop_has_gpus_where_windows_is_below_it(lay_out, kernel, requ
             "etc/cdi/nvidia.json": '{"kind": "nvidia.com/gpu"}',
         }
     )
-    engine, _ = said(root, OperatingSystem="Docker Desktop", KernelVersion=kernel)
+    runtimes = {"nvidia": NVIDIA}
+    engine, _ = said(root, OperatingSystem="Docker Desktop", KernelVersion=kernel, Runtimes=runtimes)
     assert (engine.system, engine.gpu_request) == ("Docker Desktop", request_)
 
 

@@ -128,7 +128,9 @@ def test_a_rootless_docker_says_that_it_is_one(root, listen):
 
 
 def gpu_request(root, listen, **info):
-    listen(root / "var/run/docker.sock", DOCKER, **info)
+    (root / "var/lib/docker").mkdir(parents=True)
+    here = {"KernelVersion": os.uname().release, "DockerRootDir": "/var/lib/docker"}
+    listen(root / "var/run/docker.sock", DOCKER, **here, **info)
     engines, _ = read_engines(root, environ={})
     assert engines is not None
     return engines[0].gpu_request
@@ -157,7 +159,9 @@ def test_docker_without_any_of_nvidias_parts_hands_over_no_gpu(root, listen):
 
 
 def test_docker_with_nvidias_runtime_is_asked_through_its_hook(root, listen):
-    assert gpu_request(root, listen, Runtimes={"runc": {}, "nvidia": {"path": "x"}}) == "nvidia"
+    write(root / "usr/bin/nvidia-container-runtime", "")
+    runtimes = {"runc": {}, "nvidia": {"path": "nvidia-container-runtime"}}
+    assert gpu_request(root, listen, Runtimes=runtimes) == "nvidia"
 
 
 @pytest.mark.parametrize("hook", ["nvidia-container-runtime-hook", "nvidia-container-toolkit"])

@@ -66,7 +66,9 @@ class DriverLibrary(Check):
             why = "It runs in a virtual machine, which has no GPU."
             fix = Fix("Install docker itself, and choose its context.", ("docker context use default",))
         seen = f"docker {engine.version or ''}: {engine.system}, root {engine.root}"
-        return Finding(self.id, weight(host), title, (seen,), why, fix, DRIVER_LIBRARY.link)
+        others = any(one.gpu_request in ("nvidia", "cdi") for _, one in dockers(host))
+        status = weight(host, another_way=others)
+        return Finding(self.id, status, title, (seen,), why, fix, DRIVER_LIBRARY.link)
 
 
 class Runtime(Check):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.system import needed_mib
-from envcheck.doctor.finding import Finding, Fix, Status
+from envcheck.doctor.finding import Finding, Fix
 from envcheck.host.facts import Engine, Host
 from envcheck.symptoms import FULL_ENGINE, find
 from envcheck.symptoms.engine import CONTEXT, DENIED, GONE
@@ -108,12 +108,12 @@ class Disk(Check):
         if not tight:
             return ok(self, *map(_room, known))
         full = [engine for engine in tight if _is_full(engine)]
-        status: Status = "warn" if full else "info"
+        told = full or tight
         return Finding(
             self.id,
-            status,
-            f"The disk of {tight[0].name}'s images is {'full' if full else 'too small for another image'}",
-            tuple(_room(engine) for engine in full or tight),
+            "warn" if full else "info",
+            f"The disk of {told[0].name}'s images is {'full' if full else 'too small for another image'}",
+            tuple(map(_room, told)),
             "Images, stopped containers and the cache of builds stay until somebody removes them; a full "
             "disk fails builds, and containers that run.",
             Fix(
