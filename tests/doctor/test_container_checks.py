@@ -10,6 +10,7 @@ from packaging.version import Version
 from envcheck.doctor.check import Case
 from envcheck.doctor.checks.cdi import Stale, Unresolvable
 from envcheck.doctor.checks.containers import (
+    DevicesLost,
     DriverLibrary,
     Holes,
     Rootless,
@@ -142,6 +143,34 @@ def test_the_setting_for_control_groups_is_put_right_for_who_runs_docker(host, r
     assert finding.fix.commands[0].endswith(f"nvidia-container-cli.no-cgroups{command}")
     assert f"no-cgroups = {str(not rootless).lower()}" in finding.evidence[0]
     assert ("rootless" in finding.title) == rootless
+    assert finding.fix.needs_root
+
+
+def test_links_for_systemd_are_made_by_root(host):
+    finding = DevicesLost().look(Case(host(toolkit={"device_links": False})))
+    assert finding.fix.needs_root
+    assert finding.link.endswith("/issues/48")
+
+
+def test_one_spec_of_another_driver_gives_the_title_also_beside_one_with_missing_files(host):
+    one = host()
+    other = replace(one.cdi[0], path="/x", devices=("1",), missing=("/a",))
+    stale = replace(one.cdi[0], driver=Version("535.161.08"))
+    finding = Stale().look(Case(replace(one, cdi=(stale, other))))
+    assert finding.title == "The CDI specification is of another driver than the installed one"
+    assert len(finding.evidence) == 2
+
+
+@pytest.mark.parametrize(
+    "check", [DriverLibrary(), ToolkitMissing(), Rootless(), DevicesLost(), Unresolvable(), Stale()]
+)
+def test_without_a_gpu_or_an_engine_no_question_of_containers_arises(host, check):
+    one = host()
+    finding = check.look(Case(replace(one, gpus=())))
+    assert (finding.status, finding.cause) == ("skip", "No GPU is listed that a container could be given.")
+    for engines in ((), None):
+        finding = check.look(Case(replace(one, engines=engines)))
+        assert (finding.status, finding.cause) == ("skip", "No container engine answers.")
 
 
 def test_a_snap_is_removed_with_a_warning_and_a_virtual_machine_left_by_its_context(host):

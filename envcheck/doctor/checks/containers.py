@@ -201,7 +201,7 @@ class Rootless(Check):
         others = len(wrong) < len(asked)
         return Finding(
             self.id,
-            "info" if others else weight(host),
+            weight(host, another_way=others),
             "A rootless docker cannot start containers with GPUs"
             if rootless
             else "Containers of root's docker may not open the GPUs",
