@@ -49,14 +49,14 @@ _NOT_ASKED = "podman says it in its info only, which takes a quarter of a second
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class EngineFacts:
     """An engine, and why its missing facts are missing: by ".root", or "" for all of them."""
 
     engine: Engine
     unknown: dict[str, str] = field(default_factory=dict)
 
 
-def docker_engine(version: Mapping[str, Any], info: Mapping[str, Any], url: str, root: Path) -> Said:
+def docker_engine(version: Mapping[str, Any], info: Mapping[str, Any], url: str, root: Path) -> EngineFacts:
     """Return docker's facts from its answers to `version` and `info`."""
     folder = _text(info.get("DockerRootDir"))
     runtimes = info.get("Runtimes")
@@ -93,10 +93,12 @@ def docker_engine(version: Mapping[str, Any], info: Mapping[str, Any], url: str,
     of_files = "it cannot be seen from here" if shares_files else elsewhere
     unknown = {f".{name}": _NOT_SAID for name in _SAID if getattr(engine, name) is None}
     unknown |= {f".{name}": of_files for name in _OF_FILES if getattr(engine, name) is None}
-    return Said(engine, unknown)
+    return EngineFacts(engine, unknown)
 
 
-def podman_engine(version: Mapping[str, Any], url: str, root: Path, environ: Mapping[str, str]) -> Said:
+def podman_engine(
+    version: Mapping[str, Any], url: str, root: Path, environ: Mapping[str, str]
+) -> EngineFacts:
     """Return podman's facts from its answer to `version`."""
     rootless = _is_rootless(url)
     folder = _podman_folder(root, environ, rootless=rootless)
@@ -112,7 +114,7 @@ def podman_engine(version: Mapping[str, Any], url: str, root: Path, environ: Map
         root_free_mib=free_mib,
         root_free_inodes=free_inodes,
     )
-    return Said(engine, {"": _NOT_ASKED})
+    return EngineFacts(engine, {"": _NOT_ASKED})
 
 
 def _gpu_request(

@@ -11,18 +11,18 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from envcheck.engine.addresses import Address, addresses, connect
+from envcheck.engine.addresses import Address, addresses
 from envcheck.engine.failures import innermost
+from envcheck.engine.question import ask
 from envcheck.errors import EnvcheckError
-from envcheck.host.engine_info import Said, docker_engine, podman_engine
+from envcheck.host.engine_info import EngineFacts, docker_engine, podman_engine
 from envcheck.host.facts import Engine
 from envcheck.host.pending import Pending
 
 _TIME_LIMIT_S = 3
-# An engine is asked three questions, and each has its own limit; this is for what the limits do not see.
-_QUESTIONS = 3
+# Each part of an answer has its limit; this is for one that comes in a thousand parts.
+_PARTS = 3
 
 _DAEMONS = ("usr/bin/dockerd", "usr/sbin/dockerd", "usr/local/bin/dockerd")
 
@@ -35,13 +35,13 @@ def read_engines(
         found = tuple(addresses(root, environ))
     except EnvcheckError as error:  # a context that was chosen and does not exist
         return None, {"engines": error.message}
-    limit = _TIME_LIMIT_S * _QUESTIONS
+    limit = _TIME_LIMIT_S * _PARTS
     pending = [
         Pending(partial(_ask, address, root, environ), partial(_silent, address), seconds=limit)
         for address in found
     ]
     asked = [one.result() for one in pending]
-    answers = [answer for answer in asked if isinstance(answer, Said)]
+    answers = [answer for answer in asked if isinstance(answer, EngineFacts)]
     reasons = [answer for answer in asked if isinstance(answer, str)]
     if not found and (daemon := next((name for name in _DAEMONS if (root / name).exists()), None)):
         reasons.append(f"/{daemon} is installed and does not run: there is no socket")
@@ -51,7 +51,7 @@ def read_engines(
     return (None if reasons and not answers else tuple(answer.engine for answer in answers)), unknown
 
 
-def _ask(address: Address, root: Path, environ: Mapping[str, str]) -> Said | str:
+def _ask(address: Address, root: Path, environ: Mapping[str, str]) -> EngineFacts | str:
     """Return what the engine says, or why it did not answer."""
     try:
         return _answer(address, root, environ)
@@ -64,13 +64,9 @@ def _silent(address: Address, why: str) -> str:
     return f"{address.url}{chosen}: {why}"
 
 
-def _answer(address: Address, root: Path, environ: Mapping[str, str]) -> Said:
-    client = connect(address, seconds=_TIME_LIMIT_S)
-    try:
-        version: dict[str, Any] = client.version(api_version=False)
-        components = " ".join(str(part.get("Name")) for part in version.get("Components") or ())
-        if "podman" in components.lower():
-            return podman_engine(version, address.url, root, environ)
-        return docker_engine(version, client.info(), address.url, root)
-    finally:
-        client.close()
+def _answer(address: Address, root: Path, environ: Mapping[str, str]) -> EngineFacts:
+    version = ask(address, "version", seconds=_TIME_LIMIT_S)
+    components = " ".join(str(part.get("Name")) for part in version.get("Components") or ())
+    if "podman" in components.lower():
+        return podman_engine(version, address.url, root, environ)
+    return docker_engine(version, ask(address, "info", seconds=_TIME_LIMIT_S), address.url, root)

@@ -65,7 +65,7 @@ MISSING = Symptom(
     link=f"{_GUIDE}install-guide.html",
 )
 
-TOOLKIT = (
+CONTAINER_TOOLKIT = (
     Symptom(
         "container.require-cuda",
         "the image asks for a newer driver than this one (NVIDIA_REQUIRE_CUDA)",

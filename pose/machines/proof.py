@@ -31,7 +31,7 @@ TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceProof:
     """One device and how it computed; errors are shares of the reference's largest value."""
 
     device: str
@@ -64,7 +64,7 @@ class Proof:
     pycocotools: str | None
     arch_flags: tuple[str, ...]
     threads: int
-    devices: tuple[Device, ...]
+    devices: tuple[DeviceProof, ...]
 
     def document(self, differences: tuple[str, ...]) -> dict[str, Any]:
         """The JSON document, with what differs from the promise."""
@@ -159,7 +159,7 @@ def summary(proof: Proof) -> str:
     return " · ".join(parts)
 
 
-def _prove_device(name: str) -> Device:
+def _prove_device(name: str) -> DeviceProof:
     device = torch.device(name)
     described = _describe(device)
     begin = time.perf_counter()
@@ -169,7 +169,9 @@ def _prove_device(name: str) -> Device:
     except RuntimeError as error:  # "no kernel image is available for execution on the device" is one
         matmul_error = conv_error = None
         failure = str(error).strip().splitlines()[0]
-    return Device(name, *described, matmul_error, conv_error, round(time.perf_counter() - begin, 3), failure)
+    return DeviceProof(
+        name, *described, matmul_error, conv_error, round(time.perf_counter() - begin, 3), failure
+    )
 
 
 def _describe(device: torch.device) -> tuple[str, str | None, str | None]:
@@ -204,7 +206,7 @@ def _relative(value: Tensor, reference: Tensor) -> float:
     return float((value.double() - reference).abs().max() / reference.abs().max())
 
 
-def _why(device: Device) -> str:
+def _why(device: DeviceProof) -> str:
     return device.failure or f"off by {max(device.matmul_error or 0.0, device.conv_error or 0.0):.1e}"
 
 

@@ -6,7 +6,7 @@ import json
 
 from pose.command.arguments import Arguments
 from pose.errors import FAILED, PoseError
-from pose.machines.proof import Device, compare, prove
+from pose.machines.proof import DeviceProof, compare, prove
 from pose.report import Result, data
 
 
@@ -29,7 +29,7 @@ def run(arguments: Arguments, _result: Result) -> None:
         raise PoseError(differences[0], "another torch build is needed: envcheck pick", FAILED)
 
 
-def _line(device: Device) -> str:
+def _line(device: DeviceProof) -> str:
     facts = " ".join(fact for fact in (device.name, device.capability, device.uuid) if fact)
     if not device.computes:
         return f"{device.device}   {facts}   does not compute: {device.failure or 'wrong results'}"

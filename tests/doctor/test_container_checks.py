@@ -17,7 +17,7 @@ from envcheck.doctor.checks.containers import (
     Runtime,
     ToolkitMissing,
 )
-from envcheck.doctor.checks.engines import Disk, Gone, Platform, Proxy
+from envcheck.doctor.checks.engines import EngineDisk, Gone, Platform, Proxy
 from envcheck.doctor.diagnose import diagnose
 from envcheck.host.facts import Engine, Surroundings
 
@@ -225,21 +225,21 @@ def test_three_missing_files_are_named_and_the_others_counted(host):
 
 
 def test_a_full_disk_is_told_apart_from_one_that_is_too_small(host):
-    full = Disk().look(Case(host(engine={"root_free_mib": 512})))
+    full = EngineDisk().look(Case(host(engine={"root_free_mib": 512})))
     assert full.title == "The disk of docker's images is full"
     assert full.fix.destructive
     assert full.evidence == ("docker, /var/lib/docker: 0.5 GiB free, 60000000 inodes free",)
-    small = Disk().look(Case(host(engine={"root_free_mib": 2048, "root_free_inodes": None})))
+    small = EngineDisk().look(Case(host(engine={"root_free_mib": 2048, "root_free_inodes": None})))
     assert small.title == "The disk of docker's images is too small for another image"
     assert small.evidence == ("docker, /var/lib/docker: 2.0 GiB free",)
-    assert Disk().look(Case(host(engine={"root_free_mib": 3072}))).status == "ok"  # nothing was picked
+    assert EngineDisk().look(Case(host(engine={"root_free_mib": 3072}))).status == "ok"  # nothing was picked
 
 
 def test_only_those_engines_are_shown_that_need_something(host):
     one = host()
     other = replace(one.engines[0], name="podman", root="/home", root_free_mib=10)
     for first in (one.engines[0], replace(one.engines[0], root_free_mib=2048)):  # enough, and hardly enough
-        finding = Disk().look(Case(replace(one, engines=(first, other))))
+        finding = EngineDisk().look(Case(replace(one, engines=(first, other))))
         assert finding.title == "The disk of podman's images is full"
         assert [line.partition(",")[0] for line in finding.evidence] == ["podman"]
     other = replace(other, machine="arm64")

@@ -28,7 +28,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _SAME = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
-class Context(Check):
+class ContextThere(Check):
     """A chosen docker context that leads nowhere hides every engine that would answer."""
 
     id = CONTEXT.id
@@ -89,7 +89,7 @@ class Gone(Check):
         )
 
 
-class Disk(Check):
+class EngineDisk(Check):
     """Room for images where the engine keeps them, which is often another disk than the cache's."""
 
     id = "container.disk"
