@@ -96,16 +96,14 @@ def docker_engine(version: Mapping[str, Any], info: Mapping[str, Any], url: str,
     return EngineFacts(engine, unknown)
 
 
-def podman_engine(
-    version: Mapping[str, Any], url: str, root: Path, environ: Mapping[str, str]
-) -> EngineFacts:
-    """Return podman's facts from its answer to `version`."""
+def podman_engine(version: object, url: str, root: Path, environ: Mapping[str, str]) -> EngineFacts:
+    """Return podman's facts: those that stand in files, and its version."""
     rootless = _is_rootless(url)
     folder = _podman_folder(root, environ, rootless=rootless)
     free_mib, free_inodes = _free(root / folder.lstrip("/")) if folder else (None, None)
     engine = Engine(
         "podman",
-        _text(version.get("Version")),
+        _text(version),
         address=url,
         rootless=rootless,
         # Through docker's interface podman 4.3 ignores a device request, and takes a CDI name for a path.

@@ -8,13 +8,14 @@ meanwhile.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from envcheck.engine.addresses import Address, addresses
 from envcheck.engine.failures import innermost
-from envcheck.engine.question import ask
+from envcheck.engine.question import ask, name
 from envcheck.errors import EnvcheckError
 from envcheck.host.engine_info import EngineFacts, docker_engine, podman_engine
 from envcheck.host.facts import Engine
@@ -24,6 +25,7 @@ _TIME_LIMIT_S = 3
 # Each part of an answer has its limit; this is for one that comes in a thousand parts.
 _PARTS = 3
 
+_PODMAN = re.compile(r"Libpod/(?P<version>[^ ]+)")
 _DAEMONS = ("usr/bin/dockerd", "usr/sbin/dockerd", "usr/local/bin/dockerd")
 
 
@@ -65,8 +67,10 @@ def _silent(address: Address, why: str) -> str:
 
 
 def _answer(address: Address, root: Path, environ: Mapping[str, str]) -> EngineFacts:
+    if podman := _PODMAN.match(name(address, seconds=_TIME_LIMIT_S)):
+        return podman_engine(podman["version"], address.url, root, environ)
     version = ask(address, "version", seconds=_TIME_LIMIT_S)
     components = " ".join(str(part.get("Name")) for part in version.get("Components") or ())
     if "podman" in components.lower():
-        return podman_engine(version, address.url, root, environ)
+        return podman_engine(version.get("Version"), address.url, root, environ)
     return docker_engine(version, ask(address, "info", seconds=_TIME_LIMIT_S), address.url, root)

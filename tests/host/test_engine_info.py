@@ -180,7 +180,7 @@ def test_long_lists_and_texts_are_cut(machine):
     assert len(engine.runtimes) == 256
 
 
-PODMAN = {"Version": "4.9.4"}
+PODMAN = "4.9.4"
 USUAL = "var/lib/containers/storage"
 
 

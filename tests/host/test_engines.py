@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -264,3 +264,26 @@ def test_that_docker_is_nobodys_business_where_podman_answers(root, listen):
     engines, unknown = read_engines(root, environ={})
     assert engines == (podman(root / "run/podman/podman.sock"),)
     assert "engines" not in unknown
+
+
+def test_podman_that_names_itself_is_asked_nothing_more(root):
+    import socket
+
+    path = root / "run/podman/podman.sock"
+    path.parent.mkdir(parents=True)
+    asked = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def serve():
+            with listener.accept()[0] as peer:
+                asked.append(peer.recv(4096).split(b"\r\n")[0])
+                peer.sendall(b"HTTP/1.1 200 OK\r\nServer: Libpod/5.2.2 (linux)\r\nContent-Length: 0\r\n\r\n")
+
+        server = Thread(target=serve, daemon=True)
+        server.start()
+        (engine,), _ = read_engines(root, environ={})
+        server.join(10)
+    assert (engine.name, engine.version) == ("podman", "5.2.2")
+    assert asked == [b"GET /_ping HTTP/1.1"]

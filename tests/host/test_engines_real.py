@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import docker
 import pytest
 
 from envcheck.host.engines import read_engines
@@ -43,6 +44,9 @@ def test_a_real_docker_says_all_that_matters(docker_address):
 def test_a_real_podman_says_where_its_images_are(podman_address):
     engine, unknown = only(podman_address)
     assert (engine.name, engine.gpu_request) == ("podman", "none")
+    with_sdk = docker.APIClient(base_url=podman_address, timeout=30)
+    assert engine.version == with_sdk.version(api_version=False)["Version"]
+    with_sdk.close()
     assert (engine.root is None) == (engine.root_free_mib is None)
     if not engine.rootless:
         assert engine.root == "/var/lib/containers/storage"
