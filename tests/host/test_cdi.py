@@ -182,9 +182,34 @@ def test_a_folder_of_a_thousand_files_is_not_read_to_its_end(lay_out):
     assert len(read_cdi(root)[0]) == 64
 
 
+def test_a_spec_may_stand_in_the_second_folder_alone_and_name_nothing(lay_out):
+    specs, _ = read_cdi(lay_out({"var/run/cdi/nvidia.yaml": "kind: nvidia.com/gpu\n"}))
+    assert specs == (Cdi("/var/run/cdi/nvidia.yaml", kind="nvidia.com/gpu", devices=(), missing=()),)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"), [("'0'", "0"), ('"all"', "all"), ("'0\"", "'0\""), ("0'", "0'"), ("'", "'")]
+)
+def test_names_lose_their_quotes_where_these_are_a_pair(lay_out, written, name):
+    (spec,), _ = read_cdi(lay_out({"etc/cdi/n.yaml": f"kind: nvidia.com/gpu\nname: {written}\n"}))
+    assert spec.devices == (name,)
+
+
+def test_what_json_says_in_another_shape_is_passed_over(lay_out):
+    odd = {"kind": "nvidia.com/gpu", "path": ["/a", {"hostPath": "/b"}], "name": {"name": 5}, "other": "/c"}
+    (spec,), _ = read_cdi(lay_out({"etc/cdi/n.json": json.dumps(odd)}))
+    assert (spec.devices, spec.missing) == ((), ("/b",))
+
+
+def test_a_path_that_no_file_can_have_is_not_missing(lay_out):
+    text = f"kind: nvidia.com/gpu\nhostPath: /{'x' * 5000}\nhostPath: /etc/cdi/n.yaml/under\n"
+    (spec,), _ = read_cdi(lay_out({"etc/cdi/n.yaml": text}))
+    assert spec.missing == ("/etc/cdi/n.yaml/under",)
+
+
 def test_kinds_are_those_of_the_folders_that_are_asked_for(lay_out):
     root = lay_out(
-        {"etc/cdi/nvidia.yaml": SPEC, "opt/cdi/net.json": '{"kind": "vendor.com/net"}', "opt/cdi/x.json": "{"}
+        {"etc/cdi/nvidia.yaml": SPEC, "opt/cdi/net.json": '{"kind": "vendor.com/net"}', "opt/cdi/a.json": "{"}
     )
-    assert list(kinds(["/opt/cdi", "/nowhere"], root)) == ["vendor.com/net"]
+    assert list(kinds(["/nowhere", "/opt/cdi"], root)) == ["vendor.com/net"]
     assert list(kinds(["/etc/cdi"], root)) == ["nvidia.com/gpu"]
