@@ -11,21 +11,20 @@ _DNF = ("fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn")
 _PACMAN = ("arch", "manjaro", "endeavouros")
 _PACKAGE = "nvidia-container-toolkit"
 
-_REGISTER = "sudo nvidia-ctk runtime configure --runtime=docker"
-
 
 def install_toolkit(host: Host) -> Fix:
-    """Return how docker gets the toolkit: where it is installed, docker has only to be told of it."""
-    if host.toolkit is not None:
-        commands: tuple[str, ...] = (_REGISTER, _restart_docker(host))
-        text = "Tell docker of the toolkit and restart it, which ends running containers."
-        return Fix(text, commands, needs_root=True, destructive=True)
-    install = _command(host, "sudo apt install", "sudo dnf install", "sudo pacman -S")
+    """Return how docker gets the toolkit, from the beginning."""
     text = (
         "Install NVIDIA's container toolkit, from NVIDIA's own repository where the distribution has none"
         " (see the link); then tell docker of it and restart it, which ends running containers."
     )
-    return Fix(text, (*install, _REGISTER, _restart_docker(host)), needs_root=True, destructive=True)
+    return Fix(text, (*_install(host), *_register(host)), needs_root=True, destructive=True)
+
+
+def register_toolkit(host: Host) -> Fix:
+    """Return how docker learns of a toolkit that is installed."""
+    text = "Tell docker of the toolkit and restart it, which ends running containers."
+    return Fix(text, _register(host), needs_root=True, destructive=True)
 
 
 def upgrade_toolkit(host: Host) -> Fix:
@@ -43,17 +42,17 @@ def write_spec(host: Host) -> Fix:
             ("sudo systemctl restart nvidia-cdi-refresh.service",),
             needs_root=True,
         )
-    install = (
-        ()
-        if host.toolkit is not None
-        else _command(host, "sudo apt install", "sudo dnf install", "sudo pacman -S")
-    )
+    install = () if host.toolkit is not None else _install(host)
     return Fix(
         "Write the specification, and again after every change of the driver; from version 1.18 on the "
         "toolkit has a service that does.",
         (*install, "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"),
         needs_root=True,
     )
+
+
+def _install(host: Host) -> tuple[str, ...]:
+    return _command(host, "sudo apt install", "sudo dnf install", "sudo pacman -S")
 
 
 def _command(host: Host, apt: str, dnf: str, pacman: str) -> tuple[str, ...]:
@@ -64,6 +63,7 @@ def _command(host: Host, apt: str, dnf: str, pacman: str) -> tuple[str, ...]:
     return ()
 
 
-def _restart_docker(host: Host) -> str:
+def _register(host: Host) -> tuple[str, ...]:
     # Older WSL has no systemd, and its newer ones understand this as well.
-    return "sudo service docker restart" if host.os.wsl else "sudo systemctl restart docker"
+    restart = "sudo service docker restart" if host.os.wsl else "sudo systemctl restart docker"
+    return ("sudo nvidia-ctk runtime configure --runtime=docker", restart)

@@ -123,6 +123,7 @@ def test_wsl_restarts_docker_without_systemd(host):
 def test_a_missing_runtime_is_quoted_with_its_program(host):
     finding = Runtime().look(Case(host(engine={"missing_runtimes": {"nvidia": "nvidia-container-runtime"}})))
     assert finding.evidence == ("docker info: nvidia: nvidia-container-runtime",)
+    assert finding.fix.commands[0] == "sudo apt install nvidia-container-toolkit"  # its settings stayed
     assert finding.cause.startswith("It was removed, or never installed;")
     finding = Runtime().look(Case(host(engine={"missing_runtimes": {"runc": "/opt/runc"}})))
     assert finding.evidence == ("docker info: runc: /opt/runc (the default runtime)",)
@@ -241,6 +242,7 @@ def test_only_those_engines_are_shown_that_need_something(host):
     for first in (one.engines[0], replace(one.engines[0], root_free_mib=2048)):  # enough, and hardly enough
         finding = EngineDisk().look(Case(replace(one, engines=(first, other))))
         assert finding.title == "The disk of podman's images is full"
+        assert finding.fix.commands == ("podman system df", "podman image prune")
         assert [line.partition(",")[0] for line in finding.evidence] == ["podman"]
     other = replace(other, machine="arm64")
     finding = Platform().look(Case(replace(one, engines=(*one.engines, other))))

@@ -12,7 +12,7 @@ from envcheck.compat.rules.system import host_pythons
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.engines import dockers, unsaid
 from envcheck.doctor.finding import Finding, Fix, Status
-from envcheck.doctor.toolkit_fixes import install_toolkit, upgrade_toolkit
+from envcheck.doctor.toolkit_fixes import install_toolkit, register_toolkit, upgrade_toolkit
 from envcheck.host.facts import Engine, Host
 from envcheck.symptoms.inside import DEVICES_LOST
 from envcheck.symptoms.toolkit import DRIVER_LIBRARY, MISSING
@@ -166,7 +166,7 @@ class ToolkitMissing(Check):
             MISSING.title,
             (f"docker {engine.version or ''}: runtimes {found}; no hook and no CDI device of NVIDIA's",),
             MISSING.why if host.toolkit is None else "The toolkit is installed, and docker does not know it.",
-            install_toolkit(host),
+            install_toolkit(host) if host.toolkit is None else register_toolkit(host),
             MISSING.link,
         )
 

@@ -9,7 +9,7 @@ from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.system import needed_mib
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.host.facts import Engine, Host
-from envcheck.symptoms import FULL_ENGINE, find
+from envcheck.symptoms import find
 from envcheck.symptoms.engine import CONTEXT, DENIED, GONE
 from envcheck.symptoms.inside import PLATFORM
 
@@ -117,8 +117,8 @@ class EngineDisk(Check):
             "Images, stopped containers and the cache of builds stay until somebody removes them; a full "
             "disk fails builds, and containers that run.",
             Fix(
-                f"See what lies there, and remove what nobody needs. {FULL_ENGINE}",
-                ("docker system df", "docker image prune", "docker builder prune"),
+                "See what lies there, and remove what nobody needs.",
+                (f"{told[0].name} system df", f"{told[0].name} image prune"),
                 destructive=True,
             ),
             "https://docs.docker.com/engine/manage-resources/pruning/",
