@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from envcheck.doctor.finding import Fix
 from envcheck.doctor.remedies import distribution
 from envcheck.host.facts import Host
@@ -34,7 +36,7 @@ def upgrade_toolkit(host: Host) -> Fix:
     return Fix("Update NVIDIA's container toolkit; containers that run go on.", commands, needs_root=True)
 
 
-def write_spec(host: Host) -> Fix:
+def write_spec(host: Host, file: str = "/etc/cdi/nvidia.yaml") -> Fix:
     """Return how the CDI spec is written anew: by the toolkit's own service where there is one."""
     if host.toolkit is not None and host.toolkit.refresh:
         return Fix(
@@ -46,7 +48,7 @@ def write_spec(host: Host) -> Fix:
     return Fix(
         "Write the specification, and again after every change of the driver; from version 1.18 on the "
         "toolkit has a service that does.",
-        (*install, "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"),
+        (*install, f"sudo nvidia-ctk cdi generate --output={shlex.quote(file)}"),
         needs_root=True,
     )
 

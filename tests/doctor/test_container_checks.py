@@ -191,7 +191,7 @@ def test_a_snap_is_removed_with_a_warning_and_a_virtual_machine_left_by_its_cont
         ({}, ("sudo systemctl restart nvidia-cdi-refresh.service",)),
         (
             {"toolkit": {"refresh": False}},
-            ("sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",),
+            ("sudo nvidia-ctk cdi generate --output=/var/run/cdi/nvidia.yaml",),
         ),
     ],
 )
@@ -202,6 +202,13 @@ def test_a_spec_is_written_by_the_service_where_there_is_one(host, changes, comm
     assert finding.fix.commands == command
     assert finding.title == "The CDI specification is of another driver than the installed one"
     assert finding.evidence == ("/var/run/cdi/nvidia.yaml: driver 535.161.8; installed: 550.54.14",)
+
+
+def test_a_spec_of_an_odd_name_is_quoted_for_the_shell(host):
+    one = host(toolkit={"refresh": False})
+    spec = replace(one.cdi[0], path="/etc/cdi/$(reboot).yaml", missing=("/a",))
+    fix = Stale().look(Case(replace(one, cdi=(spec,)))).fix
+    assert fix.commands == ("sudo nvidia-ctk cdi generate --output='/etc/cdi/$(reboot).yaml'",)
 
 
 def test_a_spec_is_written_after_the_toolkit_was_installed(host):

@@ -106,7 +106,7 @@ class Stale(Check):
             tuple(line for spec in stale for line in _told(spec, driver)),
             "It was written before the driver, the toolkit or the cards changed; a container that asks for "
             "these GPUs does not start, or misses files.",
-            write_spec(host),
+            write_spec(host, stale[0].path),
             "https://github.com/containers/podman/issues/26233",
         )
 
