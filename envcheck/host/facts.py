@@ -191,6 +191,7 @@ class Engine:
     machine: str | None = None  # "x86_64"
     runtimes: Annotated[tuple[str, ...], _Few] | None = None  # "runc", "nvidia"
     default_runtime: str | None = None
+    missing_runtimes: dict[str, str] | None = None  # a registered one -> its program, which is not there
     cdi_devices: Annotated[tuple[str, ...], _Few] | None = (
         None  # that it has discovered: "nvidia.com/gpu=all"
     )
@@ -200,6 +201,7 @@ class Engine:
     root: str | None = None  # where it keeps its images
     root_free_mib: int | None = None
     root_free_inodes: int | None = None
+    proxy: bool | None = None  # whether it reaches registries through one
     warnings: Annotated[tuple[str, ...], _Few] | None = None  # what it says about itself
 
 
@@ -222,6 +224,7 @@ class Toolkit:
     mode: str | None = None  # of its runtime: "auto", "legacy", "csv", "cdi", "jit-cdi"
     no_cgroups: bool | None = None  # as rootless engines need it
     refresh: bool | None = None  # its service that writes the CDI file anew is installed
+    device_links: bool | None = None  # /dev/char/195:0 and the like, by which systemd finds the GPUs again
 
 
 @dataclass(frozen=True, slots=True)

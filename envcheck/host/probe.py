@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from envcheck.host.access import Access, read_access, without_access
+from envcheck.host.cdi import read_cdi
 from envcheck.host.engines import read_engines
 from envcheck.host.facts import (
     Driver,
@@ -27,6 +28,7 @@ from envcheck.host.pending import Pending
 from envcheck.host.python import read_python
 from envcheck.host.surroundings import read_surroundings
 from envcheck.host.system import read_system
+from envcheck.host.toolkit import read_toolkit, with_gpu_modes
 from envcheck.paths import cache_dir
 
 # Long for files; who asks other programs has limits of its own for each.
@@ -47,6 +49,8 @@ def probe() -> Host:
     hardware_says = Pending(
         lambda: read_hardware(cache), lambda why: (Hardware(), {"hardware": why}), seconds=_LIMIT_S
     )
+    toolkit_says = Pending(read_toolkit, lambda why: (None, {"toolkit": why}), seconds=_LIMIT_S)
+    cdi_says = Pending(read_cdi, lambda why: (None, {"cdi": why}), seconds=_LIMIT_S)
     cards_say = Pending(read_cards, lambda why: (None, None, {"pci": why}), seconds=_LIMIT_S)
     installed_says = Pending(read_installed, lambda why: (None, {"installed": why}), seconds=_LIMIT_S)
     access_says = Pending(read_access, without_access, seconds=_LIMIT_S)
@@ -62,6 +66,9 @@ def probe() -> Host:
     module, pci, unknown_cards = cards_say.result()
     library = library_says.result()
     engines, unknown_engines = engines_say.result()
+    toolkit, unknown_toolkit = toolkit_says.result()
+    cdi, unknown_cdi = cdi_says.result()
+    engines, unknown_modes = with_gpu_modes(engines, toolkit, jetson=system.jetson is not None)
     python, unknown_python = python_says.result()
     installed, unknown_installed = installed_says.result()
     driver = reached_by(access, join_driver(library, module, pci))
@@ -78,6 +85,8 @@ def probe() -> Host:
         installed=installed,
         kernel=kernel,
         surroundings=surroundings,
+        toolkit=toolkit,
+        cdi=cdi,
         unknown={
             **unknown_system,
             **_unknown_driver(library, driver, module),
@@ -85,6 +94,9 @@ def probe() -> Host:
             **_unknown_gpus(library, gpus),
             **unknown_cards,
             **unknown_engines,
+            **unknown_modes,
+            **unknown_toolkit,
+            **unknown_cdi,
             **unknown_python,
             **unknown_hardware,
             **unknown_installed,

@@ -49,6 +49,7 @@ class EngineThere(Check):
     id = "engine.present"
     title = "A container engine answers"
     worst = "info"
+    caused_by = ("container.context", "container.engine-gone")
 
     def look(self, case: Case) -> Finding:
         """Look for engines that answered."""
