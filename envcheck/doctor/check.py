@@ -37,6 +37,7 @@ class Check(Protocol):
     worst: Status = "error"  # what it says where it is bad; any check can be unknown
     needs_baseline: bool = False  # it compares with a snapshot
     caused_by: tuple[str, ...] = ()  # ids of checks whose trouble explains this one's, the likeliest first
+    silenced_by: tuple[str, ...] = ()  # ids of checks whose trouble explains only that this one knows nothing
 
     def look(self, case: Case) -> Finding:
         """Return the answer. An exception is not one: `diagnose` makes it unknown."""

@@ -11,7 +11,6 @@ from envcheck.doctor.selection import listing, select
 from envcheck.documents import read_json
 from envcheck.errors import UsageError
 from envcheck.host.facts import SCHEMA, Host
-from tests.doctor.cases import cases
 
 
 def ids(only=(), skip=()):
@@ -66,10 +65,6 @@ def test_no_check_says_worse_than_the_list_announces(root):
         for finding in diagnose(read_json(file, Host, schema=SCHEMA)).findings:
             if finding.is_trouble or finding.status == "info":
                 assert finding.severity <= SEVERITIES.index(worst[finding.id]), (file.name, finding.id)
-                reached.add((finding.id, finding.status))
-    # And it is no empty threat: these machines, and those of the cases, show most of them at their worst.
-    reached.update((case.check, case.status) for case in cases())
-    assert len(reached & set(worst.items())) >= len(worst) - 3
 
 
 @pytest.mark.parametrize(
