@@ -18,6 +18,8 @@ SCHEMA = "envcheck.host/1"
 
 # Why a fact is unknown that a snapshot, older than the fact or written by hand, does not hold.
 NOT_SAID = "The facts do not say."
+# How a reason tells of an engine that nobody has started.
+NOT_STARTED = "is installed and does not run"
 
 # How an engine is asked for GPUs: a device request to NVIDIA's hook, a CDI device, or there is no way.
 GpuRequest = Literal["nvidia", "cdi", "none"]
