@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envcheck.engine import containers
-from envcheck.engine import images as engine_images
 from envcheck.engine.addresses import Address, addresses, connect
 from envcheck.engine.containers import Ended, GpuAccess, Settings
 from envcheck.engine.failures import spoken
@@ -80,12 +79,6 @@ class Docker:
         engine = f"{self.engine.name} {self.engine.version or ''}".rstrip()
         image = Image(engine, built.id, built.name, base.name, base.id, base.is_recipes)
         return Place("docker", recipe.name, lock_hash(lock), _PYTHON, python, built.reused, image=image)
-
-    def health(self, place: Place) -> str:
-        """Return whether the image is gone; see `Environment.health`."""
-        assert place.image is not None  # noqa: S101 - of our own making
-        there = engine_images.find(self.client, place.image.id)
-        return "" if there else f"{self.engine.name} no longer has the image {place.image.name}"
 
     def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
         """Return the argv that runs pose; see `Environment.stage`."""
