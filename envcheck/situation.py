@@ -170,9 +170,9 @@ def _wished(request: Request) -> tuple[tuple[Recipe, ...], Wishes]:
         ),
     )
     if request.requirements is not None:
-        from envcheck.choice.requirements.read import read_requirements  # noqa: PLC0415 - see above
+        from envcheck.choice.requirements.read import read  # noqa: PLC0415 - see above
 
-        theirs = read_requirements(request.requirements, python=wishes.python)
+        theirs = read(request.requirements, python=wishes.python).wishes
         wishes = replace(combine(wishes, theirs), requirements=str(request.requirements))
     return recipes, wishes
 

@@ -45,6 +45,9 @@ class Wishes:
     origins: tuple[str, ...] = ()  # where each was read: "requirements.txt:3: torch==1.13.1+cu117"
 
 
+ANYTHING = Wishes()
+
+
 def specifier(option: str, text: str) -> SpecifierSet:
     """Return the versions that an option's text means: "11.8" every 11.8.x, else what PEP 440 says.
 
