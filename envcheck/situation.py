@@ -44,6 +44,9 @@ class Request:
     requirements: Path | None = None  # what somebody else's repository asks for
 
 
+ANY = Request()
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What is known, and what follows from it."""
@@ -53,7 +56,7 @@ class Situation:
     judged: tuple[Gpu, ...]  # the GPUs that the choice is for
     chosen: Recipe | None  # as this machine sees it
     visible: str = ""  # what CUDA_VISIBLE_DEVICES stands for, where it decided which GPUs are judged
-    request: Request = Request()
+    request: Request = ANY
     is_here: bool = True  # and not the facts of another machine
 
     @property
@@ -75,7 +78,7 @@ class Situation:
 
 
 def look(
-    host: str | None = None, request: Request | None = None, *, facts: Callable[[], Host] | None = None
+    host: str | None = None, request: Request = ANY, *, facts: Callable[[], Host] | None = None
 ) -> Situation:
     """Return the situation on this machine, or on the one whose facts lie in file `host` ("-": stdin).
 
@@ -83,19 +86,18 @@ def look(
     and where `host` is several machines.
     """
     if host is None:
-        return _on((facts or probe)(), request or Request(), os.environ)
+        return _on((facts or probe)(), request, os.environ)
     seen = survey([host], request)
     if not isinstance(seen, Situation):
         raise UsageError(f"{host} holds {seen.hosts} hosts, and one is asked for here")
     return seen
 
 
-def survey(hosts: Sequence[str], request: Request | None = None) -> Situation | Fleet:
+def survey(hosts: Sequence[str], request: Request) -> Situation | Fleet:
     """Return the situation of one host, or for several the recipes that cover them all.
 
     `hosts` are files, folders and "-". Raises `UsageError` for bad input.
     """
-    request = request or Request()
     named = read_hosts(hosts)
     first = next(named)
     second = next(named, None)
