@@ -26,8 +26,6 @@ _PARTS = ("torso", "hips", "neck", "head", "hair", *(f"{side}_{limb}" for side i
 PART = {name: number for number, name in enumerate(_PARTS, start=1)}
 # Depths of limbs against the trunk's, so that a body that stands straight is dressed as people are.
 OVER_THE_SHIRT, UNDER_THE_SHIRT = 0.02, 0.03
-ARM = ("shoulder", "elbow", "wrist", "hand")
-LEG = ("hip", "knee", "ankle", "heel", "toe")
 MEETING = {
     "shoulder": ("upper_arm",),
     "elbow": ("upper_arm", "forearm"),

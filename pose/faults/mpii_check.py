@@ -42,7 +42,7 @@ def check_set(config: Config, image_set: str, *, is_decoding: bool) -> list[Find
                 if fault is not None:
                     findings.append(Finding(fault[0], f"{place / name} ({file.name} {where})", fault[1]))
             size = sizes.get(name) if name is not None else None
-            findings += named(person_findings(entry, where, size, has_joints=has_joints), file)
+            findings += named(_person_findings(entry, where, size, has_joints=has_joints), file)
             progress.advance()
     note(f"{file}: {len(entries)} persons in {len(sizes)} pictures")
     if has_joints and image_set == config.DATASET.TEST_SET:
@@ -50,7 +50,7 @@ def check_set(config: Config, image_set: str, *, is_decoding: bool) -> list[Find
     return findings
 
 
-def person_findings(entry: object, where: str, size: Size | None, *, has_joints: bool) -> Iterator[Finding]:
+def _person_findings(entry: object, where: str, size: Size | None, *, has_joints: bool) -> Iterator[Finding]:
     """Of one person of the list, whose picture has that size; None where it has none that can be told."""
     if not isinstance(entry, Mapping):
         yield Finding("entry is no object", where, type(entry).__name__)

@@ -43,7 +43,7 @@ class Scene:
     people: tuple[dict[str, Any], ...]
 
 
-def draw_scene(draw: np.random.Generator, size: tuple[int, int], most_people: int = 3) -> Scene:
+def _draw_scene(draw: np.random.Generator, size: tuple[int, int], most_people: int) -> Scene:
     """A picture of one to three people, the nearer ones before the farther."""
     canvas = Canvas(paint_background(draw, size))
     wanted = min(most_people, int(draw.choice([1, 2, 3], p=[0.70, 0.23, 0.07])))
@@ -185,7 +185,7 @@ def _scenes(image_set: str, seed: int, count: int, size: tuple[int, int]) -> Ite
     image_id = FIRST_ID[image_set]
     left = count
     while left > 0:
-        scene = draw_scene(np.random.default_rng((seed, image_id)), size, most_people=left)
+        scene = _draw_scene(np.random.default_rng((seed, image_id)), size, most_people=left)
         if scene.people:
             yield image_id, scene
         left -= len(scene.people)

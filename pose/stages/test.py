@@ -77,7 +77,7 @@ def run(arguments: Arguments, result: Result) -> None:
         expected.hold(metrics)
 
 
-def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: bool = False) -> str:
+def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: bool) -> str:
     """TEST.MODEL_FILE's weights, else this config's final_state.pth; says which."""
     if config.TEST.MODEL_FILE:
         path = Path(config.TEST.MODEL_FILE)
