@@ -71,7 +71,7 @@ class Docker:
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
         """Return the images of `recipe` on `python`; see `Environment.prepare`."""
         containers.remove_orphans(self.client)
-        builder = self._builder(watch)
+        builder = ImageBuilder(self.client, self._address, self.engine.name == "podman", self._cache, watch)
         base = builder.base(recipe, self._base_image)
         environment = builder.environment(recipe, python, base)
         built = builder.with_pose(environment, self._program)
@@ -94,9 +94,6 @@ class Docker:
             folder.mkdir(parents=True, exist_ok=True)
         relay = Relay(None if work.terminal else work.log, show=work.show, heard=work.heard)
         return containers.run(self.client, self._address, self._settings(place, work), relay, work.begun)
-
-    def _builder(self, watch: Watcher) -> ImageBuilder:
-        return ImageBuilder(self.client, self._address, self.engine.name == "podman", self._cache, watch)
 
     def _settings(self, place: Place, work: Work) -> Settings:
         """Return what the container of a command is made of."""
