@@ -93,7 +93,7 @@ def _parse_literal(text: str) -> Any:  # noqa: ANN401 - any literal
 def assign(tree: dict[str, Any], setting: Setting, *, open_extra: bool) -> None:
     """Sets one key of the nested dict in place; MODEL.EXTRA takes new keys only where `open_extra`."""
     *sections, name = setting.key.split(".")
-    node = tree
+    node: Any = tree
     for section in sections:
         if open_extra and setting.key.startswith("MODEL.EXTRA."):
             node.setdefault(section, {})
@@ -161,9 +161,9 @@ def _unknown(tree: Mapping[str, Any], setting: Setting) -> PoseError:
         near = difflib.get_close_matches(setting.key, inside, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it sets {_some(inside) or 'none'}"
         return setting.error("the config file sets no such key, and only its own can be overridden", hint)
-    near = _near_keys(setting.key, leaves)
+    alike = _near_keys(setting.key, leaves)
     return setting.error(
-        "no such key", f"did you mean {' or '.join(near)}?" if near else "pose/README.md lists them"
+        "no such key", f"did you mean {' or '.join(alike)}?" if alike else "pose/README.md lists them"
     )
 
 

@@ -83,9 +83,10 @@ def _joint_findings(
             count = len(values) if isinstance(values, list) else short(values)
             yield Finding("joint count is wrong", where, f"{key} {count}, MPII's people have {COUNT}")
             return
-    if not all(isinstance(values, list) for values in lists.values()):
+    places, visible = lists["joints"], lists["joints_vis"]
+    if not isinstance(places, list) or not isinstance(visible, list):
         return
-    for name, place, seen in zip(MPII.names, lists["joints"], lists["joints_vis"], strict=True):
+    for name, place, seen in zip(MPII.names, places, visible, strict=True):
         point = _point(place)
         if point is None:
             yield Finding("joint is no point", where, f"{name} {short(place)}")
@@ -95,7 +96,7 @@ def _joint_findings(
             what = f"{name} at {point[0]:g}, {point[1]:g} of {size[1]:g}x{size[0]:g}"
             is_near = center is not None and reach is not None and _near(point, center, reach)
             yield Finding("labelled joint outside the picture", where, what, not is_near)
-    if not any(number(seen) for seen in lists["joints_vis"]):
+    if not any(number(seen) for seen in visible):
         yield remark("person without labelled joints", where, "teaches nothing")
 
 

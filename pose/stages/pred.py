@@ -86,7 +86,8 @@ def run(arguments: Arguments, result: Result) -> None:
     out = picture_folder(arguments)
     result.output_dir = str(out.absolute())
     if source.kind == "picture":
-        _write_one(*found, source, out, how, result)
+        (seen,) = found
+        _write_one(seen, source, out, how, result)
     else:
         _write_many(found, source, out, how, first[0], result)
     if source.troubles:

@@ -155,7 +155,8 @@ def _write_set(
 ) -> list[dict[str, Any]]:
     folder = out / "images" / image_set
     folder.mkdir(parents=True)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for image_id, scene in _scenes(image_set, seed, count, size):
         name = f"{image_id:012d}.jpg"
         encoded = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,7 +97,7 @@ def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: b
 
 def evaluate(
     model: nn.Module,
-    people: People,
+    people: People[Any],
     config: Config,
     used: devices.Devices,
     folder: Path,
