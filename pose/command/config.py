@@ -198,12 +198,11 @@ class Config:
 
 @dataclass(frozen=True)
 class Options:
-    """The options that set config keys; None where not given. The first four are the public ones."""
+    """The options that set config keys; None where not given. The first three are the public ones."""
 
     model_dir: str | None = None
     log_dir: str | None = None
     data_dir: str | None = None
-    previous_model_dir: str | None = None
     data: str | None = None
     output: str | None = None
 

@@ -129,7 +129,7 @@ def _annotation(canvas: Canvas, figure: Figure, place: Place, number: int) -> di
 
 
 def write_dataset(
-    out: Path, *, seed: int = 0, train: int = 1500, val: int = 200, size: tuple[int, int] = DEFAULT_SIZE
+    out: Path, *, seed: int, train: int, val: int, size: tuple[int, int] = DEFAULT_SIZE
 ) -> None:
     """Write `train` and `val` people; a dataset that is there is replaced when the new one is whole."""
     partial = out / ".part"  # inside: beside it nothing may be writable, or another disk
