@@ -193,7 +193,7 @@ def _gpus(text: str | None) -> tuple[str, ...] | Literal["none"] | None:
 def _visible(gpus: tuple[Gpu, ...] | None, environ: Mapping[str, str], request: Request) -> Visible | None:
     """Return what CUDA_VISIBLE_DEVICES, set by a scheduler or the user, leaves; None where it says nothing.
 
-    The environment says less than the command line.
+    A variable says less than the command line.
     """
     value = environ.get("CUDA_VISIBLE_DEVICES")
     if value is None or request.gpus is not None or not gpus:

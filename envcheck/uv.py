@@ -205,7 +205,7 @@ def uv_version() -> str:
 def read_pip_settings() -> dict[str, str]:
     """Return the user's pip settings for `pip install`, by its own precedence."""
     answer = capture([sys.executable, "-m", "pip", "config", "list"], seconds=60)
-    # The environment wins over the command's section, which wins over the global one.
+    # Variables win over the command's section, which wins over the global one.
     found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for section, key, value in _settings(answer.stdout):
         if section in found:

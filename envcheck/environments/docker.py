@@ -49,7 +49,7 @@ class Docker:
     ) -> None:
         """`program` is the copy of pose; `base_image` stands for the recipes' own.
 
-        `variables` go inside besides what of the caller's environment always does.
+        `variables` go inside besides those of the caller's that always do.
         """
         self.engine = engine
         self._cache = cache
