@@ -147,8 +147,7 @@ def _sibling_dependencies(recipe: Recipe, target: Target, index: str) -> tuple[s
         argv = [
             *(sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--disable-pip-version-check"),
             *("--no-deps", "--ignore-installed", "--only-binary=:all:", "--report", "-"),
-            *("--target", "nowhere", "--implementation", "cp", "--python-version", sibling.python),
-            *(option for platform in sibling.platforms for option in ("--platform", platform)),
+            *("--target", "nowhere", *sibling.pip_options),
             *(("--extra-index-url", index) if index else ()),
             recipe.requirement,
         ]

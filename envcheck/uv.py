@@ -61,6 +61,12 @@ class Target:
                 names.append(f"{LEGACY_MANYLINUX[minor]}_{self.machine}")
         return (*names, f"linux_{self.machine}")
 
+    @property
+    def pip_options(self) -> tuple[str, ...]:
+        """What tells pip to choose for there, and not for the interpreter that runs it."""
+        platforms = (word for platform in self.platforms for word in ("--platform", platform))
+        return ("--implementation", "cp", "--python-version", self.python, *platforms)
+
     @cached_property
     def tags(self) -> dict[Tag, int]:
         """The wheel tags that run there, with their rank: 0 is the best."""

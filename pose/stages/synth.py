@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.command.synth_options import DEFAULT_SIZE, SynthOptions
-from pose.data.coco import JOINT_NAMES, SKELETON
 from pose.data.coco_files import DRAWN_DETECTIONS
+from pose.data.joints import COCO
 from pose.drawn.canvas import Canvas, Place
 from pose.drawn.figure import Figure, pose_figure, sample_angles, sample_build, sample_pose, sample_view
 from pose.drawn.paint import paint_person, sample_look, visible_joints
@@ -168,8 +168,8 @@ def _write_set(
         "id": 1,
         "name": "person",
         "supercategory": "person",
-        "keypoints": list(JOINT_NAMES),
-        "skeleton": [[a + 1, b + 1] for a, b in SKELETON],
+        "keypoints": list(COCO.names),
+        "skeleton": [[a + 1, b + 1] for a, b in COCO.skeleton],
     }
     document = {
         "info": {"description": "people drawn by pose synth", "seed": seed},
