@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line says of the environment, as it was typed."""
+    """What the command line asks for, as it was typed."""
 
     recipe: str | None = None  # a name or a file
     gpus: str | None = None  # a list with commas, or "none"

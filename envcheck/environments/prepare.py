@@ -29,7 +29,7 @@ _NO_BASE = ("container.registry-unreachable", "container.registry-denied", "cont
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the command line says of the environment."""
+    """How an environment is to be prepared: of which kind, from what, for what."""
 
     kind: Literal["auto"] | Kind = "auto"
     base_image: str | None = None  # in place of the recipe's own
