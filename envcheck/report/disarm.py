@@ -38,8 +38,8 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
     return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
 
 
-def few(lines: Sequence[str]) -> tuple[str, ...]:
+def few(lines: Sequence[str], most: int = _MOST) -> tuple[str, ...]:
     """Return each of `lines` harmless; of very many the first, and how many more there are."""
-    left_out = len(lines) - _MOST
+    left_out = len(lines) - most
     more = (f"and {left_out} more",) if left_out > 0 else ()
-    return (*map(one_line, lines[:_MOST]), *more)
+    return (*map(one_line, lines[:most]), *more)
