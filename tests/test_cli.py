@@ -309,8 +309,8 @@ def test_the_list_of_checks_needs_no_machine(envcheck):
     assert [one["id"] for one in document["checks"]] == [
         *("card.nouveau", "card.vfio", "card.bound", "card.listed"),
     ]
-    nouveau = {"id": "card.nouveau", "title": "No card is driven by nouveau", "worst": "error"}
-    assert document["checks"][0] == nouveau
+    first = {"id": "card.nouveau", "title": "No card is driven by nouveau", "worst": "error"}
+    assert document["checks"][0] == first
     text = envcheck("doctor", "--list", "--skip", "driver").stdout
     assert text.splitlines()[0].split(maxsplit=2)[:2] == ["card.nouveau", "error"]
     assert "driver." not in text

@@ -17,7 +17,7 @@ from envcheck.choice.answers import in_words
 from envcheck.choice.candidates import Judgement, can_run, judge_recipes, obstacles, serves
 from envcheck.choice.gpus import narrow
 from envcheck.choice.way_out import way_out
-from envcheck.choice.wishes import Wishes
+from envcheck.choice.wishes import ANYTHING, Wishes
 from envcheck.compat.rules.devices import unlisted_cards
 from envcheck.compat.rules.system import host_pythons
 from envcheck.compat.verdict import Reason
@@ -69,10 +69,9 @@ class _Kind:
 
 
 def choose_for_all(
-    hosts: Iterable[tuple[str, Host]], recipes: Sequence[Recipe], wishes: Wishes | None = None
+    hosts: Iterable[tuple[str, Host]], recipes: Sequence[Recipe], wishes: Wishes = ANYTHING
 ) -> Fleet:
     """Return the smallest set of recipes that covers all `hosts`, which are named; of equals the newest."""
-    wishes = wishes or Wishes()
     kinds = _kinds(hosts)
     wanted = tuple(recipe for recipe in recipes if serves(wishes, recipe))
     covered: dict[frozenset[str], list[_Kind]] = {}

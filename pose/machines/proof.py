@@ -163,6 +163,8 @@ def _prove_device(name: str) -> DeviceProof:
     device = torch.device(name)
     described = _describe(device)
     begin = time.perf_counter()
+    matmul_error: float | None
+    conv_error: float | None
     try:
         matmul_error, conv_error = _errors(device)
         failure = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from envcheck.doctor.check import Case, Check, ok, unknown, without_gpus
+from envcheck.doctor.checks.faults import fallen_off
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.host.facts import NOT_SAID, Gpu, Mig
 from envcheck.symptoms.cards import LOST, MIG_EMPTY
@@ -30,16 +31,15 @@ class Lost(Check):
 
     def look(self, case: Case) -> Finding:
         """Look for GPUs that the driver gave up."""
-        if nothing := without_gpus(self, case.host):
-            return nothing
         # A GPU that is lost while it is asked answers nothing from then on: one line for each is enough.
         lost = dict.fromkeys(
             f"{path.partition('.')[0]}: {why}"
             for path, why in case.host.unknown.items()
             if path.startswith("gpus[") and why in ("GPU_IS_LOST", "RESET_REQUIRED")
         )
+        lost.update(dict.fromkeys(fallen_off(case.host)))
         if not lost:
-            return ok(self)
+            return without_gpus(self, case.host) or ok(self)
         return Finding(
             self.id,
             "error",
