@@ -12,6 +12,8 @@ from envcheck.report.disarm import few, one_line
 from envcheck.report.finding import MARKS, rows, told
 from envcheck.report.host import host_lines
 from envcheck.report.page import counted, in_full
+from envcheck.report.plan import plan_screen
+from envcheck.report.proof import proof_screen
 from envcheck.situation import Situation
 
 # A log, a mail, a terminal beside another one.
@@ -23,7 +25,11 @@ def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = T
     parts: list[RenderableType] = [host_lines(situation.host)]
     if diagnosis.drift is not None:
         parts.append(Text(one_line(diagnosis.drift.sentence)))
+    if diagnosis.proof is not None:
+        parts += ["", proof_screen(diagnosis.proof)]
     parts += ["", findings_screen(diagnosis)]
+    if diagnosis.plan is not None:
+        parts += ["", plan_screen(diagnosis.plan)]
     if whole and situation.chosen is not None:
         parts += ["", chosen_lines(situation), "", Text("Next:  envcheck run demo")]
     return Group(*parts)

@@ -123,7 +123,7 @@ def test_the_document_has_the_fields_that_were_promised(machine):
     assert set(first) == {
         "id", "status", "title", "evidence", "cause", "fix", "link", "seconds", "follows_from"
     }  # fmt: skip
-    assert set(first["fix"]) == {"text", "commands", "needs_root", "reboot", "destructive"}
+    assert set(first["fix"]) == {"text", "commands", "needs_root", "reboot", "destructive", "action"}
 
 
 def test_identifiers_are_unique_and_causes_exist():

@@ -6,7 +6,7 @@ To add one: write its class in the file of its subject, and put it here.
 from __future__ import annotations
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import cards, drift, driver, environment, gpus, system
+from envcheck.doctor.checks import cards, deep, drift, driver, environment, gpus, stress, system
 
 CHECKS: tuple[Check, ...] = (
     cards.Nouveau(),
@@ -45,4 +45,21 @@ DRIFT: tuple[Check, ...] = (
     drift.Pick(),
 )
 
-ALL = (*CHECKS, *DRIFT)
+# Made where the picked environment is asked to prove itself.
+DEEP: tuple[Check, ...] = (
+    deep.Environment(),
+    deep.Promise(),
+    deep.Computed("matmul", "Matrices are multiplied", ("matmul",), ("float32",)),
+    deep.Computed("conv", "Convolutions are computed", ("conv",), ("float32",)),
+    deep.Computed("deconv", "Transposed convolutions are computed", ("deconv",), ("float32",)),
+    deep.Computed("bf16", "bfloat16 is computed", ("matmul", "conv", "deconv"), ("bfloat16",), devices=1),
+    deep.Computed(
+        "copies", "Copies to and from GPUs arrive", ("to-device", "from-device"), ("int32",), devices=1
+    ),
+    deep.Computed("peers", "Copies between GPUs arrive", ("peer",), ("int32",), devices=2),
+)
+
+# Made where NVIDIA's own tests are run.
+STRESS: tuple[Check, ...] = (stress.Dcgm(),)
+
+ALL = (*CHECKS, *DRIFT, *DEEP, *STRESS)

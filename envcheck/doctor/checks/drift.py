@@ -19,7 +19,7 @@ class Facts(Check):
     """Facts of one kind, compared."""
 
     worst = "warn"
-    needs_baseline = True
+    needs = "baseline"
 
     def __init__(self, subject: str, noun: str, facts: str) -> None:
         """`noun` begins the titles; `facts` is a pattern for the paths of the facts that it is about."""
@@ -51,7 +51,7 @@ class Pick(Check):
     id = "drift.pick"
     title = "The recipe is picked that the snapshot's machine would get"
     worst = "warn"
-    needs_baseline = True
+    needs = "baseline"
 
     def look(self, case: Case) -> Finding:
         """Compare both picks, and say what is in the way of the old one."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from envcheck.choice.candidates import Judgement
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.doctor.remedies import install_venv
+from envcheck.doctor.remedies import install_python, install_venv
 
 
 class Venv(Check):
@@ -44,7 +44,7 @@ class Venv(Check):
             f"Python {wanted} is not on this machine",
             tuple(f"Python {version}: {path}" for version, path in python.interpreters.items()),
             "The picked recipe is locked for that one.",
-            Fix("Install it.", (f"uv python install {wanted}",)),
+            install_python("Install it.", wanted),
         )
 
 
