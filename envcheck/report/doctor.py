@@ -11,9 +11,7 @@ from envcheck.report.choice import chosen_lines
 from envcheck.report.disarm import few, one_line
 from envcheck.report.finding import MARKS, rows, told
 from envcheck.report.host import host_lines
-from envcheck.report.page import counted, in_full
-from envcheck.report.plan import plan_screen
-from envcheck.report.proof import proof_screen
+from envcheck.report.page import counted, followers, in_full, unsaid
 from envcheck.situation import Situation
 
 # A log, a mail, a terminal beside another one.
@@ -26,9 +24,13 @@ def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = T
     if diagnosis.drift is not None:
         parts.append(Text(one_line(diagnosis.drift.sentence)))
     if diagnosis.proof is not None:
+        from envcheck.report.proof import proof_screen  # noqa: PLC0415 - who only looks waits for neither
+
         parts += ["", proof_screen(diagnosis.proof)]
     parts += ["", findings_screen(diagnosis)]
     if diagnosis.plan is not None:
+        from envcheck.report.plan import plan_screen  # noqa: PLC0415
+
         parts += ["", plan_screen(diagnosis.plan)]
     if whole and situation.chosen is not None:
         parts += ["", chosen_lines(situation), "", Text("Next:  envcheck run demo")]
@@ -40,6 +42,8 @@ def findings_screen(diagnosis: Diagnosis) -> RenderableType:
     parts: list[RenderableType] = []
     for finding in in_full(diagnosis):
         parts += [_finding(finding, diagnosis), ""]
+    if sentence := unsaid(diagnosis):
+        parts += [Text.assemble(("? ", MARKS["unknown"][1]), (one_line(sentence), "dim")), ""]
     mark, style = MARKS["ok" if diagnosis.status in ("ok", "info", "skip") else diagnosis.status]
     return Group(*parts, Text.assemble((f"{mark} ", style), counted(diagnosis)))
 
@@ -52,5 +56,5 @@ def _finding(finding: Finding, diagnosis: Diagnosis) -> RenderableType:
         rows=(*rows("why", finding.cause), *rows("seen", *few(finding.evidence))),
         fix=finding.fix,
         link=finding.link,
-        followers=[one.title for one in diagnosis.consequences(finding)],
+        followers=followers(diagnosis, finding),
     )

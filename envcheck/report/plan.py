@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from envcheck.doctor.plan import Done, Plan, Step
@@ -12,7 +13,7 @@ from envcheck.report.page import demands
 
 def plan_screen(plan: Plan) -> RenderableType:
     """Return the plan; each command stands on a line of its own, to be copied."""
-    lines = [line for one in plan.done for line in _done(one)]
+    lines: list[RenderableType] = [line for one in plan.done for line in _done(one)]
     if plan.done:
         lines += [Text(f"  changed: {one_line(one)}") for one in plan.changed]
         lines += [] if plan.changed else [Text("  changed: nothing that a check sees")]
@@ -29,18 +30,17 @@ def plan_screen(plan: Plan) -> RenderableType:
     return Group(*lines)
 
 
-def _step(number: int, step: Step) -> list[Text]:
+def _step(number: int, step: Step) -> list[RenderableType]:
     fix = step.fix
-    who = "envcheck" if step.by_envcheck else "you"
-    flags = demands(fix) or ("no root; can be undone" if fix.action is not None else "")
-    after = f"; may be done with {step.follows_from}" if step.follows_from else ""
-    lines = [
+    asks = demands(fix) or ("no root, and it can be undone" if fix.action is not None else "")
+    who = [f"by {'envcheck' if step.by_envcheck else 'you'}", asks]
+    who += [f"{step.follows_from} explains it, and may be all"] if step.follows_from else []
+    lines: list[RenderableType] = [
         Text.assemble(
-            f"{number:3}. ",
-            (one_line(fix.text), "bold"),
-            (f"  {who}{f'; {flags}' if flags else ''}{after}", "cyan"),
+            f"{number:3}. ", (one_line(step.title), "bold"), (f"   {', '.join(step.findings)}", "dim")
         ),
-        Text(f"     for {', '.join(step.findings)}: {one_line(step.title)}", style="dim"),
+        Padding(Text(one_line(fix.text)), (0, 0, 0, 5)),
+        Padding(Text("; ".join(filter(None, who)), style="cyan"), (0, 0, 0, 5)),
         *(_whole(f"     {command}") for command in few(fix.commands)),
     ]
     if fix.action is not None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from envcheck.choice.candidates import Judgement
+from envcheck.choice.candidates import Judgement, obstacles
+from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import install_python, install_venv
+
+# Every recipe serves it.
+PYTHON_FOR_ALL = "3.11"
 
 
 class Venv(Check):
@@ -18,34 +22,29 @@ class Venv(Check):
 
     def look(self, case: Case) -> Finding:
         """Look for the picked Python, else for any."""
-        python = case.host.python
-        wanted = case.choice.python if case.choice else None
-        found = python.interpreters if wanted is None else {wanted: python.interpreters.get(wanted)}
-        if any(found.values()):
-            return ok(self, *(f"Python {version}: {path}" for version, path in found.items()))
+        python, choice = case.host.python, case.choice
+        if python.interpreters:
+            picked = choice.python if choice else None
+            shown = (
+                {picked: python.interpreters[picked]}
+                if picked in python.interpreters
+                else python.interpreters
+            )
+            return ok(self, *(f"Python {version}: {path}" for version, path in shown.items()))
         if python.incomplete:
-            version = wanted if wanted in python.incomplete else next(iter(python.incomplete))
+            version, path = next(iter(python.incomplete.items()))
+            container_will_do = choice is not None and choice.recipe is not None
             return Finding(
                 self.id,
-                "warn" if python.interpreters else "error",
+                "warn" if container_will_do else "error",
                 f"Python {version} cannot make a virtual environment",
-                (f"{python.incomplete[version]} has no venv, or no ensurepip",),
+                (f"{path} has no venv, or no ensurepip",),
                 "Debian and Ubuntu ship both in a package of their own.",
                 install_venv(case.host, version),
             )
         if python.version is None:
-            return unknown(self, "The facts name no Python.")
-        running = f"{python.version.major}.{python.version.minor}"
-        if wanted in (None, running):
-            return ok(self, f"Python {python.version}: {python.executable or 'running'}")
-        return Finding(
-            self.id,
-            "warn",
-            f"Python {wanted} is not on this machine",
-            tuple(f"Python {version}: {path}" for version, path in python.interpreters.items()),
-            "The picked recipe is locked for that one.",
-            install_python("Install it.", wanted),
-        )
+            return unknown(self, case.host.why("python.version"))
+        return ok(self, f"Python {python.version}: {python.executable or 'running'}")
 
 
 class Engine(Check):
@@ -121,8 +120,19 @@ class RecipeFits(Check):
             "No recipe runs on this machine",
             _reasons_against(choice.verdicts),
             "A rule refuses each recipe, or a fact that would settle it is not known.",
-            Fix(choice.advice, ("envcheck pick",)) if choice.advice else None,
+            _way_out(choice) if choice.advice else None,
         )
+
+
+def _way_out(choice: Choice) -> Fix:
+    """Return what leads to a recipe: a Python, where nothing else is in the way; else what is advised."""
+    only_python = any(
+        all((reason.rule, reason.verdict) == ("python", "refused") for reason in obstacles(one))
+        for one in choice.verdicts
+    )
+    if only_python:
+        return install_python(choice.advice, PYTHON_FOR_ALL)
+    return Fix(choice.advice, ("envcheck pick",))
 
 
 def _reasons_against(verdicts: Iterable[Judgement]) -> tuple[str, ...]:
