@@ -7,14 +7,16 @@ it there and put it into `checks.CHECKS`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from envcheck.choice.choose import Choice
 from envcheck.doctor.drift import Baseline
 from envcheck.doctor.finding import Finding, Status
-from envcheck.doctor.proof import Proof
-from envcheck.doctor.stress import Stress
 from envcheck.host.facts import Host
+
+if TYPE_CHECKING:  # who only looks at the machine waits for neither
+    from envcheck.doctor.proof import Proof
+    from envcheck.doctor.stress import Stress
 
 # What a check looks at besides the machine and its pick, where somebody has asked for it.
 Need = Literal["baseline", "deep", "stress"]

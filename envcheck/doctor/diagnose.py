@@ -8,18 +8,21 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, unknown
 from envcheck.doctor.checks import CHECKS
 from envcheck.doctor.drift import Baseline, Drift, drift
 from envcheck.doctor.finding import SEVERITIES, Finding, Status
-from envcheck.doctor.plan import Plan
-from envcheck.doctor.proof import Proof
-from envcheck.doctor.stress import Stress
 from envcheck.errors import FAILED, OK, UNANSWERED
 from envcheck.host.facts import Host
 from envcheck.symptoms.cascade import roots
+
+if TYPE_CHECKING:  # who only looks at the machine waits for none of them
+    from envcheck.doctor.plan import Plan
+    from envcheck.doctor.proof import Proof
+    from envcheck.doctor.stress import Stress
 
 SCHEMA = "envcheck.doctor/1"
 

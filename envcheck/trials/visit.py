@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from envcheck.doctor.check import Check
 from envcheck.doctor.diagnose import Diagnosis, diagnose
 from envcheck.doctor.drift import Baseline
-from envcheck.doctor.plan import changes, plan_of
 from envcheck.situation import Situation
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ def examine(seen: Situation, visit: Visit, watch: Watcher) -> Diagnosis:
     )
     if not visit.plan:
         return diagnosis
+    from envcheck.doctor.plan import plan_of  # noqa: PLC0415
     from envcheck.trials.steps import able  # noqa: PLC0415
 
     # Another machine's steps are taken there.
@@ -60,6 +60,7 @@ def mend(
 
     The diagnosis is that of the machine as it is now; its plan says what was done, and what that changed.
     """
+    from envcheck.doctor.plan import changes  # noqa: PLC0415
     from envcheck.trials.steps import take  # noqa: PLC0415
 
     done = take(diagnosis.plan, watch) if diagnosis.plan is not None else ()
@@ -68,4 +69,5 @@ def mend(
     seen = look()
     after = examine(seen, visit, watch)
     changed = changes(diagnosis.findings, after.findings)
-    return seen, replace(after, plan=replace(after.plan or plan_of(()), done=done, changed=changed))
+    assert after.plan is not None  # noqa: S101 - the visit asks for one
+    return seen, replace(after, plan=replace(after.plan, done=done, changed=changed))

@@ -6,13 +6,16 @@ That a GPU is listed proves nothing: a wheel without its code lists it, too, and
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.environment import RecipeFits
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.doctor.proof import Failure, Inside, Measured, Operation, Proof
 from envcheck.symptoms import SYMPTOMS, Symptom
 from envcheck.symptoms.several import PEERS
+
+if TYPE_CHECKING:  # as in `check`
+    from envcheck.doctor.proof import Failure, Inside, Measured, Operation, Proof
 
 _NOT_ASKED = "The proof in the environment was not asked for (--deep)."
 _BY_ID = {symptom.id: symptom for symptom in SYMPTOMS}
@@ -169,7 +172,7 @@ def _missing(proof: Proof, inside: Inside) -> str:
 
 def _failed(check: Check, title: str, failure: Failure | None, command: str) -> Finding:
     """Return what kept the proof from going on, with the way out where it is known."""
-    failure = failure or Failure("Nobody knows why.")
+    assert failure is not None  # noqa: S101 - where the proof stopped it says why
     known = _BY_ID.get(failure.finding) or _symptom_in(failure.message)
     if known is not None:
         cause, fix, link = known.why or f"{known.title}.", known.fix, known.link

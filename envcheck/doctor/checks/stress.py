@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.environment import RecipeFits
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import install_dcgm
-from envcheck.doctor.stress import Stress, Tested
+
+if TYPE_CHECKING:  # as in `check`
+    from envcheck.doctor.stress import Stress, Tested
 
 _GUIDE = "https://docs.nvidia.com/datacenter/dcgm/latest/user-guide/dcgm-diagnostics.html"
 _START = Fix(
