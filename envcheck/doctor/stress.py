@@ -12,7 +12,7 @@ DEPLOYMENT = "deployment"
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class DcgmTest:
     """One of DCGM's tests on one GPU, or on the machine."""
 
     name: str  # "Targeted Stress"
@@ -40,6 +40,6 @@ class Stress:
     """A run of `dcgmi diag`, or why there is none."""
 
     is_installed: bool = True
-    tests: tuple[Tested, ...] = ()
+    tests: tuple[DcgmTest, ...] = ()
     failure: str = ""  # what kept it from its end
     seconds: float = 0.0

@@ -13,7 +13,7 @@ import time
 
 import msgspec
 
-from envcheck.doctor.stress import Outcome, Stress, Tested
+from envcheck.doctor.stress import DcgmTest, Outcome, Stress
 from envcheck.documents import parse_json
 from envcheck.environments.place import Watcher
 from envcheck.errors import STOPPED, EnvcheckError
@@ -87,7 +87,7 @@ def load_gpus(watch: Watcher) -> Stress:
     return Stress(tests=tests, failure=failure, seconds=seconds)
 
 
-def read_answer(said: bytes, code: int) -> tuple[tuple[Tested, ...], str]:
+def read_answer(said: bytes, code: int) -> tuple[tuple[DcgmTest, ...], str]:
     """Return the tests in what dcgmi said, among warnings of its own, and why there are none."""
     at, end = said.find(b"{"), said.rfind(b"}")
     try:
@@ -111,12 +111,12 @@ def read_answer(said: bytes, code: int) -> tuple[tuple[Tested, ...], str]:
     return (), f"dcgmi ended with exit code {code} and no result: {why.strip()[:300] or 'it said nothing'}"
 
 
-def _tested(category: str, name: str, result: _Result) -> Tested:
+def _tested(category: str, name: str, result: _Result) -> DcgmTest:
     remarks = [result.warnings] if isinstance(result.warnings, str) else result.warnings
     info = [result.info] if isinstance(result.info, str) else result.info
     warned = [one if isinstance(one, str) else one.warning or one.warnings for one in remarks]
     severities = {one.error_severity for one in remarks if isinstance(one, _Remark)}
-    return Tested(
+    return DcgmTest(
         name=name,
         category=category,
         # What is no known word ("Not Run") was not tested.

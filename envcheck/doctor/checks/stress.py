@@ -11,7 +11,7 @@ from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import install_dcgm
 
 if TYPE_CHECKING:  # as in `check`
-    from envcheck.doctor.stress import Stress, Tested
+    from envcheck.doctor.stress import DcgmTest, Stress
 
 _GUIDE = "https://docs.nvidia.com/datacenter/dcgm/latest/user-guide/dcgm-diagnostics.html"
 _START = Fix(
@@ -51,7 +51,7 @@ class Dcgm(Check):
             return unknown(self, "DCGM put no GPU under load; it does so with datacenters' GPUs.", *skipped)
         return ok(self, *(one.words for one in stress.tests), f"{stress.seconds:.0f} s in all")
 
-    def _bad(self, bad: tuple[Tested, ...]) -> Finding:
+    def _bad(self, bad: tuple[DcgmTest, ...]) -> Finding:
         is_fault = any(one.outcome == "fail" and not one.is_setting for one in bad)
         return Finding(
             self.id,
