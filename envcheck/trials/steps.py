@@ -37,8 +37,9 @@ def _install_python(version: str) -> str:
     code = stream([*_uv(), "python", "install", version], show=False, heard=heard)
     if code == 0:
         return ""
-    lines = heard.decode("utf-8", "replace").strip().splitlines()
-    return f"uv ended with exit code {code}{f': {lines[-1]:.300}' if lines else ''}"
+    lines = heard.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+    said = next((line for line in lines if line.startswith("error: ")), lines[-1])
+    return f"uv ended with exit code {code}: {said.removeprefix('error: ')[:300]}"
 
 
 def _uv() -> tuple[str, ...]:
