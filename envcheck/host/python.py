@@ -75,8 +75,9 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
             yield found
     for minor in MINORS:
         # Path.glob raises where a folder is closed to this user, as somebody else's PYENV_ROOT is under su.
-        for kept in (f"{glob.escape(pyenv)}/versions/{minor}.*", f"{glob.escape(uv)}/cpython-{minor}.*"):
-            yield from sorted(glob.glob(f"{kept}/bin/python{minor}"))  # noqa: PTH207
+        # "3.13.0+freethreaded" has other wheels.
+        for folder, names in ((f"{pyenv}/versions", f"{minor}.*"), (uv, f"cpython-{minor}.*[0-9]-linux*")):
+            yield from sorted(glob.glob(f"{glob.escape(folder)}/{names}/bin/python{minor}"))  # noqa: PTH207
 
 
 def _ask(path: str) -> tuple[str, bool, str] | None:

@@ -21,7 +21,7 @@ class Action:
     @property
     def words(self) -> str:
         """What it does, in a line."""
-        return f"install Python {self.subject} into the home, with uv"
+        return f"download Python {self.subject} into the home, with uv"
 
 
 @dataclass(frozen=True, slots=True)

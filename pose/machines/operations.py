@@ -20,6 +20,7 @@ from torch.nn import functional
 ROUNDING = {torch.float32: 2.0**-24, torch.bfloat16: 2.0**-8}
 # GPUs compute in bfloat16 from Ampere on.
 BFLOAT16_CAPABILITY = (8, 0)
+NO_NUMBER = "the result holds what is no number"
 COPIED_VALUES = 1 << 24  # 64 MiB: enough for every engine and every lane of the bus
 
 
@@ -167,7 +168,7 @@ def _measured(
         if math.isfinite(found):  # JSON has no other numbers
             error = found
         else:
-            failure = "the result holds what is no number"
+            failure = NO_NUMBER
     except RuntimeError as raised:  # CUDA's errors, and torch's for a lack of memory
         failure = first_line(raised)
     return Measured(operation, str(dtype).removeprefix("torch."), name, error, allowed, milliseconds, failure)

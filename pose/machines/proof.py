@@ -8,6 +8,7 @@ measures more `operations`, which no stage has to wait for.
 from __future__ import annotations
 
 import json
+import math
 import platform
 import time
 from dataclasses import asdict, dataclass
@@ -22,7 +23,7 @@ import torch
 from torch.nn import functional
 
 from pose.errors import FAILED, PoseError
-from pose.machines.operations import Measured, exactly, first_line, measure, relative
+from pose.machines.operations import NO_NUMBER, Measured, exactly, first_line, measure, relative
 from pose.report import note
 from pose.writing import write_json
 
@@ -193,12 +194,17 @@ def _prove_device(name: str) -> Device:
     described = _describe(device)
     begin = time.perf_counter()
     try:
-        matmul_error, conv_error = _errors(device)
-        failure = None
+        matmul_error, conv_error = map(_finite, _errors(device))
+        failure = None if None not in (matmul_error, conv_error) else NO_NUMBER
     except RuntimeError as error:  # "no kernel image is available for execution on the device" is one
         matmul_error = conv_error = None
         failure = first_line(error)
     return Device(name, *described, matmul_error, conv_error, round(time.perf_counter() - begin, 3), failure)
+
+
+def _finite(error: float) -> float | None:
+    """The error, None where it is no number: JSON has none for that."""
+    return error if math.isfinite(error) else None
 
 
 def _describe(device: torch.device) -> tuple[str, str | None, str | None]:

@@ -81,14 +81,14 @@ def test_a_plan_says_who_does_what_and_how_it_is_undone():
 def test_what_was_done_comes_first_with_what_it_changed():
     text = drawn(plan_screen(Plan((), (Done(ACTION),), ("recipe.fits: error, now ok",))))
     assert [line.strip() for line in text.splitlines()] == [
-        "Done: install Python 3.11 into the home, with uv",
+        "Done: download Python 3.11 into the home, with uv",
         "undone by: uv python uninstall 3.11",
         "changed: recipe.fits: error, now ok",
         "",
         "Plan:  nothing to mend.",
     ]
     failed = drawn(plan_screen(Plan((), (Done(ACTION, "no network"),))))
-    assert failed.startswith("Tried to install Python 3.11 into the home, with uv: no network\n")
+    assert failed.startswith("Tried to download Python 3.11 into the home, with uv: no network\n")
     assert "changed: nothing that a check sees" in failed
     assert "undone" not in failed
 

@@ -113,9 +113,9 @@ def test_a_plan_is_shown_and_nothing_is_done_without_a_yes(doctor, uv):
 def test_with_a_yes_the_step_is_taken_and_told(doctor, uv):
     done = doctor("--fix", "--yes", as_machine="laptop-python39")
     assert uv.read_text() == "python install 3.11"
-    assert "Done: install Python 3.11 into the home, with uv" in done.stdout
+    assert "Done: download Python 3.11 into the home, with uv" in done.stdout
     assert "changed: nothing that a check sees" in done.stdout
-    assert "install Python 3.11 into the home, with uv" in done.stderr
+    assert "download Python 3.11 into the home, with uv" in done.stderr
     assert done.returncode == 1  # the facts are the same as before
 
 

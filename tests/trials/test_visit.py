@@ -131,7 +131,7 @@ def test_a_step_is_taken_the_machine_looked_at_again_and_the_change_told(machine
     assert after.plan.done == (Done(before.plan.actions[0]),)
     assert "recipe.fits: error, now ok" in after.plan.changed
     assert after.plan.actions == ()
-    assert listener.steps == ["install Python 3.11 into the home, with uv"]
+    assert listener.steps == ["download Python 3.11 into the home, with uv"]
     assert capfd.readouterr() == ("", "")
 
 
