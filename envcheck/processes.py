@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from envcheck.errors import CommandError
-from envcheck.relay import Relay, Source
+from envcheck.relay import Relay, Stream
 
 _AWAKE_S = 1.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Outcome:
     """What a short-lived program said. `code` is None when it did not start or ran out of time."""
 
     code: int | None
@@ -36,8 +36,8 @@ class Answer:
 
 def capture(
     argv: Sequence[str], *, seconds: float, env: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> Answer:
-    """Return a program's answer; one that hangs is killed after `seconds`. Never raises."""
+) -> Outcome:
+    """Return what a program said; one that hangs is killed after `seconds`. Never raises."""
     try:
         process = subprocess.Popen(  # noqa: S603 - an argv list of ours
             list(argv),
@@ -48,11 +48,11 @@ def capture(
             cwd=cwd,
         )
     except OSError as error:
-        return Answer(None, "", error.strerror or str(error))
+        return Outcome(None, "", error.strerror or str(error))
     try:
         stdout, stderr = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as error:
-        return Answer(None, _text(error.stdout), f"no answer within {seconds:g} seconds")
+        return Outcome(None, _text(error.stdout), f"no answer within {seconds:g} seconds")
     finally:
         # Not `subprocess.run`: that waits for what it killed, and a process that hangs inside the kernel, as
         # one that asked a broken GPU does, outlives SIGKILL.
@@ -62,7 +62,7 @@ def capture(
         for pipe in (process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
-    return Answer(process.returncode, _text(stdout), _text(stderr))
+    return Outcome(process.returncode, _text(stdout), _text(stderr))
 
 
 def stream(
@@ -189,7 +189,7 @@ def _send_unless_typed(process: subprocess.Popen[bytes]) -> Callable[[int], None
     return send
 
 
-def _pump(pipe: IO[bytes], source: Source, relay: Relay) -> None:
+def _pump(pipe: IO[bytes], source: Stream, relay: Relay) -> None:
     for data in iter(lambda: os.read(pipe.fileno(), 1 << 16), b""):
         relay.take(source, data)
 

@@ -46,7 +46,7 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Tried:
     """How far one lock was really tried: installed whole, only resolved, or not even that."""
 
     state: Literal["installed", "resolved", "no"]
@@ -70,7 +70,7 @@ class Written:
     container_python: str  # "3.11"
     glibc: Version  # the oldest that every wheel of the locks runs on
     size: Size
-    checked: dict[str, Check]  # "3.11", "3.11 aarch64" -> how that lock was tried
+    checked: dict[str, Tried]  # "3.11", "3.11 aarch64" -> how that lock was tried
     wheels: dict[str, str] = field(default_factory=dict)  # torch's own, for when no index at hand has them
     wheels_source: str = ""
 
@@ -80,9 +80,7 @@ class Recipe(Written):
     """A recipe with its place in the file system, as one kind of machine sees it."""
 
     file: Path
-    builds: tuple[
-        Build, ...
-    ]  # its rows of the tables, each narrowed to what the locks for that machine serve
+    builds: tuple[Build, ...]  # its rows of the tables, narrowed to what the locks for each machine serve
     build: Build  # the one of them that is meant; see `on`
 
     @property
@@ -113,9 +111,9 @@ class Recipe(Written):
         """Return how `checked` calls the lock for a Python: "3.11", "3.11 aarch64"."""
         return python if self.machine == MACHINE else f"{python} {self.machine}"
 
-    def tried(self, python: str) -> Check:
+    def tried(self, python: str) -> Tried:
         """Return how far the lock for a Python ("3.11") was tried."""
-        return self.checked.get(self.key(python), Check("no"))
+        return self.checked.get(self.key(python), Tried("no"))
 
     def lock_path(self, python: str, machine: str = "") -> Path:
         """Return where the lock for a Python ("3.11") stands, or would stand, also for another `machine`."""

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Literal
 
-Source = Literal["stdout", "stderr"]
+Stream = Literal["stdout", "stderr"]
 
 # What a terminal understands and a log must not hold: control sequences of colours and progress bars, each
 # within its line.
@@ -47,27 +47,27 @@ class Relay:
         # Told when nobody reads our stdout any more: a command that speaks for that reader alone has to know.
         self.on_gone: Callable[[], object] | None = None
         self._lock = threading.Lock()
-        self._unfinished: dict[Source, bytes] = {}
+        self._unfinished: dict[Stream, bytes] = {}
 
-    def take(self, source: Source, data: bytes) -> None:
+    def take(self, stream: Stream, data: bytes) -> None:
         """Take a piece of one output."""
         if self._heard is not None:
             self._heard += data
             del self._heard[:-_HEARD_BYTES]
-        sink = self._sinks.get(source)
+        sink = self._sinks.get(stream)
         if sink is not None:
             try:
                 sink.write(data)
                 sink.flush()
             except (OSError, ValueError):
-                self._sinks.pop(source, None)
+                self._sinks.pop(stream, None)
                 point_away(sink)
-                if source == "stdout" and self.on_gone is not None:
+                if stream == "stdout" and self.on_gone is not None:
                     self.on_gone()
         if self._book is not None:
             # ValueError: the log is finished, and a grandchild that has outlived the command still speaks.
             with self._lock, contextlib.suppress(OSError, ValueError):
-                self._keep(source, data)
+                self._keep(stream, data)
 
     def close(self) -> None:
         """Finish the log."""
@@ -79,11 +79,11 @@ class Relay:
                     self._write(rest)
         self._book.close()
 
-    def _keep(self, source: Source, data: bytes) -> None:
-        *lines, rest = (self._unfinished.get(source, b"") + data).split(b"\n")
+    def _keep(self, stream: Stream, data: bytes) -> None:
+        *lines, rest = (self._unfinished.get(stream, b"") + data).split(b"\n")
         # The return that ends a state of a bar may belong to the end of a line that has yet to come.
         state = rest.rstrip(b"\r")
-        self._unfinished[source] = (state.rpartition(b"\r")[2] + rest[len(state) :])[-_LINE_BYTES:]
+        self._unfinished[stream] = (state.rpartition(b"\r")[2] + rest[len(state) :])[-_LINE_BYTES:]
         for line in lines:
             self._write(line)
 

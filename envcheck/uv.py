@@ -26,7 +26,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from envcheck.errors import EnvcheckError
-from envcheck.processes import Answer, capture
+from envcheck.processes import Outcome, capture
 
 # The CUDA builds take 10 to 40 seconds where neither cache nor index is slow.
 _TIME_LIMIT_S = 900.0
@@ -160,7 +160,7 @@ def compile_wheels(
             *_how_to_ask(settings),
         ]
         answer = capture(
-            argv, seconds=_TIME_LIMIT_S, env=uv_environment(settings, os.environ, index), cwd=folder
+            argv, seconds=_TIME_LIMIT_S, env=uv_variables(settings, os.environ, index), cwd=folder
         )
         if answer.code != 0:
             raise _failure(answer)
@@ -174,7 +174,7 @@ def published_wheels(name: str, version: Version, *, index: str = "") -> tuple[P
     `index` is asked beside those of pip's settings. Raises `EnvcheckError` with uv's reason.
     """
     settings = read_pip_settings()
-    env = uv_environment(settings, os.environ, index)
+    env = uv_variables(settings, os.environ, index)
     with tempfile.TemporaryDirectory(prefix="envcheck-release-") as temporary:
         folder = Path(temporary)
         # Three equals signs: 2.13.0+cpu is another build than 2.13.0.
@@ -213,7 +213,7 @@ def read_pip_settings() -> dict[str, str]:
     return {**found["global"], **found["install"], **found[":env:"]}
 
 
-def uv_environment(pip: Mapping[str, str], environ: Mapping[str, str], index: str = "") -> dict[str, str]:
+def uv_variables(pip: Mapping[str, str], environ: Mapping[str, str], index: str = "") -> dict[str, str]:
     """Return the environment in which uv asks what pip would ask, given pip's settings."""
     env = {key: value for key, value in environ.items() if not key.startswith("UV_") or key in _KEPT}
     extra = [*pip.get("extra-index-url", "").split(), *index.split()]
@@ -288,8 +288,8 @@ def _published(lock: _Pylock) -> tuple[PublishedWheel, ...]:
     return tuple(sorted(found, key=lambda wheel: wheel.file))
 
 
-def _failure(answer: Answer) -> EnvcheckError:
-    said = answer.stderr
+def _failure(outcome: Outcome) -> EnvcheckError:
+    said = outcome.stderr
     if "No module named uv" in said:
         return EnvcheckError("uv is not installed beside envcheck", "pip install 'envcheck[dev]'")
     lines = [line.strip().removeprefix("error: ").removeprefix("cause: ") for line in said.splitlines()]

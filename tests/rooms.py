@@ -25,7 +25,7 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
             "paths": "",
             "symptoms": "Symptom",
             "relay": "Relay",
-            "processes": "Answer",
+            "processes": "Outcome",
         },
         "what is here": {"engine": "Ended", "host": "Host"},
         "what fits, and what is chosen": {
@@ -43,6 +43,8 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
             "trials": "Visit",
             "audit": "Result",
             "data": "Got",
+            "cache": "Contents",
+            "sbom": "",
         },
         "what people meet": {"report": "", "cli": ""},
     },

@@ -19,7 +19,7 @@ from typing import Any
 from envcheck.environments.current import Current
 from envcheck.environments.docker import Docker
 from envcheck.environments.place import Environment, Limits, Work
-from envcheck.environments.stage import stage_copy
+from envcheck.environments.program import copy_of_pose
 from envcheck.environments.venv import Venv
 from envcheck.host.engines import read_engines
 from envcheck.paths import bundle
@@ -83,7 +83,7 @@ class World:
 
     @property
     def program(self) -> Path:
-        return stage_copy(self.folder / "pose", self.cache)
+        return copy_of_pose(self.folder / "pose", self.cache)
 
     def python(self, kind: str) -> str:
         """Return the Python that an environment is prepared with."""

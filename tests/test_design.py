@@ -135,6 +135,17 @@ def test_the_value_in_a_rooms_picture_is_defined_there(root, package, room, valu
     assert any(value in definitions(file) for file in files)
 
 
+@pytest.mark.parametrize("package", rooms.GROUPS)
+def test_no_two_public_classes_of_a_package_share_a_name(root, package):
+    owners: dict[str, list[str]] = {}
+    for file in sorted((root / package).rglob("*.py")):
+        for name, node in definitions(file).items():
+            if isinstance(node, ast.ClassDef) and not name.startswith("_") and "." not in name:
+                owners.setdefault(name, []).append(str(file.relative_to(root)))
+    assert len(owners) > 50
+    assert {name: files for name, files in owners.items() if len(files) > 1} == {}
+
+
 def test_there_are_five_walks():
     assert [title.partition(".")[0] for title, _ in WALKS] == ["1", "2", "3", "4", "5"]
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 from envcheck import uv
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.locks import Resolved, lock_text, read_packages, resolve
-from envcheck.processes import Answer
+from envcheck.processes import Outcome
 from envcheck.recipes import load_recipe
 from envcheck.uv import IndexUnreachableError, PinnedWheel, Target, compile_wheels
 from tests.wheels import BESIDE_NUMPY, digest_of, make_wheel
@@ -80,7 +80,7 @@ def test_what_cannot_be_satisfied_is_one_sentence_with_uvs_reason(index):
 
 
 def test_a_users_own_uv_settings_choose_nothing():
-    env = uv.uv_environment({}, {"UV_PRERELEASE": "allow", "UV_INDEX": "x", "UV_CACHE_DIR": "c", "HOME": "h"})
+    env = uv.uv_variables({}, {"UV_PRERELEASE": "allow", "UV_INDEX": "x", "UV_CACHE_DIR": "c", "HOME": "h"})
     assert env == {"UV_CACHE_DIR": "c", "HOME": "h"}
 
 
@@ -93,7 +93,7 @@ def test_pips_settings_are_handed_to_uv_in_its_environment():
         "trusted-host": "mirror",
         "proxy": "http://proxy:3128",
     }
-    env = uv.uv_environment(pip, {}, index="https://c/whl")
+    env = uv.uv_variables(pip, {}, index="https://c/whl")
     assert env == {
         "UV_DEFAULT_INDEX": "https://user:secret@mirror/simple",
         "UV_INDEX": "https://a/simple https://b/simple https://c/whl",
@@ -135,7 +135,7 @@ def test_pips_environment_wins_over_its_section_and_that_over_global(tmp_path, m
     ],
 )
 def test_an_index_that_did_not_answer_is_told_from_one_that_has_no_such_wheel(monkeypatch, said, kind, shown):
-    monkeypatch.setattr(uv, "capture", lambda *_, **__: Answer(2, "", said))
+    monkeypatch.setattr(uv, "capture", lambda *_, **__: Outcome(2, "", said))
     with pytest.raises(EnvcheckError) as caught:
         compile_wheels(["alpha"], [], LINUX_311)
     assert type(caught.value) is kind

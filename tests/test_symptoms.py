@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from envcheck.errors import EnvcheckError, RetryError
-from envcheck.symptoms import ENGINE, INSIDE, OUT_OF_MEMORY, PIP, SHUT_OFF, SYMPTOMS, error_kind, find
+from envcheck.symptoms import (
+    CONTAINER_OUT_OF_MEMORY,
+    ENGINE,
+    INSIDE,
+    PIP,
+    SHUT_OFF,
+    SYMPTOMS,
+    error_kind,
+    find,
+)
 from tests.said import SAID_BY_ENGINES, SAID_BY_PIP, SAID_INSIDE
 
 
@@ -38,7 +47,7 @@ def test_what_only_a_log_shows_is_in_no_answer():
 
 
 def test_the_kernels_word_on_memory_is_known():
-    assert OUT_OF_MEMORY.is_in("Out of memory: Killed process 4711 (python) total-vm:9000000kB")
+    assert CONTAINER_OUT_OF_MEMORY.is_in("Out of memory: Killed process 4711 (python) total-vm:9000000kB")
 
 
 INNOCENT = [
@@ -65,7 +74,7 @@ INNOCENT = [
 ]
 
 
-@pytest.mark.parametrize("symptoms", [ENGINE, INSIDE, (OUT_OF_MEMORY,)])
+@pytest.mark.parametrize("symptoms", [ENGINE, INSIDE, (CONTAINER_OUT_OF_MEMORY,)])
 @pytest.mark.parametrize("line", INNOCENT)
 def test_an_innocent_line_shows_no_symptom(symptoms, line):
     assert find(symptoms, line) is None
@@ -89,7 +98,7 @@ def test_whether_another_try_can_help_makes_the_kind_of_error():
     assert gone is not None
     assert denied is not None
     assert (error_kind(gone), error_kind(denied)) == (RetryError, EnvcheckError)
-    passing = {one.id for one in (*PIP, *ENGINE, *INSIDE, OUT_OF_MEMORY) if one.may_pass}
+    passing = {one.id for one in (*PIP, *ENGINE, *INSIDE, CONTAINER_OUT_OF_MEMORY) if one.may_pass}
     assert passing == {
         "network.timeout",
         "network.unreachable",

@@ -11,8 +11,11 @@ from pathlib import Path
 BESIDE_NUMPY = ("onnx", "opencv_python_headless", "pycocotools", "pyyaml", "rich", "scipy", "tensorboardx")
 
 
-def make_wheel(folder: Path, file: str, *requires: str, content: str = "") -> Path:
-    """Write the wheel of a package with one module and one console script under its file name."""
+def make_wheel(folder: Path, file: str, *requires: str, content: str = "", library: str = "") -> Path:
+    """Write the wheel of a package with one module and one console script under its file name.
+
+    With `library` it brings a file of that text, too, which is called like a compiled library.
+    """
     name, version = file.split("-")[:2]
     tag = file.removesuffix(".whl").split("-", 2)[2]
     info = f"{name}-{version}.dist-info"
@@ -24,6 +27,8 @@ def make_wheel(folder: Path, file: str, *requires: str, content: str = "") -> Pa
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name}-tool = {name}:main\n",
     }
+    if library:
+        members[f"{name}_fast.so"] = library
     lines = []
     for member, text in members.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()

@@ -17,7 +17,7 @@ SCHEMA = "envcheck.audit/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Inspection:
     """One check of one recipe."""
 
     recipe: str
@@ -32,7 +32,7 @@ class Audit:
     """The document `envcheck.audit/1`."""
 
     schema: str = SCHEMA
-    checks: tuple[Check, ...]
+    checks: tuple[Inspection, ...]
 
     @property
     def fails(self) -> bool:
@@ -50,7 +50,7 @@ class Means:
     deep: bool = False  # may gigabytes be fetched
 
 
-def audit(recipe: Recipe, means: Means) -> tuple[Check, ...]:
+def audit(recipe: Recipe, means: Means) -> tuple[Inspection, ...]:
     """Return every check of a recipe, made or not."""
     whole = (
         ("base image", written.base_image(recipe)),
@@ -58,11 +58,11 @@ def audit(recipe: Recipe, means: Means) -> tuple[Check, ...]:
         ("locks", written.locks(recipe)),
         ("addresses", written.addresses(recipe.file)),
     )
-    checks = [Check(recipe.name, "", name, result.state, result.because) for name, result in whole]
+    checks = [Inspection(recipe.name, "", name, result.state, result.because) for name, result in whole]
     for seen in recipe.machines():
         for python in seen.pythons:
             checks += [
-                Check(recipe.name, seen.key(python), name, result.state, result.because)
+                Inspection(recipe.name, seen.key(python), name, result.state, result.because)
                 for name, result in _lock(seen, python, means)
             ]
     return tuple(checks)

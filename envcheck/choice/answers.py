@@ -29,7 +29,7 @@ from envcheck.compat.rules.system import host_pythons
 from envcheck.host.facts import Host
 from envcheck.recipes import CONTAINER_PYTHON, MACHINE, Recipe
 
-Kind = Literal["exact", "nearest", "newest"]
+AnswerKind = Literal["exact", "nearest", "newest"]
 
 # More builds than these are counted, not named; more reasons are not told.
 _SHOWN, _TOLD = 4, 3
@@ -39,7 +39,7 @@ _SHOWN, _TOLD = 4, 3
 class Answer:
     """One of the three answers. Without a `torch` there is no such build, and `because` says why."""
 
-    kind: Kind
+    kind: AnswerKind
     torch: Version | None = None
     tag: str | None = None
     recipe: str | None = None  # the recipe that has the build
@@ -77,12 +77,12 @@ def answers(host: Host, recipes: Sequence[Recipe], wishes: Wishes) -> tuple[Answ
 
 def _on_another_python(answer: Answer) -> Answer:
     """Return an answer that holds where the wish for a Python is given up; what was exact is near then."""
-    kind: Kind = "nearest" if answer.kind == "exact" else answer.kind
+    kind: AnswerKind = "nearest" if answer.kind == "exact" else answer.kind
     because = ", ".join(filter(None, (answer.because, "with another Python")))
     return replace(answer, kind=kind, because=because)
 
 
-def _answer(host: Host, wishes: Wishes, kind: Kind, build: BuildVerdict, because: str = "") -> Answer:
+def _answer(host: Host, wishes: Wishes, kind: AnswerKind, build: BuildVerdict, because: str = "") -> Answer:
     command = f"envcheck build {build.recipe}" if build.recipe else _add(host, wishes, build)
     return Answer(
         kind=kind, torch=build.torch, tag=build.tag, recipe=build.recipe, command=command, because=because

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from envcheck.cli.options import FileOption, HostOption, In, InOption, Level
 from envcheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from envcheck.environments.prepare import Terms
 
 
 class PageFormat(str, Enum):
@@ -86,7 +90,7 @@ def doctor(
     from envcheck.report.steps import Steps
     from envcheck.report.tell import tell, tell_checks
     from envcheck.situation import look
-    from envcheck.trials.visit import Visit, examine, mend
+    from envcheck.trials.visit import Visit, attend
 
     _refuse(host=host, deep=deep, place=place, stress=stress, fix=fix, yes=yes)
     has = EVERYTHING if list_ else given(baseline=baseline is not None, deep=deep, stress=stress)
@@ -94,15 +98,13 @@ def doctor(
     if list_:
         tell_checks(checks, format.value if format else "text", output)
         return
-    wanted = format or _default_format(output)
+    wanted = format or (PageFormat.text if fix else _default_format(output))
     if fix and wanted not in (PageFormat.text, PageFormat.json):
         raise UsageError(f"--fix has no format {wanted.value}", "It is text or json.")
     before = look_back(baseline) if baseline is not None else None
-    seen = look(host)
-    visit = Visit(checks=checks, baseline=before, deep=place.value if deep else None, stress=stress, plan=fix)
-    diagnosis = examine(seen, visit, Steps())
-    if yes and (mended := mend(diagnosis, visit, look, Steps())):
-        seen, diagnosis = mended
+    terms = _terms(place) if deep else None
+    visit = Visit(checks=checks, baseline=before, deep=terms, stress=stress, plan=fix, mend=yes)
+    seen, diagnosis = attend(partial(look, host), visit, Steps())
     tell(diagnosis, seen, wanted.value, output, fail_on=fail_on.status, whole=not only)
     if code := diagnosis.exit_code(fail_on.status, asked=asked_for(checks, only or ())):
         raise typer.Exit(code)
@@ -112,6 +114,12 @@ def _default_format(output: Path | None) -> PageFormat:
     """Return the format that was not named: commands to GitHub are heard on standard output only."""
     in_actions = os.environ.get("GITHUB_ACTIONS") == "true" and output is None
     return PageFormat.github if in_actions else PageFormat.text
+
+
+def _terms(place: In) -> Terms:
+    from envcheck.environments.prepare import Terms  # who only looks does not wait for it
+
+    return Terms(place.value)
 
 
 def _refuse(*, host: str | None, deep: bool, place: In, stress: bool, fix: bool, yes: bool) -> None:

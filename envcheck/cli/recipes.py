@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from envcheck import errors
-from envcheck.cli.options import Format, FormatOption, Machine, MachineOption
+from envcheck.cli.options import FileOption, Format, FormatOption, Machine, MachineOption
 
 recipes_app = typer.Typer(help="The pinned environments.", no_args_is_help=True, rich_markup_mode=None)
 tables_app = typer.Typer(help="What is known of torch builds.", no_args_is_help=True, rich_markup_mode=None)
@@ -46,6 +46,23 @@ def recipes_lock(
     from envcheck.report.steps import Steps
 
     typer.echo(relock(load_recipe(name), python, Steps(), machine.value))
+
+
+@recipes_app.command("sbom")
+def recipes_sbom(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="X.Y", help="Which lock; else the container's.")
+    ] = None,
+    output: FileOption = None,
+) -> None:
+    """Print a recipe's bill of materials as CycloneDX: its wheels with their digests, and its base image."""
+    from envcheck.recipes import load_recipe
+    from envcheck.report.console import answer
+    from envcheck.sbom import bill_of_materials
+
+    recipe = load_recipe(name)
+    answer(bill_of_materials(recipe, python or recipe.container_python), None, as_json=True, file=output)
 
 
 @recipes_app.command("add")

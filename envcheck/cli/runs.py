@@ -6,8 +6,6 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,23 +31,9 @@ from envcheck.cli.options import (
 from envcheck.errors import UsageError
 
 if TYPE_CHECKING:
-    from envcheck.environments.place import Limits
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """RUN OPTIONS: what `run`, `exec` and `shell` have in common."""
-
-    recipe: str | None
-    place: In
-    data: Path | None
-    output: Path | None
-    gpus: str | None
-    network: bool
-    base_image: str | None
-    memory: str | None
-    cpus: float | None
-    env: list[str] | None
+    from envcheck.environments.prepare import Ready
+    from envcheck.runs.book import Job
+    from envcheck.runs.order import Order
 
 
 def build(
@@ -63,14 +47,14 @@ def build(
     """Build an environment, and print its image or the interpreter inside it."""
     from rich.text import Text
 
-    from envcheck.environments.prepare import Wish, prepare
+    from envcheck.environments.prepare import Terms, prepare
     from envcheck.report.console import show
     from envcheck.report.steps import Steps
     from envcheck.situation import Request, look
 
     seen = look(request=Request(recipe, gpus))
-    wish = Wish(place.value, base_image)
-    ready = prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
+    terms = Terms(place.value, base_image)
+    ready = prepare(terms, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
     if ready.why:
         show(Text(f"{ready.place.kind}: {ready.why}"))
     typer.echo(ready.place.image.name if ready.place.image else ready.place.python)
@@ -99,9 +83,9 @@ def run(
     if help or stage is None:
         typer.echo(context.get_help())
         raise typer.Exit(_stage_help(stage) if stage else errors.OK)
-    options = _Options(recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
     words = (stage.value, *_shared_options(stage, data, output, deterministic), *context.args)
-    _finish(stage.value, words, options, is_stage=True)
+    options = (recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
+    _finish(_order(stage.value, words, *options, is_stage=True))
 
 
 def exec_(
@@ -124,8 +108,8 @@ def exec_(
     """
     if not context.args:
         raise UsageError("There is no command", "envcheck exec -- python train.py")
-    options = _Options(recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
-    _finish("exec", tuple(context.args), options, is_stage=False)
+    options = (recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
+    _finish(_order("exec", tuple(context.args), *options))
 
 
 def shell(
@@ -141,61 +125,68 @@ def shell(
     env: EnvOption = None,
 ) -> None:
     """Open a shell in the environment that fits."""
-    options = _Options(recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
-    _finish("shell", (), options, is_stage=False)
+    options = (recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
+    _finish(_order("shell", (), *options))
 
 
-def _finish(name: str, words: tuple[str, ...], options: _Options, *, is_stage: bool) -> None:
-    """Run something to its end, say what came out, and exit with its code."""
-    from envcheck.environments.stage import program_of_pose
-    from envcheck.host.probe import probe
-    from envcheck.runs.needs import ask_pose
+def _order(
+    name: str,
+    words: tuple[str, ...],
+    recipe: str | None,
+    place: In,
+    data: Path | None,
+    output: Path | None,
+    gpus: str | None,
+    network: bool,
+    base_image: str | None,
+    memory: str | None,
+    cpus: float | None,
+    env: list[str] | None,
+    *,
+    is_stage: bool = False,
+) -> Order:
+    """Return what `run`, `exec` and `shell` have in common, its texts read. Raises `UsageError`."""
+    from envcheck.engine.containers import bytes_of
+    from envcheck.runs.order import Order
 
-    limits = _limits(options)
-    parent = options.output or Path.cwd()
-    # A run waits for other programs and for its own rooms to be imported: at the same time.
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        facts = pool.submit(probe)
-        program = program_of_pose()
-        answer = pool.submit(ask_pose, program, words, parent) if is_stage else None
-        from envcheck.engine.terminal import is_interactive
-        from envcheck.environments.prepare import Ready, Wish, prepare
-        from envcheck.report.steps import Steps
-        from envcheck.runs.book import Job
-        from envcheck.runs.run import run_command, run_stage
-        from envcheck.situation import Request, look
-
-        seen = look(request=Request(options.recipe, options.gpus), facts=facts.result)
-        asked = answer.result() if answer else None
-    job = Job(
+    if cpus is not None and not math.isfinite(cpus):
+        raise UsageError(f"--cpus {cpus} is no number of cores", "For example 2 or 0.5")
+    return Order(
         typed=tuple(sys.argv[2:]),
         name=name,
         arguments=words,
-        program=program,
-        situation=seen,
-        asked=asked,
-        limits=limits,
-        reads=(options.data,) if options.data else (),
-        writes=(options.output,) if options.output else (),
-        terminal=not is_stage and is_interactive(),
+        is_stage=is_stage,
+        recipe=recipe,
+        gpus=gpus,
+        kind=place.value,
+        base_image=base_image,
+        variables=_variables(env or ()),
+        network=network,
+        memory=None if memory is None else bytes_of(memory),
+        cpus=cpus,
+        data=data,
+        output=output,
     )
-    wish = Wish(options.place.value, options.base_image, _variables(options.env or ()), limits)
 
-    def ready() -> Ready:
-        return prepare(wish, seen.recipe, seen.host, lambda: seen.python, Steps(), gpus=bool(seen.judged))
 
-    def begun(at: Ready) -> None:
-        from envcheck.report.console import show
-        from envcheck.report.run import header
+def _finish(order: Order) -> None:
+    """Run something to its end, say what runs and what came out, and exit with its code."""
+    from envcheck.report.steps import Steps
+    from envcheck.runs.order import carry_out
 
-        show(header(job, at))
-
-    finished = (run_stage if is_stage else run_command)(job, parent, ready, begun)
+    finished = carry_out(order, Steps(), _announce)
     from envcheck.report.console import show
     from envcheck.report.run import footer
 
     show(footer(finished))
     raise typer.Exit(finished.record.exit_code or errors.OK)
+
+
+def _announce(job: Job, at: Ready) -> None:
+    from envcheck.report.console import show  # rich is imported while the command starts
+    from envcheck.report.run import header
+
+    show(header(job, at))
 
 
 def _variables(words: Sequence[str]) -> dict[str, str]:
@@ -209,19 +200,9 @@ def _variables(words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _limits(options: _Options) -> Limits:
-    from envcheck.engine.containers import bytes_of
-    from envcheck.environments.place import Limits
-
-    if options.cpus is not None and not math.isfinite(options.cpus):
-        raise UsageError(f"--cpus {options.cpus} is no number of cores", "For example 2 or 0.5")
-    memory = bytes_of(options.memory) if options.memory is not None else None
-    return Limits(options.network, memory, options.cpus)
-
-
 def _stage_help(stage: Stage) -> int:
     """Show a stage's own help; pose answers it without torch, so this interpreter will do."""
-    from envcheck.environments.stage import program_of_pose
+    from envcheck.environments.program import program_of_pose
     from envcheck.processes import stream
 
     return stream([sys.executable, str(program_of_pose()), stage.value, "--help"])

@@ -11,6 +11,7 @@ import typer
 import typer.core
 
 from envcheck import __version__, errors
+from envcheck.cli.cache import cache_app
 from envcheck.cli.data import data_app
 from envcheck.cli.doctor import doctor
 from envcheck.cli.options import (
@@ -53,6 +54,7 @@ _AS_TYPED = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(tables_app, name="tables")
 app.add_typer(data_app, name="data")
+app.add_typer(cache_app, name="cache")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,4 +1,4 @@
-"""What has arrived of a file, on disk: its bytes, their digest, and which version of the file they are of."""
+"""What has arrived of a file, on disk: its bytes, their digest, and which edition of the file they are of."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """How a server named the version of a file."""
+class Edition:
+    """How a server named the edition of a file."""
 
     url: str
     validator: str  # an ETag or a date, as If-Range takes it; "": it has named none
 
 
 class Arrived:
-    """The beginning of a file; its version stands in a document beside it, for a later try."""
+    """The beginning of a file; its edition stands in a document beside it, for a later try."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
@@ -43,15 +43,15 @@ class Arrived:
         return self._hash.hexdigest()
 
     @property
-    def version(self) -> Version | None:
-        """Which version of the file this is of; None where nobody knows."""
+    def edition(self) -> Edition | None:
+        """Which edition of the file this is of; None where nobody knows."""
         with contextlib.suppress(UsageError):
-            return read_json(self._notes, Version)
+            return read_json(self._notes, Edition)
         return None
 
-    @version.setter
-    def version(self, version: Version) -> None:
-        write_json(self._notes, version)
+    @edition.setter
+    def edition(self, edition: Edition) -> None:
+        write_json(self._notes, edition)
 
     def take(self, block: bytes) -> None:
         """Append what has come. Raises `EnvcheckError` where it cannot be written."""
@@ -74,7 +74,7 @@ class Arrived:
         self.size = 0
 
     def settle(self) -> None:
-        """Let the disk have all of it; its version is of no more interest."""
+        """Let the disk have all of it; its edition is of no more interest."""
         os.fsync(self._file.fileno())
         self._notes.unlink(missing_ok=True)
 

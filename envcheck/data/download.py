@@ -20,7 +20,7 @@ import requests
 import urllib3
 
 from envcheck import __version__
-from envcheck.data.arrived import Arrived, Version, open_arrived
+from envcheck.data.arrived import Arrived, Edition, open_arrived
 from envcheck.data.source import Source
 from envcheck.environments.place import Update
 from envcheck.errors import EnvcheckError, RetryError
@@ -218,10 +218,10 @@ def _rest(source: Source, arrived: Arrived) -> dict[str, str]:
     if not arrived.size:
         return {}
     headers = {"Range": f"bytes={arrived.size}-"}
-    version = arrived.version
+    edition = arrived.edition
     # Another server names versions in its own way; there the digest alone says whether the pieces fit.
-    if version is not None and version.url == str(source) and version.validator:
-        headers["If-Range"] = version.validator
+    if edition is not None and edition.url == str(source) and edition.validator:
+        headers["If-Range"] = edition.validator
     return headers
 
 
@@ -233,21 +233,21 @@ def _begin(source: Source, response: requests.Response, arrived: Arrived) -> Non
     _check_status(source, response)
     etag = response.headers.get("ETag", "")
     strong = "" if etag.startswith("W/") else etag
-    version = Version(str(source), strong or response.headers.get("Last-Modified", ""))
+    edition = Edition(str(source), strong or response.headers.get("Last-Modified", ""))
     if response.status_code == HTTPStatus.PARTIAL_CONTENT:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         fits = match and int(match["first"]) == arrived.size and match["size"] in ("*", str(source.size))
-        if not fits or _has_changed(arrived.version, version):
+        if not fits or _has_changed(arrived.edition, edition):
             arrived.restart()
             raise _PassingError("the server sent another piece than was asked for")
     else:  # all of it: the server knows no ranges, or the file has changed
         _check_size(source, response)
         arrived.restart()
-    arrived.version = version
+    arrived.edition = edition
 
 
-def _has_changed(before: Version | None, now: Version) -> bool:
-    """Tell whether a server that was to send the rest of a version names another one."""
+def _has_changed(before: Edition | None, now: Edition) -> bool:
+    """Tell whether a server that was to send the rest of an edition names another one."""
     if before is None or before.url != now.url or not before.validator:
         return False
     return now.validator not in ("", before.validator)

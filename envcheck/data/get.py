@@ -20,7 +20,7 @@ from envcheck.errors import RetryError
 
 SCHEMA = "envcheck.data/1"
 
-Done = Literal["fetched", "here", "found"]  # the last two as in `plan.State`
+Done = Literal["fetched", "here", "found"]  # the last two as in `plan.Standing`
 
 # An archive that claims to hold more than so many times what its part is known to hold is another one.
 _MOST = 2

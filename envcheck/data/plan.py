@@ -23,7 +23,7 @@ from envcheck.errors import EnvcheckError, UsageError
 RECEIPT_SCHEMA = "envcheck.receipt/1"
 
 # "here": brought by us, and as it was; "found": brought by others, its files are there, unchecked.
-State = Literal["here", "found", "missing"]
+Standing = Literal["here", "found", "missing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Item:
     part: Part
     source: Source
     home: Path  # the folder that it goes into
-    state: State = "missing"
+    state: Standing = "missing"
     files: int = 0  # that are there
     arrived: int = 0  # bytes of the file, where the part is missing
 

@@ -20,7 +20,7 @@ from envcheck.host.facts import Host
 from envcheck.symptoms.cascade import roots
 
 if TYPE_CHECKING:  # who only looks at the machine waits for none of them
-    from envcheck.doctor.plan import Plan
+    from envcheck.doctor.plan import FixPlan
     from envcheck.doctor.proof import Proof
     from envcheck.doctor.stress import Stress
 
@@ -36,7 +36,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     drift: Drift | None = None  # what has changed since a snapshot, where there is one
     proof: Proof | None = None  # what the picked environment has proved, where it was asked to
-    plan: Plan | None = None  # what would mend it, where that was asked for
+    plan: FixPlan | None = None  # what would mend it, where that was asked for
 
     @property
     def primary(self) -> Finding | None:

@@ -33,7 +33,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FixPlan:
     """The steps that are left, what was done before, and what that has changed."""
 
     steps: tuple[Step, ...]
@@ -47,7 +47,7 @@ class Plan:
         return tuple(dict.fromkeys(ours))
 
 
-def plan_of(findings: Iterable[Finding], able: Collection[str] = ()) -> Plan:
+def plan_of(findings: Iterable[Finding], able: Collection[str] = ()) -> FixPlan:
     """Return the plan of a diagnosis; `able` are the kinds of action that can be taken on this machine.
 
     Findings come in the order of the telling, so the primary cause stands first. Two that have the same fix
@@ -64,7 +64,7 @@ def plan_of(findings: Iterable[Finding], able: Collection[str] = ()) -> Plan:
             continue
         is_ours = fix.action is not None and fix.action.kind in able
         steps[fix] = Step((finding.id,), finding.title, fix, is_ours, finding.follows_from)
-    return Plan(tuple(steps.values()))
+    return FixPlan(tuple(steps.values()))
 
 
 def changes(before: Sequence[Finding], after: Sequence[Finding]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ Operation = Literal["matmul", "conv", "deconv", "to-device", "from-device", "pee
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class OperationProof:
     """One operation on one device."""
 
     operation: Operation
@@ -40,7 +40,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class DeviceSeen:
     """A device that torch sees."""
 
     device: str  # "cpu", "cuda:0"
@@ -53,12 +53,12 @@ class Inside:
 
     torch: str
     torch_cuda: str | None = None
-    devices: tuple[Device, ...] = ()
+    devices: tuple[DeviceSeen, ...] = ()
     unkept: tuple[str, ...] = ()  # what was promised and is not so
-    operations: tuple[Measured, ...] = ()
+    operations: tuple[OperationProof, ...] = ()
 
     @property
-    def gpus(self) -> tuple[Device, ...]:
+    def gpus(self) -> tuple[DeviceSeen, ...]:
         """The GPUs among the devices."""
         return tuple(device for device in self.devices if device.device != "cpu")
 

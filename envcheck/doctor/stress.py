@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Outcome = Literal["pass", "warn", "fail", "skip"]
+DcgmStatus = Literal["pass", "warn", "fail", "skip"]
 
 # The category of tests that look at files and versions, and load nothing.
 DEPLOYMENT = "deployment"
@@ -17,7 +17,7 @@ class DcgmTest:
 
     name: str  # "Targeted Stress"
     category: str  # "Stress"
-    outcome: Outcome
+    outcome: DcgmStatus
     entity: str = ""  # "GPU 0"; "" for the machine
     messages: tuple[str, ...] = ()
     is_setting: bool = False  # it complains of a setting, not of the hardware

@@ -43,7 +43,7 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
-class GpuWish:
+class GpuAccess:
     """Which GPUs the container gets, and how its engine is asked for them."""
 
     request: Literal["nvidia", "cdi", "device"]  # NVIDIA's hook; CDI as docker or as podman is asked for it
@@ -60,9 +60,9 @@ class Settings:
     groups: tuple[int, ...] = ()
     keep_id: bool = False  # podman without root: the caller keeps its uid inside
     working_directory: str
-    environment: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()
-    gpus: GpuWish | None = None
+    gpus: GpuAccess | None = None
     network: bool = False
     read_only: bool = True
     shared_memory: int  # bytes
@@ -181,7 +181,7 @@ def _config(client: APIClient, settings: Settings) -> dict[str, Any]:
         entrypoint=list(settings.argv),
         user=settings.user,
         working_dir=settings.working_directory,
-        environment=dict(settings.environment),
+        environment=dict(settings.variables),
         hostname="localhost",  # what a rendezvous without network can resolve
         stdin_open=settings.stdin,
         tty=settings.terminal,
@@ -224,7 +224,7 @@ def _selinux() -> tuple[str, ...]:
     return ("label=disable",) if enforced.exists() else ()
 
 
-def _gpu_config(gpus: GpuWish) -> dict[str, Any]:
+def _gpu_config(gpus: GpuAccess) -> dict[str, Any]:
     if gpus.request == "nvidia":
         wanted = {"Driver": "", "DeviceIDs": list(gpus.uuids)}
         return {"DeviceRequests": [{**wanted, "Capabilities": [["gpu", "compute", "utility"]]}]}

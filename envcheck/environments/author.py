@@ -23,7 +23,7 @@ from envcheck.environments.place import Watcher
 from envcheck.environments.wheelhouse import PYTORCH_INDEX
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.locks import CV2, Resolved, lock_text, resolve
-from envcheck.recipes import MACHINE, Check, Recipe, Size, load_recipe, load_recipes
+from envcheck.recipes import MACHINE, Recipe, Size, Tried, load_recipe, load_recipes
 from envcheck.uv import IndexUnreachableError
 
 _OPENCV = "opencv-python-headless<5"  # 5.0 warps pictures differently, and the numbers of pose depend on it
@@ -206,7 +206,7 @@ def _tried(recipe: Recipe, locks: dict[str, Resolved]) -> Recipe:
     download = max(known) if len(known) == len(weights) else nearest.download_mib
     size = Size(download, download * nearest.installed_mib // nearest.download_mib)
     return replace(
-        recipe, size=size, checked={recipe.key(python): Check("resolved", _today()) for python in locks}
+        recipe, size=size, checked={recipe.key(python): Tried("resolved", _today()) for python in locks}
     )
 
 

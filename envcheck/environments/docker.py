@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from envcheck.engine import containers
 from envcheck.engine import images as engine_images
 from envcheck.engine.addresses import Address, addresses, connect
-from envcheck.engine.containers import Ended, GpuWish, Settings
+from envcheck.engine.containers import Ended, GpuAccess, Settings
 from envcheck.engine.failures import spoken
-from envcheck.environments.images import Builder
+from envcheck.environments.images import ImageBuilder
 from envcheck.environments.mounts import mounts
 from envcheck.environments.passed_on import passed_on
 from envcheck.environments.place import Image, Place, Watcher, Work
@@ -75,11 +75,11 @@ class Docker:
         builder = self._builder(watch)
         base = builder.base(recipe, self._base_image)
         environment = builder.environment(recipe, python, base)
-        stage = builder.stage(environment, self._program)
+        built = builder.with_pose(environment, self._program)
         lock = recipe.lock_path(python)
         engine = f"{self.engine.name} {self.engine.version or ''}".rstrip()
-        image = Image(engine, stage.id, stage.name, base.name, base.id, base.is_recipes)
-        return Place("docker", recipe.name, lock_hash(lock), _PYTHON, python, stage.reused, image=image)
+        image = Image(engine, built.id, built.name, base.name, base.id, base.is_recipes)
+        return Place("docker", recipe.name, lock_hash(lock), _PYTHON, python, built.reused, image=image)
 
     def health(self, place: Place) -> str:
         """Return whether the image is gone; see `Environment.health`."""
@@ -102,8 +102,8 @@ class Docker:
         relay = Relay(None if work.terminal else work.log, show=work.show, heard=work.heard)
         return containers.run(self.client, self._address, self._settings(place, work), relay, work.begun)
 
-    def _builder(self, watch: Watcher) -> Builder:
-        return Builder(self.client, self._address, self.engine.name == "podman", self._cache, watch)
+    def _builder(self, watch: Watcher) -> ImageBuilder:
+        return ImageBuilder(self.client, self._address, self.engine.name == "podman", self._cache, watch)
 
     def _settings(self, place: Place, work: Work) -> Settings:
         """Return what the container of a command is made of."""
@@ -118,12 +118,12 @@ class Docker:
             groups=() if self.engine.rootless else tuple(os.getgroups()),
             keep_id=self.engine.name == "podman" and self.engine.rootless is True,
             working_directory=str(here),
-            environment={
+            variables={
                 **passed_on(os.environ, network=work.limits.network),
                 **_whoever(),
                 **_threads(work.limits.cpus),
                 **self._variables,
-                **work.environment,
+                **work.variables,
                 **({"NVIDIA_VISIBLE_DEVICES": "void"} if work.device == "cpu" else {}),
             },
             mounts=mounts(
@@ -143,7 +143,7 @@ class Docker:
             terminal=work.terminal,
         )
 
-    def _gpus(self, work: Work) -> GpuWish | None:
+    def _gpus(self, work: Work) -> GpuAccess | None:
         """Return how the engine is asked for GPUs; one that cannot is asked too, for its own word on it."""
         if work.device == "cpu":
             return None
@@ -152,8 +152,8 @@ class Docker:
                 "A GPU has no UUID, and a container is given GPUs by nothing else", "--in venv"
             )
         if self.engine.name == "podman":  # which starts without a word when it is asked as docker is
-            return GpuWish("device", work.gpus)
-        return GpuWish("cdi" if self.engine.gpu_request == "cdi" else "nvidia", work.gpus)
+            return GpuAccess("device", work.gpus)
+        return GpuAccess("cdi" if self.engine.gpu_request == "cdi" else "nvidia", work.gpus)
 
 
 def _user(engine: Engine) -> str:

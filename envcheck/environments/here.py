@@ -22,7 +22,7 @@ def run_here(place: Place, work: Work, variables: Mapping[str, str] | None = Non
     for folder in work.writes:
         folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join((str(place.python.parent), os.environ.get("PATH", os.defpath)))
-    env = {**os.environ, "PATH": path, **(variables or {}), **work.environment}
+    env = {**os.environ, "PATH": path, **(variables or {}), **work.variables}
     if work.terminal:
         if work.begun:
             work.begun()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseUsed:
     """The image to start from."""
 
     name: str
@@ -48,7 +48,7 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltImage:
     """An image that is there."""
 
     name: str
@@ -57,7 +57,7 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Builder:
+class ImageBuilder:
     """Builds with one engine, out of one cache."""
 
     client: Client
@@ -66,19 +66,19 @@ class Builder:
     cache: Path
     watch: Watcher
 
-    def base(self, recipe: Recipe, named: str | None) -> Base:
+    def base(self, recipe: Recipe, named: str | None) -> BaseUsed:
         """Return the image that `recipe` starts from, or the one that is `named` instead and then is here."""
         if named is None:
-            return Base(recipe.base.image, recipe.base.digest, is_recipes=True)
+            return BaseUsed(recipe.base.image, recipe.base.digest, is_recipes=True)
         found = images.find(self.client, named)
-        return Base(named, str(found["Id"]) if found else self._pull(named, ""), is_recipes=False)
+        return BaseUsed(named, str(found["Id"]) if found else self._pull(named, ""), is_recipes=False)
 
-    def has(self, base: Base) -> bool:
+    def has(self, base: BaseUsed) -> bool:
         """Tell whether a base image is with the engine already."""
         repository = base.name.rpartition(":")[0] or base.name
         return images.find(self.client, f"{repository}@{base.id}" if base.is_recipes else base.id) is not None
 
-    def environment(self, recipe: Recipe, python: str, base: Base) -> Built:
+    def environment(self, recipe: Recipe, python: str, base: BaseUsed) -> BuiltImage:
         """Return the image with the environment of `recipe` on `python` ("3.11"). Raises `EnvcheckError`."""
         lock = recipe.lock_for(python)
         if lock is None:
@@ -106,7 +106,7 @@ class Builder:
                 }
                 return self._build(context, name, arguments, f"build the image of {recipe.name}")
 
-    def stage(self, environment: Built, program: Path) -> Built:
+    def with_pose(self, environment: BuiltImage, program: Path) -> BuiltImage:
         """Return the image with the copy of pose in folder `program` on an environment."""
         dockerfile = bundle("containers") / "pose.Dockerfile"
         name = _name("pose", dockerfile.read_bytes(), environment.id.encode(), program.name.encode())
@@ -127,14 +127,16 @@ class Builder:
                 return self._build(context, name, arguments, "add pose")
 
     @contextlib.contextmanager
-    def _once(self, name: str, label: str, value: str) -> Iterator[Built | None]:
+    def _once(self, name: str, label: str, value: str) -> Iterator[BuiltImage | None]:
         """Give the image of a name if it is there and is what it is called; else let nobody else build it."""
 
-        def there() -> Built | None:
+        def there() -> BuiltImage | None:
             found = images.find(self.client, name)
             labels = ((found or {}).get("Config") or {}).get("Labels") or {}
             return (
-                Built(name, str(found["Id"]), reused=True) if found and labels.get(label) == value else None
+                BuiltImage(name, str(found["Id"]), reused=True)
+                if found and labels.get(label) == value
+                else None
             )
 
         built = there()
@@ -193,7 +195,7 @@ class Builder:
             needed = recipe.size.download_mib + 2 * recipe.size.installed_mib + (missing_mib if shared else 0)
             require_disk(root, needed, f"Building the image of {recipe.name} needs", FULL_ENGINE)
 
-    def _build(self, context: Path, name: str, arguments: dict[str, str], title: str) -> Built:
+    def _build(self, context: Path, name: str, arguments: dict[str, str], title: str) -> BuiltImage:
         log = self.cache / "logs" / f"image-{_file_name(name)}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         buildkit = None if self.is_podman else offered(self.address)
@@ -206,7 +208,7 @@ class Builder:
                 images.build(self.client, context, name, arguments, update, log, network)
         found = images.find(self.client, name)
         assert found is not None  # noqa: S101 - it was built
-        return Built(name, str(found["Id"]), reused=False)
+        return BuiltImage(name, str(found["Id"]), reused=False)
 
     def _pull(self, name: str, digest: str) -> str:
         with self.watch.step(f"fetch the base image {name}") as update:

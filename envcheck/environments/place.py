@@ -71,7 +71,7 @@ class Work:
     """A command, and what it needs of this machine. A virtual environment has all of it anyway."""
 
     argv: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)  # beside what the caller's gives
+    variables: Mapping[str, str] = field(default_factory=dict)  # beside what the caller's gives
     gpus: tuple[str, ...] = ()  # UUIDs
     device: Literal["cpu", "cuda"] = "cpu"
     reads: tuple[Path, ...] = ()

@@ -14,7 +14,7 @@ from envcheck.environments.docker import Docker
 from envcheck.environments.here import refuse_limits
 from envcheck.environments.mounts import taken
 from envcheck.environments.place import NO_LIMITS, Environment, Kind, Limits, Place, Watcher
-from envcheck.environments.stage import program_of_pose
+from envcheck.environments.program import program_of_pose
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import Engine, Host
 from envcheck.paths import cache_dir
@@ -23,17 +23,15 @@ from envcheck.recipes import Recipe
 if TYPE_CHECKING:
     from envcheck.environments.venv import Installer
 
-Wanted = Literal["auto"] | Kind
-
 # With these a container cannot be had here, whatever is tried again; a virtual environment can.
 _NO_BASE = ("container.registry-unreachable", "container.registry-denied", "container.registry-limit")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Terms:
     """What the command line says of the environment."""
 
-    kind: Wanted = "auto"
+    kind: Literal["auto"] | Kind = "auto"
     base_image: str | None = None  # in place of the recipe's own
     variables: Mapping[str, str] = field(default_factory=dict)  # for a container, besides the usual ones
     limits: Limits = NO_LIMITS
@@ -49,42 +47,42 @@ class Ready:
 
 
 def prepare(
-    wish: Wish, recipe: Recipe, host: Host, python: Callable[[], str], watch: Watcher, *, gpus: bool = False
+    terms: Terms, recipe: Recipe, host: Host, python: Callable[[], str], watch: Watcher, *, gpus: bool = False
 ) -> Ready:
     """Return the place where `recipe` runs, built if needed.
 
     `python` says which of the host's Pythons a virtual environment gets; `gpus` whether GPUs are handed over.
     Raises `EnvcheckError`.
     """
-    if wish.kind == "current":
+    if terms.kind == "current":
         from envcheck.environments.current import Current  # noqa: PLC0415 - no run waits for other kinds
 
-        refuse_limits(wish.limits)
+        refuse_limits(terms.limits)
         current = Current(program_of_pose())
         return Ready(current, current.prepare(recipe, "", watch=watch), "")
     why = ""
-    if wish.kind != "venv":
+    if terms.kind != "venv":
         engine, why = (
-            _engine(host, gpus=gpus) if wish.kind == "auto" else (_asked_engine(host, gpus=gpus), why)
+            _engine(host, gpus=gpus) if terms.kind == "auto" else (_asked_engine(host, gpus=gpus), why)
         )
         if engine is not None:
-            docker = Docker(engine, cache_dir(), program_of_pose(), base_image(wish), wish.variables)
+            docker = Docker(engine, cache_dir(), program_of_pose(), base_image(terms), terms.variables)
             try:
                 return Ready(docker, docker.prepare(recipe, recipe.container_python, watch=watch), why)
             except EnvcheckError as error:
-                if wish.kind == "docker" or error.finding not in _NO_BASE:
+                if terms.kind == "docker" or error.finding not in _NO_BASE:
                     raise
                 why = error.message
-    refuse_limits(wish.limits)  # before anybody waits for a build
+    refuse_limits(terms.limits)  # before anybody waits for a build
     from envcheck.environments.venv import Venv  # noqa: PLC0415
 
     venv = Venv(cache_dir(), host.python.interpreters, program_of_pose(), _installer(os.environ))
     return Ready(venv, venv.prepare(recipe, python(), watch=watch), why)
 
 
-def base_image(wish: Wish) -> str | None:
+def base_image(terms: Terms) -> str | None:
     """Return the image that stands for the recipes' own: the command line's, else ENVCHECK_BASE_IMAGE's."""
-    return wish.base_image or os.environ.get("ENVCHECK_BASE_IMAGE") or None
+    return terms.base_image or os.environ.get("ENVCHECK_BASE_IMAGE") or None
 
 
 def fetch(recipe: Recipe, python: str, host: Host, watch: Watcher) -> str:

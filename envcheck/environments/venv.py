@@ -22,9 +22,11 @@ import filelock
 from envcheck.documents import read_json, write_json
 from envcheck.engine.containers import Ended
 from envcheck.environments.failures import check_pip, require_disk
+from envcheck.environments.held import hold
 from envcheck.environments.here import run_here, shell_here
 from envcheck.environments.place import Place, Watcher, Work
 from envcheck.environments.wheelhouse import UNCONSTRAINED, Wheelhouse, read_lock
+from envcheck.environments.whole import missing_parts
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import capture, stream
 from envcheck.recipes import Recipe, lock_hash
@@ -67,13 +69,18 @@ class Venv:
             recipe=recipe.name, lock_hash=lock_hash(lock), python=version, installer=self.installer
         )
         home = self.cache / "envs" / _folder_name(marker, base)
-        reused = _holds(home, marker)
+        reused = not _lacks(home, marker)
         if not reused:
             home.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(home.parent / f".{home.name}.lock"):
-                reused = _holds(home, marker)  # somebody else may have built it while we waited
-                if not reused:
+                lacks = _lacks(home, marker)
+                reused = not lacks  # somebody else may have built it while we waited
+                if lacks:
+                    if home.exists():
+                        with watch.step(f"replace {home.name}: {lacks}"):
+                            shutil.rmtree(home, ignore_errors=True)
                     self._build(recipe, lock, base, home, marker, watch)
+        hold(home)
         return Place("venv", recipe.name, marker.lock_hash, home / "bin" / "python", version, reused)
 
     def health(self, place: Place) -> str:
@@ -125,7 +132,6 @@ class Venv:
                 _run(self._install_argv(python, requirements), log)
             _point_scripts_at(new, home)
             write_json(new / "envcheck.json", marker)
-            shutil.rmtree(home, ignore_errors=True)  # a broken one, for example without its interpreter
             new.replace(home)
 
     def _install_argv(self, python: Path, requirements: Path) -> list[str]:
@@ -165,16 +171,20 @@ def _folder_name(marker: Marker, base: Path) -> str:
     return f"{marker.recipe}-py{marker.python}-{marker.lock_hash[:12]}-{interpreter[:6]}"
 
 
-def _holds(home: Path, marker: Marker) -> bool:
-    """Tell whether `home` is a whole environment with the same content, whoever installed it."""
+def _lacks(home: Path, marker: Marker) -> str:
+    """Return "" for a whole environment with the same content, whoever installed it, else what it lacks."""
     file = home / "envcheck.json"
-    if not file.is_file() or not (home / "bin" / "python").exists():
-        return False
+    if not file.is_file():
+        return "it is not there, or was not finished"
+    if not (home / "bin" / "python").exists():
+        return "its interpreter is gone"
     try:
         found = read_json(file, Marker, schema=SCHEMA)
-    except UsageError:
-        return False  # damaged: as good as absent, and built again
-    return (found.lock_hash, found.python) == (marker.lock_hash, marker.python)
+    except UsageError as error:
+        return error.message
+    if (found.lock_hash, found.python) != (marker.lock_hash, marker.python):
+        return "it was made from something else"
+    return next(missing_parts(home), "")
 
 
 def _run(argv: list[str], log: Path) -> None:

@@ -8,7 +8,6 @@ find-links, proxies and certificates. Environments are then built from the wheel
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -22,7 +21,9 @@ from pathlib import Path
 import filelock
 
 from envcheck.environments.failures import WheelNotFoundError, check_pip, require_disk
+from envcheck.environments.held import hold
 from envcheck.environments.place import Update, Watcher
+from envcheck.environments.whole import sha256_of
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import stream
 from envcheck.recipes import Recipe
@@ -116,6 +117,8 @@ class Wheelhouse:
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
+            self._discard_damaged(pins, watch)
+            self._hold(pins)
             missing = self.missing(pins)
             if not missing:
                 return
@@ -124,11 +127,29 @@ class Wheelhouse:
             with watch.step(f"fetch {_counted(missing)}") as update:
                 for some in _portions(missing):
                     self._fetch(pip, some, recipe, update)
+            self._hold(missing)
         still = self.missing(pins)
         if still:
             raise EnvcheckError(
                 f"pip fetched no wheel for {', '.join(pin.name for pin in still)}", f"See {log}"
             )
+
+    def _hold(self, pins: Sequence[Pin]) -> None:
+        """Keep what is here of a lock from being pruned while we build with it."""
+        for pin in pins:
+            if (self.folder / pin.sha256).is_dir():
+                hold(self.folder / pin.sha256)
+
+    def _discard_damaged(self, pins: Sequence[Pin], watch: Watcher) -> None:
+        """Hold what is here of a lock against its digests, and remove what is something else by now."""
+        here = {pin: wheel for pin in pins if (wheel := self.find(pin))}
+        if not here:
+            return
+        with watch.step(f"hold {_wheels(len(here))} of the cache against their digests"):
+            digests = {pin: sha256_of(wheel).hexdigest() for pin, wheel in here.items()}
+        for pin, wheel in ((pin, here[pin]) for pin, digest in digests.items() if digest != pin.sha256):
+            with watch.step(f"remove {wheel.name}, which is damaged, to fetch it again"):
+                shutil.rmtree(self.folder / pin.sha256)
 
     def _fetch(self, pip: _Pip, pins: Sequence[Pin], recipe: Recipe, update: Update) -> None:
         """Download `pins`, from PyTorch's own index where nobody else has them."""
@@ -151,7 +172,7 @@ class Wheelhouse:
         with pip's own reason.
         """
         here = self.find(pin)
-        if here is not None:
+        if here is not None and sha256_of(here).hexdigest() == pin.sha256:
             yield here
             return
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +204,7 @@ class Wheelhouse:
                     pip.download(pins, folder, options)
             finally:
                 for wheel in sorted(folder.glob("*.whl")):
-                    digest = _sha256(wheel)
+                    digest = sha256_of(wheel).hexdigest()
                     if digest in {pin.sha256 for pin in pins}:  # an interrupted pip leaves half a wheel too
                         home = self.folder / digest
                         home.mkdir(exist_ok=True)
@@ -253,15 +274,11 @@ def _portions(pins: Sequence[Pin]) -> Iterator[Sequence[Pin]]:
             yield [pin]
 
 
+def _wheels(count: int) -> str:
+    return f"{count} wheel{'s' if count != 1 else ''}"
+
+
 def _counted(pins: Sequence[Pin]) -> str:
     heavy = next((pin for pin in pins if pin.name == "torch"), pins[0])
     named = f"{heavy.name} {heavy.version}"
     return named if len(pins) == 1 else f"{named} and {len(pins) - 1} more wheels"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()

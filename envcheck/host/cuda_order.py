@@ -22,7 +22,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from envcheck.processes import Answer, capture
+from envcheck.processes import Outcome, capture
 
 # As long as NVML gets: with persistence mode off each GPU is initialised anew for us, too.
 TIME_LIMIT_S = 60.0
@@ -64,7 +64,7 @@ def _last_line(stdout: str) -> dict[str, Any]:
     return {}
 
 
-def _why_it_ended(answer: Answer, asking: str | None, limit_s: float) -> str:
+def _why_it_ended(answer: Outcome, asking: str | None, limit_s: float) -> str:
     if asking is None or (answer.code is not None and answer.code >= 0):
         return f"libcuda was not asked: {answer.stderr.strip().rpartition(chr(10))[2]:.200}"
     if answer.code is None:

@@ -17,7 +17,7 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from envcheck.host.facts import Gpu, Mig, MigInstance
-from envcheck.processes import Answer, capture
+from envcheck.processes import Outcome, capture
 from envcheck.versions import Spelled
 
 # With persistence mode off each GPU is initialised anew for us, which takes seconds; servers have eight.
@@ -96,7 +96,7 @@ def _mig(said: _Said, path: str) -> Mig | None:
 class _Said:
     """The child's lines by the path of their fact. Taking a fact that was not said notes why it was not."""
 
-    def __init__(self, answer: Answer, limit_s: float) -> None:
+    def __init__(self, answer: Outcome, limit_s: float) -> None:
         self.unknown: dict[str, str] = {}
         self._facts: dict[str, Any] = {}
         asking = None
@@ -125,7 +125,7 @@ class _Said:
             return None
 
 
-def _why_it_ended(answer: Answer, asking: str | None, limit_s: float) -> str:
+def _why_it_ended(answer: Outcome, asking: str | None, limit_s: float) -> str:
     """Return the reason of everything that the child left unsaid."""
     if answer.code is None and asking:
         return f"HANG: no answer within {limit_s:g} s when asked for {asking}"

@@ -27,7 +27,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class MeasuredRow:
     """What the wheel says, what the index says of its release, and what the table says."""
 
     schema: str = SCHEMA
@@ -40,7 +40,7 @@ class Row:
     differences: tuple[Difference, ...] = ()
 
 
-def measure(what: str, machine: str, watch: Watcher) -> Row:
+def measure(what: str, machine: str, watch: Watcher) -> MeasuredRow:
     """Return the row of a wheel's file, or of "torch==X[+cuNNN]", which is fetched and not kept.
 
     Raises `UsageError` for what is neither, `EnvcheckError` when the release cannot be had.
@@ -52,7 +52,7 @@ def measure(what: str, machine: str, watch: Watcher) -> Row:
         return _row(read_wheel(wheel), release)
 
 
-def row_text(row: Row) -> str:
+def row_text(row: MeasuredRow) -> str:
     """Return the row as `torch.yaml` has it: a release with one build; comments say what is missing."""
     one = row.measured
     known = {
@@ -83,13 +83,13 @@ def row_text(row: Row) -> str:
     )
 
 
-def _row(measured: Measured, release: Release | None) -> Row:
+def _row(measured: Measured, release: Release | None) -> MeasuredRow:
     standing = tables.build_of(measured.torch, measured.tag, measured.machine)
     if standing is not None and measured.machine not in standing.machines:
         standing = None  # another machine's build of the same name
     said = () if standing is None else tuple(_both(standing, measured, release))
     differences = tuple(one for one in said if one.table != one.wheel)
-    return Row(
+    return MeasuredRow(
         measured=measured,
         pythons=release.pythons if release else (measured.python,),
         elsewhere=release.elsewhere if release else (),

@@ -6,12 +6,12 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from envcheck.doctor.plan import Done, Plan, Step
+from envcheck.doctor.plan import Done, FixPlan, Step
 from envcheck.report.disarm import few, one_line
 from envcheck.report.page import demands
 
 
-def plan_screen(plan: Plan) -> RenderableType:
+def plan_screen(plan: FixPlan) -> RenderableType:
     """Return the plan; each command stands on a line of its own, to be copied."""
     lines: list[RenderableType] = [line for one in plan.done for line in _done(one)]
     if plan.done:

@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from envcheck.doctor.proof import Measured, Proof
+from envcheck.doctor.proof import OperationProof, Proof
 from envcheck.report.disarm import one_line
 from envcheck.report.finding import MARKS
 
@@ -35,7 +35,7 @@ def proof_screen(proof: Proof) -> RenderableType:
     )
 
 
-def _row(one: Measured) -> tuple[Text, ...]:
+def _row(one: OperationProof) -> tuple[Text, ...]:
     mark, style = MARKS["ok" if one.is_right else "error"]
     error = f"{one.error:.1e}" if one.error is not None else "failed"
     time = f"{one.milliseconds:.2f}" if one.milliseconds is not None else ""

@@ -11,11 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from envcheck.audit.audit import Audit, Check
+from envcheck.audit.audit import Audit, Inspection
 from envcheck.audit.result import State
 from envcheck.compat.words import code_text
-from envcheck.recipes import Check as Tried
-from envcheck.recipes import Recipe
+from envcheck.recipes import Recipe, Tried
 
 _STYLES: dict[State, str] = {"passed": "green", "failed": "bold red", "not verified": "yellow"}
 
@@ -64,7 +63,7 @@ def recipe_screen(recipe: Recipe) -> RenderableType:
 
 def audit_screen(found: Audit) -> RenderableType:
     """Return one line for each check of each recipe, locks with the same answer together."""
-    recipes: dict[str, list[Check]] = {}
+    recipes: dict[str, list[Inspection]] = {}
     for check in found.checks:
         recipes.setdefault(check.recipe, []).append(check)
     counted = Counter(check.state for check in found.checks)
@@ -73,7 +72,7 @@ def audit_screen(found: Audit) -> RenderableType:
     return Group(*parts, Text(f"{total}."))
 
 
-def _checks(checks: Sequence[Check]) -> RenderableType:
+def _checks(checks: Sequence[Inspection]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for heading in ("state", "check", "locks", "what was seen"):
         table.add_column(no_wrap=heading in ("state", "check"), overflow="fold")

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from envcheck.measure.row import Row, row_text
+from envcheck.measure.row import MeasuredRow, row_text
 
 
-def row_screen(row: Row) -> RenderableType:
+def row_screen(row: MeasuredRow) -> RenderableType:
     """Return the row, what the wheel brings beside it, and where the row that stands says otherwise."""
     # A line that is broken at the screen's edge could not be copied.
     return Group(*(Text(line, no_wrap=True, overflow="ignore") for line in _lines(row)))
 
 
-def _lines(row: Row) -> Iterator[str]:
+def _lines(row: MeasuredRow) -> Iterator[str]:
     one = row.measured
     yield f"# {one.wheel}"
     for name, version in one.companions.items():

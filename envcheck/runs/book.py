@@ -15,7 +15,7 @@ from envcheck import __version__, errors
 from envcheck.documents import write_json
 from envcheck.environments.place import NO_LIMITS, Limits, Place
 from envcheck.errors import EnvcheckError
-from envcheck.processes import Answer, capture
+from envcheck.processes import capture
 from envcheck.runs.promise import Promise
 from envcheck.runs.record import EnvironmentUsed, Git, Output, Record, describe_output
 from envcheck.situation import Situation
@@ -30,7 +30,6 @@ class Job:
     arguments: tuple[str, ...]  # the stage's name and what belongs to it; or the command; none: a shell
     program: Path  # the copy of pose
     situation: Situation
-    asked: Answer | None = None  # what pose said of a stage's arguments; see `needs`
     limits: Limits = NO_LIMITS
     reads: tuple[Path, ...] = ()  # what the command reads and writes, where somebody said so
     writes: tuple[Path, ...] = ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envcheck.documents import parse_json
-from envcheck.processes import Answer, capture
+from envcheck.processes import Outcome, capture
 
 _SECONDS = 60
 _SCHEMA = "pose.paths/1"
@@ -25,13 +25,13 @@ class Needs:
     writes: tuple[str, ...] = ()
 
 
-def ask_pose(program: Path, words: Sequence[str], parent: Path) -> Answer:
-    """Return the answer of the copy of pose `program`; with code 0 it holds `Needs`."""
+def ask_pose(program: Path, words: Sequence[str], parent: Path) -> Outcome:
+    """Return what the copy of pose `program` said; with code 0 it holds `Needs`."""
     # In a folder of its own a run writes what else would land in the working directory.
     check = ("--check", "--run-dir", str(parent))
     return capture([sys.executable, str(program), *check, *words], seconds=_SECONDS)
 
 
-def needs_in(answer: Answer) -> Needs:
-    """Return what an answer with code 0 says."""
-    return parse_json(answer.stdout.encode(), Needs, source="pose --check", schema=_SCHEMA)
+def needs_in(outcome: Outcome) -> Needs:
+    """Return what was said with code 0."""
+    return parse_json(outcome.stdout.encode(), Needs, source="pose --check", schema=_SCHEMA)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from envcheck.documents import to_json
 from envcheck.engine.containers import Ended
+from envcheck.environments.held import hold
 from envcheck.environments.place import Limits, Place, Work
 from envcheck.environments.prepare import Ready
 from envcheck.errors import STOPPED, EnvcheckError
@@ -30,6 +31,7 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
     kept = cache / "proofs" / f"{_identity(ready.place, promised, host)}.json"
     # What was taken as it is may have changed since; what was built has not.
     if ready.place.is_locked and kept.is_file():
+        hold(kept)
         shutil.copyfile(kept, folder / "proof.json")
         return
     ended, said = ask(ready, work, folder)
@@ -51,7 +53,7 @@ def ask(ready: Ready, work: Work, folder: Path, *, deep: bool = False) -> tuple[
     argv = ready.environment.stage(ready.place, words)
     asking = Work(
         argv=argv,
-        environment=work.environment,
+        variables=work.variables,
         gpus=work.gpus,
         device=work.device,
         writes=(folder,),

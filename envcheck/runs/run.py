@@ -17,10 +17,10 @@ from envcheck.engine.containers import Ended
 from envcheck.environments.place import Place, Work
 from envcheck.environments.prepare import Ready
 from envcheck.paths import cache_dir
-from envcheck.processes import terminal_hints
+from envcheck.processes import Outcome, terminal_hints
 from envcheck.runs.book import Book, Job, opened
 from envcheck.runs.inside import inside
-from envcheck.runs.needs import ask_pose, needs_in
+from envcheck.runs.needs import needs_in
 from envcheck.runs.promise import Promise, promise
 from envcheck.runs.proofs import prove
 from envcheck.runs.record import Record
@@ -37,16 +37,16 @@ class Finished:
 
 
 def run_stage(
-    job: Job, parent: Path, ready: Callable[[], Ready], begun: Callable[[Ready], None] | None = None
+    job: Job, asked: Outcome, parent: Path, ready: Callable[[], Ready], begun: Callable[[Ready], None]
 ) -> Finished:
     """Run a stage to its end in a folder of its own under `parent`/runs, in the place that `ready` prepares.
 
-    `begun` is told when the stage has been started, and before anything that it says is passed on.
+    `asked` is what pose said of its arguments; see `needs`. `begun` is told when the stage has been started,
+    and before anything that it says is passed on.
     What the stage cannot read is refused before that. Raises `EnvcheckError` when the folder cannot be made,
     and what `ready` raises, once that is in the record; whatever the stage itself does is its exit code.
     """
     with opened(job, parent) as book:
-        asked = job.asked or ask_pose(job.program, job.arguments, parent)
         if asked.code != errors.OK:
             sys.stderr.write(asked.stderr)
             book.log.write_text(asked.stderr, encoding="utf-8")
@@ -64,11 +64,11 @@ def run_stage(
             reads=tuple(map(Path, needs.reads)),
             writes=tuple(map(Path, needs.writes)),
         )
-        return _run(book, at, _announced(work, at, begun))
+        return _run(book, at, replace(work, begun=lambda: begun(at)))
 
 
 def run_command(
-    job: Job, parent: Path, ready: Callable[[], Ready], begun: Callable[[Ready], None] | None = None
+    job: Job, parent: Path, ready: Callable[[], Ready], begun: Callable[[Ready], None]
 ) -> Finished:
     """Run anybody's command to its end, as `run_stage` runs a stage, after the environment's proof."""
     with opened(job, parent) as book:
@@ -78,7 +78,7 @@ def run_command(
         argv = job.arguments or at.environment.shell(at.place, book.folder)
         work = _work(job, book, promised, argv=argv, reads=job.reads, writes=job.writes, owns=True)
         prove(at, work, promised, job.situation.host, book.folder, cache_dir())
-        return _run(book, at, _announced(work, at, begun))
+        return _run(book, at, replace(work, begun=lambda: begun(at)))
 
 
 def _work(
@@ -94,7 +94,7 @@ def _work(
     """Return a command with what every run has; one that `owns` the working directory may write there."""
     return Work(
         argv=argv,
-        environment={**promised.variables, **({} if job.terminal else terminal_hints())},
+        variables={**promised.variables, **({} if job.terminal else terminal_hints())},
         gpus=promised.gpus,
         device=promised.device,
         reads=reads,
@@ -108,10 +108,6 @@ def _work(
         log=book.log,
         heard=bytearray(),
     )
-
-
-def _announced(work: Work, at: Ready, begun: Callable[[Ready], None] | None) -> Work:
-    return replace(work, begun=lambda: begun(at)) if begun else work
 
 
 def _run(book: Book, at: Ready, work: Work) -> Finished:

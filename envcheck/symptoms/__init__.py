@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from envcheck.symptoms import cards, driver, inside, packages, several, system
 from envcheck.symptoms.engine import ENGINE, FULL_ENGINE
-from envcheck.symptoms.inside import INSIDE, OUT_OF_MEMORY, SHUT_OFF
+from envcheck.symptoms.inside import CONTAINER_OUT_OF_MEMORY, INSIDE, SHUT_OFF
 from envcheck.symptoms.pip import FULL_DISK, PIP
 from envcheck.symptoms.symptom import Action, Fix, Symptom, error_kind, find
 
 __all__ = [
+    "CONTAINER_OUT_OF_MEMORY",
     "ENGINE",
     "FULL_DISK",
     "FULL_ENGINE",
     "INSIDE",
-    "OUT_OF_MEMORY",
     "PIP",
     "SHUT_OFF",
     "SYMPTOMS",
@@ -62,7 +62,7 @@ SYMPTOMS = tuple(
             cards.EXCLUSIVE,
             driver.NO_DEVICE,
             driver.ORDINAL,
-            inside.OUT_OF_MEMORY,
+            inside.CONTAINER_OUT_OF_MEMORY,
             system.OUT_OF_MEMORY,
             several.HOST_NAME,
             system.CLOCK,
@@ -76,7 +76,7 @@ SYMPTOMS = tuple(
             packages.OTHER_NUMPY_ABI,
             packages.OPENCV,
             packages.PAIR,
-            packages.TOOLKIT,
+            packages.OTHER_TOOLKIT,
             packages.COMPILER,
             cards.MEMORY,
             cards.PROGRAM_FAULT,

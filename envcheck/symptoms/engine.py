@@ -6,7 +6,7 @@ Sources: what Debian's docker.io 20.10.24 and podman 4.3.1 said when their fault
 from __future__ import annotations
 
 from envcheck.symptoms.symptom import Fix, Symptom
-from envcheck.symptoms.toolkit import TOOLKIT
+from envcheck.symptoms.toolkit import CONTAINER_TOOLKIT
 
 FULL_ENGINE = "docker system df shows what lies there; docker image prune and docker builder prune free some."
 
@@ -19,7 +19,7 @@ THREADS = Symptom(
 )
 
 ENGINE = (
-    *TOOLKIT,
+    *CONTAINER_TOOLKIT,
     # Images.
     Symptom(
         "container.digest-mismatch",

@@ -67,7 +67,7 @@ INSIDE = (
 )
 
 # What no text says: the kernel ended a process of a container that had reached its limit.
-OUT_OF_MEMORY = Symptom(
+CONTAINER_OUT_OF_MEMORY = Symptom(
     "container.out-of-memory",
     "the container was out of memory, and the kernel killed what used most of it (137)",
     Fix("More with --memory SIZE, or smaller batches (TRAIN.BATCH_SIZE_PER_GPU) and fewer WORKERS."),

@@ -126,7 +126,7 @@ PAIR = Symptom(
     link="https://github.com/pytorch/vision#installation",
 )
 
-TOOLKIT = Symptom(
+OTHER_TOOLKIT = Symptom(
     "torch.toolkit",
     "an extension is compiled by another CUDA than the one in torch",
     Fix(

@@ -17,7 +17,7 @@ _GET_SPEC = Fix(
     needs_root=True,
 )
 
-TOOLKIT = (
+CONTAINER_TOOLKIT = (
     Symptom(
         "container.require-cuda",
         "the image asks for a newer driver than this one (NVIDIA_REQUIRE_CUDA)",

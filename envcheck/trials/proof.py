@@ -13,7 +13,7 @@ from envcheck.choice.gpus import devices_of
 from envcheck.doctor.proof import SCHEMA, Failure, Inside, Made, Proof
 from envcheck.documents import read_json, write_json
 from envcheck.environments.place import Watcher, Work
-from envcheck.environments.prepare import Ready, Wanted, Wish, prepare
+from envcheck.environments.prepare import Ready, Terms, prepare
 from envcheck.errors import EnvcheckError
 from envcheck.paths import cache_dir
 from envcheck.runs.promise import promise
@@ -21,7 +21,7 @@ from envcheck.runs.proofs import ask, unproved
 from envcheck.situation import Situation
 
 
-def prove(situation: Situation, kind: Wanted, watch: Watcher) -> Proof:
+def prove(situation: Situation, terms: Terms, watch: Watcher) -> Proof:
     """Return what the picked environment proves on every GPU that was judged."""
     recipe = situation.chosen
     if recipe is None:
@@ -30,7 +30,7 @@ def prove(situation: Situation, kind: Wanted, watch: Watcher) -> Proof:
     begin = time.monotonic()
     try:
         ready = prepare(
-            Wish(kind), recipe, situation.host, lambda: situation.python, watch, gpus=bool(situation.judged)
+            terms, recipe, situation.host, lambda: situation.python, watch, gpus=bool(situation.judged)
         )
     except (EnvcheckError, OSError) as error:
         return Proof(recipe=recipe.name, gpus=gpus, failure=_failure(error))
@@ -48,7 +48,7 @@ def prove(situation: Situation, kind: Wanted, watch: Watcher) -> Proof:
 def _look_inside(situation: Situation, ready: Ready) -> Inside:
     """Return what pose says in there, also where it says that a promise is broken or a result wrong."""
     promised = promise(situation, ready.place)
-    work = Work(argv=(), environment=promised.variables, gpus=promised.gpus, device=promised.device)
+    work = Work(argv=(), variables=promised.variables, gpus=promised.gpus, device=promised.device)
     # Not under /tmp: an engine in a machine of its own shares the home, and not that.
     with tempfile.TemporaryDirectory(dir=cache_dir(), prefix=".proof-") as name:
         folder = Path(name)

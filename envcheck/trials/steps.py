@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 
-from envcheck.doctor.plan import Done, Plan
+from envcheck.doctor.plan import Done, FixPlan
 from envcheck.environments.place import Watcher
 from envcheck.processes import stream
 from envcheck.symptoms import Action
@@ -21,7 +21,7 @@ def able() -> frozenset[str]:
     return frozenset({"install-python"}) if _uv() else frozenset()
 
 
-def take(plan: Plan, watch: Watcher) -> tuple[Done, ...]:
+def take(plan: FixPlan, watch: Watcher) -> tuple[Done, ...]:
     """Take the steps of a plan that are envcheck's, and return how each ended."""
     return tuple(_taken(action, watch) for action in plan.actions)
 

@@ -13,7 +13,7 @@ import time
 
 import msgspec
 
-from envcheck.doctor.stress import DcgmTest, Outcome, Stress
+from envcheck.doctor.stress import DcgmStatus, DcgmTest, Stress
 from envcheck.documents import parse_json
 from envcheck.environments.place import Watcher
 from envcheck.errors import STOPPED, EnvcheckError
@@ -23,7 +23,7 @@ LEVEL = "3"
 # Enough for sixteen GPUs; what is not done by then is stuck. GNU's timeout hands signals on, and has a code.
 _HOURS = 3
 _TIMED_OUT = 124
-_OUTCOMES: dict[str, Outcome] = {"pass": "pass", "fail": "fail", "warn": "warn", "skip": "skip"}
+_OUTCOMES: dict[str, DcgmStatus] = {"pass": "pass", "fail": "fail", "warn": "warn", "skip": "skip"}
 # DCGM_ERROR_CONFIG: persistence mode is off, for example.
 _SETTING = 5
 

@@ -16,7 +16,7 @@ from envcheck.situation import Situation
 
 if TYPE_CHECKING:
     from envcheck.environments.place import Watcher
-    from envcheck.environments.prepare import Wanted
+    from envcheck.environments.prepare import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,18 @@ class Visit:
 
     checks: Sequence[Check]
     baseline: Baseline | None = None
-    deep: Wanted | None = None  # the kind of environment that is to prove itself
+    deep: Terms | None = None  # of the environment that is to prove itself
     stress: bool = False
     plan: bool = False
+    mend: bool = False  # take the steps of the plan that are envcheck's
+
+
+def attend(look: Callable[[], Situation], visit: Visit, watch: Watcher) -> tuple[Situation, Diagnosis]:
+    """Return the machine and its diagnosis, as they are when the visit ends."""
+    seen = look()
+    diagnosis = examine(seen, visit, watch)
+    mended = mend(diagnosis, visit, look, watch) if visit.mend else None
+    return mended or (seen, diagnosis)
 
 
 def examine(seen: Situation, visit: Visit, watch: Watcher) -> Diagnosis:

@@ -20,7 +20,7 @@ from typing import Any
 from pose.command import config_older
 from pose.command.config_checks import check
 from pose.command.config_file import find_config, read_yaml
-from pose.command.config_values import Place, Setting, assign
+from pose.command.config_values import Origin, Setting, assign
 from pose.errors import PoseError
 
 
@@ -241,7 +241,7 @@ def pair_up(overrides: tuple[str, ...]) -> tuple[Setting, ...]:
             f"{overrides[-1]} VALUE; a value with blanks needs quotes",
         )
     pairs = zip(overrides[::2], overrides[1::2], strict=True)
-    return tuple(Setting(key, value, Place("command line")) for key, value in pairs)
+    return tuple(Setting(key, value, Origin("command line")) for key, value in pairs)
 
 
 def as_dict(section: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the dataclasses above, or Extra

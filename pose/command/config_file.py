@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from pose.command.config_values import Place, Setting
+from pose.command.config_values import Origin, Setting
 from pose.errors import PoseError
 
 BUNDLED = Path(__file__).resolve().parent.parent
@@ -60,12 +60,12 @@ def read_yaml(path: Path) -> tuple[Setting, ...]:
 
 
 def _leaves(loader: yaml.SafeLoader, node: Any, prefix: str, path: Path) -> Iterator[Setting]:  # noqa: ANN401
-    place = Place(str(path), node.start_mark.line + 1)
+    origin = Origin(str(path), node.start_mark.line + 1)
     if not isinstance(node, yaml.MappingNode):
-        raise PoseError(f"{place}: KEY: VALUE lines were expected", "see pose/experiments/ for examples")
+        raise PoseError(f"{origin}: KEY: VALUE lines were expected", "see pose/experiments/ for examples")
     seen: set[str] = set()
     for key_node, value_node in node.value:
-        here = Place(str(path), key_node.start_mark.line + 1)
+        here = Origin(str(path), key_node.start_mark.line + 1)
         key = prefix + str(loader.construct_object(key_node, deep=True))
         if key in seen:
             raise PoseError(f"{key}: set twice      ({here})", "keep one of the two")

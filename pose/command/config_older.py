@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pose.command.config_file import read_yaml
-from pose.command.config_values import MOVED, OLDER, Place, Setting
+from pose.command.config_values import MOVED, OLDER, Origin, Setting
 from pose.errors import PoseError
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _defaults(settings: Sequence[Setting], path: Path) -> tuple[Setting, ...]:
     given = {setting.key for setting in settings}
     has_extra = any(key.startswith("MODEL.EXTRA.") for key in given)
     wanted = DEFAULTS if has_extra else {**DEFAULTS, **EXTRA_DEFAULTS}
-    return tuple(Setting(key, value, Place(str(path))) for key, value in wanted.items() if key not in given)
+    return tuple(Setting(key, value, Origin(str(path))) for key, value in wanted.items() if key not in given)
 
 
 def _is_newer(setting: Setting) -> bool:
@@ -154,4 +154,4 @@ def _written(setting: Setting) -> str:
 
 
 def _at(setting: Setting) -> str:
-    return f"{setting.key} (line {setting.place.line})"
+    return f"{setting.key} (line {setting.origin.line})"

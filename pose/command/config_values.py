@@ -45,7 +45,7 @@ MOVED = {
 
 
 @dataclass(frozen=True)
-class Place:
+class Origin:
     """Where a setting was written: a file and line, or the command line."""
 
     name: str
@@ -66,15 +66,15 @@ class Setting:
 
     key: str
     value: Any
-    place: Place
+    origin: Origin
 
     def error(self, message: str, hint: str = "") -> PoseError:
         """The error about this setting."""
-        return PoseError(f"{self.key}: {message}      ({self.place})", hint)
+        return PoseError(f"{self.key}: {message}      ({self.origin})", hint)
 
     def written(self, value: Any) -> str:  # noqa: ANN401 - any literal
         """The setting as it would be written with another value, in its own place's notation."""
-        if self.place.is_file:
+        if self.origin.is_file:
             return f"{self.key.rpartition('.')[2]}: {value!r}"
         text = value if isinstance(value, str) else repr(value)
         return f"{self.key} {_shell(text)}"

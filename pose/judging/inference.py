@@ -28,7 +28,7 @@ DEVIATION = (0.229, 0.224, 0.225)
 
 
 # A batch as it came, its heat maps as found and as wanted; None where the records have no truth.
-Seen = tuple[dict[str, Tensor], Tensor, "Tensor | None"]
+JudgedBatch = tuple[dict[str, Tensor], Tensor, "Tensor | None"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def find(  # noqa: PLR0913 - the network, its people, and what is known of their
     *,
     has_truth: bool,
     joint_weights: Sequence[float] = COCO.weights,
-    each: Callable[[Average, Average, Seen], None] = lambda _loss, _accuracy, _seen: None,
+    each: Callable[[Average, Average, JudgedBatch], None] = lambda _loss, _accuracy, _seen: None,
 ) -> Found:
     """The joints of every record; `each` is told loss and accuracy so far, batch by batch, and may stop."""
     model.eval()

@@ -25,7 +25,7 @@ COPIED_VALUES = 1 << 24  # 64 MiB: enough for every engine and every lane of the
 
 
 @dataclass(frozen=True)
-class Measured:
+class OperationProof:
     """One operation on one device; the error is a share of the reference's largest value."""
 
     operation: str  # "matmul", "conv", "deconv", "to-device", "from-device", "peer"
@@ -77,7 +77,7 @@ KERNELS = (
 )
 
 
-def measure(devices: Sequence[torch.device]) -> tuple[Measured, ...]:
+def measure(devices: Sequence[torch.device]) -> tuple[OperationProof, ...]:
     """Every operation on every device, and between every two of them."""
     found = [_compute(kernel, torch.float32, device) for device in devices for kernel in KERNELS]
     gpus = [device for device in devices if device.type == "cuda"]
@@ -88,7 +88,7 @@ def measure(devices: Sequence[torch.device]) -> tuple[Measured, ...]:
     return (*found, *(peer(one, other) for one in gpus for other in gpus if one != other))
 
 
-def _compute(kernel: Kernel, dtype: torch.dtype, device: torch.device) -> Measured:
+def _compute(kernel: Kernel, dtype: torch.dtype, device: torch.device) -> OperationProof:
     operands = kernel.operands(dtype)
     exact = kernel.compute(*(one.double() for one in operands))
 
@@ -116,7 +116,7 @@ def tolerance(kernel: Kernel, dtype: torch.dtype) -> float:
     return bound if dtype == torch.float32 else bound + 4 * ROUNDING[dtype]
 
 
-def copies(gpu: torch.device) -> tuple[Measured, Measured]:
+def copies(gpu: torch.device) -> tuple[OperationProof, OperationProof]:
     """A copy to the GPU, looked at there, and one from it, looked at here."""
     here = torch.arange(COPIED_VALUES, dtype=torch.int32)
 
@@ -134,7 +134,7 @@ def copies(gpu: torch.device) -> tuple[Measured, Measured]:
     )
 
 
-def peer(one: torch.device, other: torch.device) -> Measured:
+def peer(one: torch.device, other: torch.device) -> OperationProof:
     """A copy between two GPUs, looked at where it arrived; directly where the driver lets them."""
 
     def work() -> tuple[Callable[[], Tensor], Callable[[Tensor], float]]:
@@ -153,7 +153,7 @@ def _measured(
     devices: Sequence[torch.device],
     allowed: float,
     work: Callable[[], tuple[Callable[[], Tensor], Callable[[Tensor], float]]],
-) -> Measured:
+) -> OperationProof:
     """One operation, done twice: the first time loads and chooses kernels, the second is timed and judged."""
     error = milliseconds = failure = None
     try:
@@ -171,7 +171,9 @@ def _measured(
             failure = NO_NUMBER
     except RuntimeError as raised:  # CUDA's errors, and torch's for a lack of memory
         failure = first_line(raised)
-    return Measured(operation, str(dtype).removeprefix("torch."), name, error, allowed, milliseconds, failure)
+    return OperationProof(
+        operation, str(dtype).removeprefix("torch."), name, error, allowed, milliseconds, failure
+    )
 
 
 def _wait_for(devices: Sequence[torch.device]) -> None:

@@ -23,7 +23,7 @@ import torch
 from torch.nn import functional
 
 from pose.errors import FAILED, PoseError
-from pose.machines.operations import NO_NUMBER, Measured, exactly, first_line, measure, relative
+from pose.machines.operations import NO_NUMBER, OperationProof, exactly, first_line, measure, relative
 from pose.report import note
 from pose.writing import write_json
 
@@ -33,7 +33,7 @@ TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceProof:
     """One device and how it computed; errors are shares of the reference's largest value."""
 
     device: str
@@ -66,8 +66,8 @@ class Proof:
     pycocotools: str | None
     arch_flags: tuple[str, ...]
     threads: int
-    devices: tuple[Device, ...]
-    operations: tuple[Measured, ...] = ()  # the deep proof's
+    devices: tuple[DeviceProof, ...]
+    operations: tuple[OperationProof, ...] = ()  # the deep proof's
 
     def document(self, promise: dict[str, Any]) -> dict[str, Any]:
         """The JSON document, with what differs from the promise."""
@@ -189,7 +189,7 @@ def summary(proof: Proof) -> str:
     return " · ".join(parts)
 
 
-def _prove_device(name: str) -> Device:
+def _prove_device(name: str) -> DeviceProof:
     device = torch.device(name)
     described = _describe(device)
     begin = time.perf_counter()
@@ -199,7 +199,9 @@ def _prove_device(name: str) -> Device:
     except RuntimeError as error:  # "no kernel image is available for execution on the device" is one
         matmul_error = conv_error = None
         failure = first_line(error)
-    return Device(name, *described, matmul_error, conv_error, round(time.perf_counter() - begin, 3), failure)
+    return DeviceProof(
+        name, *described, matmul_error, conv_error, round(time.perf_counter() - begin, 3), failure
+    )
 
 
 def _finite(error: float) -> float | None:
@@ -231,7 +233,7 @@ def _errors(device: torch.device) -> tuple[float, float]:
     )
 
 
-def _why(device: Device) -> str:
+def _why(device: DeviceProof) -> str:
     return device.failure or f"off by {max(device.matmul_error or 0.0, device.conv_error or 0.0):.1e}"
 
 

@@ -6,8 +6,8 @@ import json
 
 from pose.command.arguments import Arguments
 from pose.errors import FAILED, PoseError
-from pose.machines.operations import Measured
-from pose.machines.proof import Device, compare, prove
+from pose.machines.operations import OperationProof
+from pose.machines.proof import DeviceProof, compare, prove
 from pose.report import Result, data
 
 
@@ -32,7 +32,7 @@ def run(arguments: Arguments, _result: Result) -> None:
         raise PoseError(differences[0], "another torch build is needed: envcheck pick", FAILED)
 
 
-def _line(device: Device) -> str:
+def _line(device: DeviceProof) -> str:
     facts = " ".join(fact for fact in (device.name, device.capability, device.uuid) if fact)
     if not device.computes:
         return f"{device.device}   {facts}   does not compute: {device.failure or 'wrong results'}"
@@ -40,6 +40,6 @@ def _line(device: Device) -> str:
     return f"{device.device}   {facts}   {errors} against float64, {device.seconds:.2f} s"
 
 
-def _measured_line(one: Measured) -> str:
+def _measured_line(one: OperationProof) -> str:
     found = one.failure or f"error {one.error:.1e}, tolerance {one.tolerance:.1e}, {one.milliseconds:.2f} ms"
     return f"{one.device}   {one.operation} {one.dtype}   {found}"

@@ -131,7 +131,7 @@ def evaluate(
     numbers = count()
     with bar("testing", len(loader)) as progress:
 
-        def each(loss: Average, accuracy: Average, seen: inference.Seen) -> None:
+        def each(loss: Average, accuracy: Average, seen: inference.JudgedBatch) -> None:
             number = next(numbers)
             progress.advance()
             lines.tell(loss, accuracy)

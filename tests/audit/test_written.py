@@ -7,7 +7,7 @@ from packaging.version import Version
 
 from envcheck.audit import written
 from envcheck.environments.wheelhouse import Pin, read_lock
-from envcheck.recipes import Base, Check, load_recipe, load_recipes
+from envcheck.recipes import Base, Tried, load_recipe, load_recipes
 
 OLD = load_recipe("torch2.0-cu117")
 LOCK = OLD.lock_for("3.11")
@@ -51,13 +51,13 @@ def test_a_recipe_without_a_lock_for_its_container_is_not_verified():
 
 
 def test_a_lock_that_is_spoken_of_and_not_there_fails():
-    result = written.locks(replace(OLD, checked={**OLD.checked, "3.12": Check("installed")}))
+    result = written.locks(replace(OLD, checked={**OLD.checked, "3.12": Tried("installed")}))
     assert result.state == "failed"
     assert "3.12" in result.because
 
 
 def test_a_lock_that_nobody_speaks_of_is_not_verified():
-    result = written.locks(replace(OLD, checked={"3.10": Check("resolved"), "3.11": Check("no")}))
+    result = written.locks(replace(OLD, checked={"3.10": Tried("resolved"), "3.11": Tried("no")}))
     assert result.state == "not verified"
     assert "3.11" in result.because
 

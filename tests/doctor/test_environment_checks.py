@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 
 from envcheck.doctor.check import Case
-from envcheck.doctor.checks.environment import Engine, RecipeFits, Venv
+from envcheck.doctor.checks.environment import EngineThere, RecipeFits, VenvModule
 from envcheck.doctor.diagnose import diagnose
 
 NO_PYTHON = {"interpreters": {}, "incomplete": {}}
 
 
 def test_the_picked_python_is_shown_with_its_path(machine, picked):
-    finding = Venv().look(Case(machine("rtx3090-driver550"), picked))
+    finding = VenvModule().look(Case(machine("rtx3090-driver550"), picked))
     assert (finding.status, finding.evidence) == ("ok", ("Python 3.10: /usr/bin/python3.10",))
 
 
 def test_debian_without_its_venv_package_is_an_error_with_the_package(machine):
-    finding = Venv().look(Case(machine("rtx3090-nouveau")))
+    finding = VenvModule().look(Case(machine("rtx3090-nouveau")))
     assert finding.status == "error"
     assert finding.fix.commands == ("sudo apt install python3.11-venv",)
 
@@ -27,34 +27,34 @@ def test_debian_without_its_venv_package_is_an_error_with_the_package(machine):
 def test_an_incomplete_python_beside_a_complete_one_is_no_trouble(machine):
     broken = {"3.11": "/usr/bin/python3.11", "3.12": "/usr/bin/python3.12"}
     host = machine("rtx3090-driver550", python={"incomplete": broken})
-    assert Venv().look(Case(host)).status == "ok"
+    assert VenvModule().look(Case(host)).status == "ok"
 
 
 def test_an_incomplete_python_is_a_warning_where_a_container_brings_its_own(machine, picked):
-    finding = Venv().look(Case(machine("rtx3090-nouveau"), replace(picked, python=None)))
+    finding = VenvModule().look(Case(machine("rtx3090-nouveau"), replace(picked, python=None)))
     assert (finding.status, finding.fix.commands) == ("warn", ("sudo apt install python3.11-venv",))
 
 
 def test_a_snapshot_that_names_only_the_running_python_is_believed(machine, picked):
     host = machine("rtx3090-driver550", python=NO_PYTHON)
-    assert Venv().look(Case(host, picked)).status == "ok"
+    assert VenvModule().look(Case(host, picked)).status == "ok"
     host = machine("rtx3090-driver550", python={**NO_PYTHON, "version": None})
-    assert Venv().look(Case(host)).status == "unknown"
+    assert VenvModule().look(Case(host)).status == "unknown"
 
 
 def test_engines_are_named_with_their_versions(machine):
-    assert Engine().look(Case(machine("a100x8-slow"))).evidence == ("podman 4.9.4",)
+    assert EngineThere().look(Case(machine("a100x8-slow"))).evidence == ("podman 4.9.4",)
 
 
 def test_a_socket_that_refuses_is_a_note_with_the_group_to_join(machine):
-    finding = Engine().look(Case(machine("rtx3090-vfio")))
+    finding = EngineThere().look(Case(machine("rtx3090-vfio")))
     assert finding.status == "info"
     assert finding.fix.commands == ('sudo usermod -aG docker "$USER"',)
 
 
 def test_an_engine_that_does_not_answer_is_unknown_with_its_reason(machine):
     why = "unix:///var/run/docker.sock: Connection refused"
-    finding = Engine().look(Case(machine("rtx3090-vfio", unknown={"engines": why})))
+    finding = EngineThere().look(Case(machine("rtx3090-vfio", unknown={"engines": why})))
     assert (finding.status, finding.cause) == ("unknown", why)
 
 

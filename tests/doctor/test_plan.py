@@ -7,7 +7,7 @@ import json
 from envcheck.doctor.checks.environment import PYTHON_FOR_ALL
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.doctor.plan import Done, Plan, changes, plan_of
+from envcheck.doctor.plan import Done, FixPlan, changes, plan_of
 from envcheck.documents import to_json
 from envcheck.recipes import load_recipes
 from envcheck.situation import look
@@ -38,7 +38,7 @@ def test_steps_stand_in_the_order_of_the_findings_and_a_shared_fix_is_one():
 
 
 def test_what_is_fine_or_does_not_apply_has_no_step():
-    assert plan_of([finding("a", "ok", PYTHON), finding("b", "skip", PYTHON)]) == Plan(())
+    assert plan_of([finding("a", "ok", PYTHON), finding("b", "skip", PYTHON)]) == FixPlan(())
 
 
 def test_a_step_is_envchecks_only_where_it_has_an_action_that_can_be_taken_here():
@@ -59,7 +59,7 @@ def test_what_has_changed_is_told_by_status_and_new_findings_are_none():
 
 def test_the_documents_of_a_plan_have_all_that_a_program_needs():
     plan = plan_of([finding("a", fix=PYTHON)], {"install-python"})
-    document = json.loads(to_json(Plan(plan.steps, (Done(ACTION, "no room"),), ("a: error, now ok",))))
+    document = json.loads(to_json(FixPlan(plan.steps, (Done(ACTION, "no room"),), ("a: error, now ok",))))
     (step,) = document["steps"]
     assert step["by_envcheck"] is True
     assert step["fix"]["action"] == {

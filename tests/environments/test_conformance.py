@@ -258,7 +258,7 @@ def test_a_promise_of_the_cpu_hides_every_gpu(home, capfd, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     monkeypatch.delenv("NVIDIA_VISIBLE_DEVICES", raising=False)
     promised = Promise(torch=None, cuda=None, device="cpu", gpus=())
-    seen = variables(home, capfd, *ASKED, environment=promised.variables)
+    seen = variables(home, capfd, *ASKED, variables=promised.variables)
     assert seen == ["", None, "void" if home.is_container else None]
 
 
@@ -266,7 +266,7 @@ def test_promised_gpus_are_named_by_uuid_in_the_order_of_the_bus(home, capfd, mo
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "FASTEST_FIRST")
     promised = Promise(torch=None, cuda=None, device="cuda", gpus=("GPU-b", "GPU-a"))
-    seen = variables(home, capfd, *ASKED[:2], environment=promised.variables)
+    seen = variables(home, capfd, *ASKED[:2], variables=promised.variables)
     assert seen == ["GPU-b,GPU-a", "PCI_BUS_ID"]
 
 

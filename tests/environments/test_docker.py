@@ -161,7 +161,7 @@ def test_the_variables_are_the_commands_the_list_and_what_was_asked_for(created,
     for name, value in {"LANG": "C", "HF_TOKEN": "a", "MY_VARIABLE": "a", "RANK": "0", "USER": "me"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOGNAME", "me")
-    made = created(Work(argv=("true",), environment={"RANK": "1"}), variables={"MY_VARIABLE": "b"})
+    made = created(Work(argv=("true",), variables={"RANK": "1"}), variables={"MY_VARIABLE": "b"})
     found = env(made)
     assert (found["LANG"], found["MY_VARIABLE"], found["RANK"]) == ("C", "b", "1")
     assert (found["USER"], found["LOGNAME"]) == ("me", "me")

@@ -23,7 +23,7 @@ from envcheck.engine.containers import Mount
 from envcheck.environments import prepare
 from envcheck.environments.docker import Docker
 from envcheck.environments.place import Limits, Work
-from envcheck.environments.prepare import Ready, Wish
+from envcheck.environments.prepare import Ready, Terms
 from envcheck.errors import EnvcheckError
 from envcheck.host.probe import probe
 from envcheck.relay import Relay
@@ -137,9 +137,9 @@ def asked(monkeypatch):
         monkeypatch.setenv("ENVCHECK_CACHE", str(world.cache))
         monkeypatch.delenv("ENVCHECK_BASE_IMAGE", raising=False)
         monkeypatch.setattr(prepare, "program_of_pose", lambda: world.program)
-        wish = Wish(kind, world.base_image or None)
+        terms = Terms(kind, world.base_image or None)
         with knows_only(world):
-            return prepare.prepare(wish, world.recipe, probe(), lambda: MINE, Quiet())
+            return prepare.prepare(terms, world.recipe, probe(), lambda: MINE, Quiet())
 
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         monkeypatch.delenv(name, raising=False)

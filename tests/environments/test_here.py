@@ -55,7 +55,7 @@ def test_bash_finds_the_environment_first_whatever_ones_own_settings_put_before_
 def test_a_command_has_the_callers_environment_with_ours_on_top(place, monkeypatch, capfd):
     for name in ("A", "B", "C"):
         monkeypatch.setenv(name, "callers")
-    work = Work(argv=("sh", "-c", "python; echo $A $B $C; exit 3"), environment={"C": "works"})
+    work = Work(argv=("sh", "-c", "python; echo $A $B $C; exit 3"), variables={"C": "works"})
     ended = run_here(place, work, {"B": "ours", "C": "ours"})
     assert (ended.code, ended.out_of_memory) == (3, False)
     assert capfd.readouterr().out == "ours\ncallers ours works\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from envcheck.environments.place import Limits, Place
-from envcheck.environments.prepare import Wish, base_image, prepare
+from envcheck.environments.prepare import Terms, base_image, prepare
 from envcheck.errors import EnvcheckError, RetryError, UsageError
 from envcheck.host.facts import Engine, Host, OperatingSystem, Python
 from envcheck.recipes import load_recipe
@@ -38,8 +38,8 @@ def host(*engines, silent=""):
     return replace(found, unknown={"engines": silent}) if silent else found
 
 
-def ready(listener, machine, wish=Wish(), *, gpus=False):  # noqa: B008 - it is frozen
-    return prepare(wish, load_recipe("cpu"), machine, lambda: "3.12", listener, gpus=gpus)
+def ready(listener, machine, terms=Terms(), *, gpus=False):  # noqa: B008 - it is frozen
+    return prepare(terms, load_recipe("cpu"), machine, lambda: "3.12", listener, gpus=gpus)
 
 
 def test_without_an_engine_auto_is_a_virtual_environment_on_the_chosen_python(listener, built):
@@ -69,13 +69,13 @@ def test_an_engine_that_cannot_give_gpus_is_left_where_gpus_are_needed(listener,
 
 
 def test_a_virtual_environment_that_was_asked_for_asks_no_engine(listener):
-    at = ready(listener, host(Engine("docker", address="unix:///nonexistent")), Wish("venv"))
+    at = ready(listener, host(Engine("docker", address="unix:///nonexistent")), Terms("venv"))
     assert (at.place.kind, at.why) == ("venv", "")
 
 
 def test_docker_without_an_engine_says_how_to_get_one(listener, built):
     with pytest.raises(EnvcheckError, match="There is no container engine") as caught:
-        ready(listener, host(), Wish("docker"))
+        ready(listener, host(), Terms("docker"))
     assert (caught.value.finding, caught.value.exit_code) == ("container.engine-missing", 1)
     assert built == []
 
@@ -90,7 +90,7 @@ def test_docker_without_an_engine_says_how_to_get_one(listener, built):
 )
 def test_docker_behind_a_silent_engine_says_what_is_in_the_way(listener, silent, kind, finding):
     with pytest.raises(kind) as caught:
-        ready(listener, host(silent=silent), Wish("docker"))
+        ready(listener, host(silent=silent), Terms("docker"))
     assert type(caught.value) is kind
     assert caught.value.finding == finding
 
@@ -135,7 +135,7 @@ def test_without_a_base_image_auto_is_a_virtual_environment_and_says_why(listene
 
 def test_without_a_base_image_docker_is_an_error(listener, engine, built):
     with pytest.raises(RetryError, match="could not be reached") as caught:
-        ready(listener, host(engine(UNREACHABLE)), Wish("docker"))
+        ready(listener, host(engine(UNREACHABLE)), Terms("docker"))
     assert caught.value.finding == "container.registry-unreachable"
     assert built == []
 
@@ -164,19 +164,19 @@ def test_the_engine_that_auto_takes_is_named_with_what_it_can(listener, monkeypa
     assert at.why == "docker answers and can hand over a GPU"
     assert at.place.python_version == load_recipe("cpu").container_python
     assert ready(listener, host(replace(able, version=None))).why == "docker answers"
-    assert ready(listener, host(able), Wish("docker")).why == ""
+    assert ready(listener, host(able), Terms("docker")).why == ""
 
 
 def test_a_base_image_is_the_command_lines_else_the_environments(monkeypatch):
-    assert base_image(Wish()) is None
+    assert base_image(Terms()) is None
     monkeypatch.setenv("ENVCHECK_BASE_IMAGE", "mirror/python:3.11")
-    assert base_image(Wish()) == "mirror/python:3.11"
-    assert base_image(Wish(base_image="other")) == "other"
+    assert base_image(Terms()) == "mirror/python:3.11"
+    assert base_image(Terms(base_image="other")) == "other"
 
 
 def test_a_base_image_that_is_named_is_the_one_that_is_fetched(listener, engine):
     with pytest.raises(EnvcheckError, match=r"The base image mirror/python:3\.11 was not fetched"):
-        ready(listener, host(engine(UNREACHABLE)), Wish("docker", "mirror/python:3.11"))
+        ready(listener, host(engine(UNREACHABLE)), Terms("docker", "mirror/python:3.11"))
 
 
 def test_an_installer_that_nobody_knows_is_refused(listener, monkeypatch):
@@ -191,6 +191,6 @@ def test_limits_that_only_a_container_keeps_are_refused_before_anything_is_built
     listener, built, kind, limits
 ):
     with pytest.raises(UsageError, match="limit a container") as caught:
-        ready(listener, host(), Wish(kind, limits=limits))
+        ready(listener, host(), Terms(kind, limits=limits))
     assert "--in docker" in caught.value.hint
     assert built == []

@@ -197,6 +197,22 @@ def test_a_command_finds_the_environment_first_and_is_told_of_it(
     (tmp_path / "theirs" / "python").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'theirs'}{os.pathsep}{os.environ['PATH']}")
     code = "import alpha, os; alpha.main(); print(os.environ['VIRTUAL_ENV'], os.environ['A'])"
-    ended = venvs.run(place, Work(argv=("python", "-c", code), environment={"A": "b"}))
+    ended = venvs.run(place, Work(argv=("python", "-c", code), variables={"A": "b"}))
     assert (ended.code, ended.out_of_memory) == (0, False)
     assert capfd.readouterr().out == f"alpha 1.0\n{place.python.parents[1]} b\n"
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_an_environment_whose_library_was_damaged_is_built_again_and_that_is_said(
+    venvs, recipe, listener, index, damage
+):
+    wheel = make_wheel(index, "beta-1.0-py3-none-any.whl", library="compiled")
+    recipe.lock.write_text(f"{pin_of(wheel)}\n", encoding="utf-8")
+    home = venvs.prepare(recipe, MINE, watch=listener).python.parent.parent
+    library = next(home.glob("lib/python3*/site-packages/beta_fast.so"))
+    library.write_text("compile") if damage == "cut" else library.unlink()
+    place = venvs.prepare(recipe, MINE, watch=listener)
+    assert not place.reused
+    assert library.read_text() == "compiled"
+    assert any(step.startswith(f"replace {home.name}: beta_fast.so ") for step in listener.steps)
+    assert venvs.prepare(recipe, MINE, watch=listener).reused

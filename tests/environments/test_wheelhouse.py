@@ -46,7 +46,9 @@ def test_wheels_are_fetched_once_and_found_by_their_hash(tmp_path, index, house,
     for wheel in index.glob("*.whl"):
         wheel.unlink()
     fetch(house, pins, tmp_path, listener)
-    assert len(listener.steps) == 1
+    assert [step for step in listener.steps if step.startswith("fetch")] == [
+        "fetch alpha 1.0 and 1 more wheels"
+    ]
 
 
 def test_a_wheel_with_another_hash_is_refused_and_not_kept(tmp_path, index, house, listener):
@@ -161,3 +163,39 @@ def test_a_borrowed_wheel_that_cannot_be_had_is_no_environments_failure(tmp_path
         pass
     with pytest.raises(EnvcheckError, match="MiB free"), borrow(house, wanted, tmp_path, listener, 10**9):
         pass
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_wheel_with_a_flipped_bit_is_named_and_fetched_again(tmp_path, index, house, listener):
+    pins = read_lock(write_lock(tmp_path, pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))))
+    fetch(house, pins, tmp_path, listener)
+    whole = house.find(pins[0]).read_bytes()
+    flip_a_bit(house.find(pins[0]))
+    fetch(house, pins, tmp_path, listener)
+    assert house.find(pins[0]).read_bytes() == whole
+    assert "remove alpha-1.0-py3-none-any.whl, which is damaged, to fetch it again" in listener.steps
+
+
+def test_a_wheel_with_a_flipped_bit_is_not_used_when_nobody_has_it_any_more(tmp_path, index, house, listener):
+    wheel = make_wheel(index, "alpha-1.0-py3-none-any.whl")
+    pins = read_lock(write_lock(tmp_path, pin_of(wheel)))
+    fetch(house, pins, tmp_path, listener)
+    flip_a_bit(house.find(pins[0]))
+    wheel.unlink()
+    with pytest.raises(EnvcheckError):
+        fetch(house, pins, tmp_path, listener)
+    assert house.missing(pins) == pins
+
+
+def test_a_damaged_wheel_is_not_lent(tmp_path, index, house, listener):
+    wheel = make_wheel(index, "alpha-1.0-py3-none-any.whl")
+    pins = read_lock(write_lock(tmp_path, pin_of(wheel)))
+    fetch(house, pins, tmp_path, listener)
+    flip_a_bit(house.find(pins[0]))
+    with house.borrow(pins[0], (), 1, log=tmp_path / "log.txt", watch=listener) as lent:
+        assert lent.read_bytes() == wheel.read_bytes()

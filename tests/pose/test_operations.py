@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 from torch.nn import functional  # noqa: E402
 
 from pose.machines import operations, proof  # noqa: E402
-from pose.machines.operations import KERNELS, Measured, copies, measure, peer, relative, tolerance  # noqa: E402
+from pose.machines.operations import KERNELS, OperationProof, copies, measure, peer, relative, tolerance  # noqa: E402
 
 CPU = torch.device("cpu")
 FORMATS = (torch.float32, torch.bfloat16)
@@ -27,7 +27,7 @@ def _measured_anew():
     proof.prove.cache_clear()
 
 
-def measured(name: str, dtype=torch.float32) -> Measured:
+def measured(name: str, dtype=torch.float32) -> OperationProof:
     (kernel,) = (one for one in KERNELS if one.name == name)
     return operations._compute(kernel, dtype, CPU)  # noqa: SLF001 - bfloat16 is not asked of a CPU
 
@@ -190,7 +190,7 @@ def test_tf32_is_off_while_it_is_measured_and_as_before_afterwards():
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == former
 
 
-WRONG = Measured("deconv", "float32", "cuda:0", 0.3, 1e-4, 0.2)
+WRONG = OperationProof("deconv", "float32", "cuda:0", 0.3, 1e-4, 0.2)
 
 
 def test_the_deep_proof_is_kept_and_told_and_no_other_waits_for_it(pose, tmp_path):

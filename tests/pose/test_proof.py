@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose.machines import proof  # noqa: E402
-from pose.machines.proof import Device, compare, prove  # noqa: E402
+from pose.machines.proof import DeviceProof, compare, prove  # noqa: E402
 
 RELEASE = torch.__version__.split("+")[0]
 
@@ -30,7 +30,7 @@ def here():
 @pytest.fixture
 def with_gpu(here):
     """This machine's proof as a torch for CUDA 12.8 with one GPU would give it."""
-    gpu = Device("cuda:0", "NVIDIA T4", "7.5", "GPU-aaaa", 1e-7, 1e-7, 0.2)
+    gpu = DeviceProof("cuda:0", "NVIDIA T4", "7.5", "GPU-aaaa", 1e-7, 1e-7, 0.2)
     return replace(here, torch_cuda="12.8", devices=(*here.devices, gpu))
 
 
@@ -88,7 +88,7 @@ def test_a_mig_slice_is_counted_but_not_compared_with_its_gpus_uuid(with_gpu):
     ("error", "computes"), [(1e-6, True), (0.1, False), (float("nan"), False), (None, False)]
 )
 def test_a_device_computes_only_when_its_results_are_right(error, computes):
-    assert Device("cuda:0", "x", "7.5", None, 1e-7, error, 0.1).computes is computes
+    assert DeviceProof("cuda:0", "x", "7.5", None, 1e-7, error, 0.1).computes is computes
 
 
 def test_a_device_without_code_in_this_torch_is_a_finding_and_no_traceback(monkeypatch):

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from envcheck.doctor.plan import Done, Plan, Step
-from envcheck.doctor.proof import Device, Failure, Inside, Made, Measured, Proof
+from envcheck.doctor.plan import Done, FixPlan, Step
+from envcheck.doctor.proof import DeviceSeen, Failure, Inside, Made, OperationProof, Proof
 from envcheck.report.console import PlainConsole
 from envcheck.report.plan import plan_screen
 from envcheck.report.proof import proof_screen
@@ -23,8 +23,10 @@ def drawn(screen) -> str:
     return file.getvalue()
 
 
-def measured(device, error=1e-7, failure=None) -> Measured:
-    return Measured("matmul", "float32", device, error, 1e-4, 0.5 if error is not None else None, failure)
+def measured(device, error=1e-7, failure=None) -> OperationProof:
+    return OperationProof(
+        "matmul", "float32", device, error, 1e-4, 0.5 if error is not None else None, failure
+    )
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def proof() -> Proof:
         made=Made("venv", "/cache/python", reused=True, seconds=0.1),
         inside=Inside(
             "2.13.0",
-            devices=(Device("cpu", "x86_64"), Device("cuda:0", "NVIDIA T4")),
+            devices=(DeviceSeen("cpu", "x86_64"), DeviceSeen("cuda:0", "NVIDIA T4")),
             operations=(measured("cpu"), measured("cuda:0", 0.2), measured("cuda:0", None, "no kernel")),
         ),
     )
@@ -50,7 +52,7 @@ def test_every_operation_has_its_error_its_tolerance_and_its_time(proof):
 
 
 def test_a_processor_alone_is_said_to_be_that(proof):
-    alone = Inside("2.13.0", devices=(Device("cpu", "x86_64"),), operations=(measured("cpu"),))
+    alone = Inside("2.13.0", devices=(DeviceSeen("cpu", "x86_64"),), operations=(measured("cpu"),))
     text = drawn(proof_screen(Proof(recipe="cpu", made=proof.made, inside=alone)))
     assert "there is no GPU inside; the CPU was proved" in text
     assert "there is no GPU" not in drawn(proof_screen(proof))
@@ -67,7 +69,7 @@ def test_a_plan_says_who_does_what_and_how_it_is_undone():
         Step(("driver.present", "card.bound"), "There is no driver", driver),
         Step(("python.venv",), "No Python", python, by_envcheck=True, follows_from="a.b"),
     )
-    text = drawn(plan_screen(Plan(steps)))
+    text = drawn(plan_screen(FixPlan(steps)))
     lines = [line.strip() for line in text.splitlines()]
     assert lines[0] == "Plan:"
     assert lines[1] == "1. There is no driver   driver.present, card.bound"
@@ -79,7 +81,7 @@ def test_a_plan_says_who_does_what_and_how_it_is_undone():
 
 
 def test_what_was_done_comes_first_with_what_it_changed():
-    text = drawn(plan_screen(Plan((), (Done(ACTION),), ("recipe.fits: error, now ok",))))
+    text = drawn(plan_screen(FixPlan((), (Done(ACTION),), ("recipe.fits: error, now ok",))))
     assert [line.strip() for line in text.splitlines()] == [
         "Done: download Python 3.11 into the home, with uv",
         "undone by: uv python uninstall 3.11",
@@ -87,7 +89,7 @@ def test_what_was_done_comes_first_with_what_it_changed():
         "",
         "Plan:  nothing to mend.",
     ]
-    failed = drawn(plan_screen(Plan((), (Done(ACTION, "no network"),))))
+    failed = drawn(plan_screen(FixPlan((), (Done(ACTION, "no network"),))))
     assert failed.startswith("Tried to download Python 3.11 into the home, with uv: no network\n")
     assert "changed: nothing that a check sees" in failed
     assert "undone" not in failed
@@ -96,8 +98,8 @@ def test_what_was_done_comes_first_with_what_it_changed():
 def test_hostile_texts_do_no_harm_and_do_not_fill_the_screen(proof):
     hostile = Inside(
         HOSTILE,
-        devices=(Device(HOSTILE, HOSTILE),),
-        operations=(Measured("matmul", HOSTILE, HOSTILE, None, 1e-4, None, HOSTILE),),
+        devices=(DeviceSeen(HOSTILE, HOSTILE),),
+        operations=(OperationProof("matmul", HOSTILE, HOSTILE, None, 1e-4, None, HOSTILE),),
     )
     step = Step(
         (HOSTILE,), HOSTILE, Fix(HOSTILE, (HOSTILE,), action=Action("install-python", HOSTILE, HOSTILE))
@@ -105,7 +107,7 @@ def test_hostile_texts_do_no_harm_and_do_not_fill_the_screen(proof):
     done = (Done(Action("install-python", HOSTILE, HOSTILE), HOSTILE),)
     for screen in (
         proof_screen(Proof(recipe=HOSTILE, made=proof.made, inside=hostile)),
-        plan_screen(Plan((step,), done, (HOSTILE,))),
+        plan_screen(FixPlan((step,), done, (HOSTILE,))),
     ):
         text = drawn(screen)
         assert "\x1b" not in text

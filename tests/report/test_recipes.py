@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from envcheck.audit.audit import Audit, Check
+from envcheck.audit.audit import Audit, Inspection
 from envcheck.report.console import PlainConsole
 from envcheck.report.recipes import audit_screen
 
@@ -21,10 +21,10 @@ def shown():
 
 def test_locks_with_one_answer_share_a_line_and_the_states_are_counted(shown):
     lines = shown(
-        Check("mine", "", "base image", "passed", "It is named."),
-        *(Check("mine", lock, "pins", "passed", "There.") for lock in ("3.10", "3.11", "3.12")),
-        *(Check("mine", lock, "wheel", "not verified", "Not here.") for lock in ("3.10", "3.12")),
-        Check("mine", "3.11", "wheel", "failed", "It lacks sm_90."),
+        Inspection("mine", "", "base image", "passed", "It is named."),
+        *(Inspection("mine", lock, "pins", "passed", "There.") for lock in ("3.10", "3.11", "3.12")),
+        *(Inspection("mine", lock, "wheel", "not verified", "Not here.") for lock in ("3.10", "3.12")),
+        Inspection("mine", "3.11", "wheel", "failed", "It lacks sm_90."),
     )
     assert lines == [
         "mine",
@@ -38,11 +38,11 @@ def test_locks_with_one_answer_share_a_line_and_the_states_are_counted(shown):
 
 
 def test_few_of_many_locks_are_named(shown):
-    checks = [Check("mine", f"3.{minor}", "wheel", "passed", "Read.") for minor in (10, 11)]
-    checks += [Check("mine", f"3.{minor}", "wheel", "failed", f"No {minor}.") for minor in (12, 13)]
+    checks = [Inspection("mine", f"3.{minor}", "wheel", "passed", "Read.") for minor in (10, 11)]
+    checks += [Inspection("mine", f"3.{minor}", "wheel", "failed", f"No {minor}.") for minor in (12, 13)]
     assert "passed wheel 3.10, 3.11 Read." in shown(*checks)
     assert "failed wheel 3.12 No 12." in shown(*checks)
 
 
 def test_what_comes_from_a_file_reaches_no_terminal_as_a_command(shown):
-    assert "\x1b" not in "".join(shown(Check("\x1b[31mmine", "", "[b]", "failed", "\x1b[2J")))
+    assert "\x1b" not in "".join(shown(Inspection("\x1b[31mmine", "", "[b]", "failed", "\x1b[2J")))

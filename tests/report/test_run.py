@@ -18,7 +18,7 @@ from envcheck.runs.book import Job
 from envcheck.runs.record import Output, Record
 from envcheck.runs.run import Finished
 from envcheck.situation import Situation
-from envcheck.symptoms import OUT_OF_MEMORY
+from envcheck.symptoms import CONTAINER_OUT_OF_MEMORY
 
 HOST = Host(os=OperatingSystem(system="Linux"), driver=None, gpus=())
 CHOICE = Choice(recipe="cpu", torch=None, cuda=None, python="3.11", gpus=(), advice="", verdicts=())
@@ -90,7 +90,7 @@ def test_how_a_run_ended_stands_first(code, line):
 
 def test_why_a_container_failed_stands_below_with_what_to_do():
     record = replace(RECORD, exit_code=137, outputs=(Output("/out/x.pth", 1, "0"),))
-    text = " ".join(drawn(footer(Finished(Path("/runs/it"), record, OUT_OF_MEMORY))))
+    text = " ".join(drawn(footer(Finished(Path("/runs/it"), record, CONTAINER_OUT_OF_MEMORY))))
     assert "the container was out of memory" in text
     assert "--memory SIZE" in text
     assert "/out/x.pth" in text

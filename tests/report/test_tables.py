@@ -5,7 +5,7 @@ from io import StringIO
 import yaml
 from packaging.version import Version
 
-from envcheck.measure.row import Difference, Row
+from envcheck.measure.row import Difference, MeasuredRow
 from envcheck.measure.wheel import Measured
 from envcheck.report.console import PlainConsole
 from envcheck.report.tables import row_screen
@@ -32,7 +32,7 @@ def drawn(row):
 
 
 def test_all_that_is_printed_is_the_row_or_a_comment():
-    row = Row(
+    row = MeasuredRow(
         measured=MEASURED,
         pythons=("3.11", "3.12"),
         elsewhere=("x86_64",),
@@ -52,7 +52,7 @@ def test_all_that_is_printed_is_the_row_or_a_comment():
 
 
 def test_a_file_alone_says_where_its_pythons_come_from():
-    row = Row(measured=MEASURED, pythons=("3.12",), indexed=False, stands="nowhere")
+    row = MeasuredRow(measured=MEASURED, pythons=("3.12",), indexed=False, stands="nowhere")
     text = drawn(row)
     assert "The Pythons are this file's" in text
     assert "The table has no torch 2.15.0 cu132 on aarch64." in text

@@ -20,7 +20,7 @@ IMAGE = Image("docker", "sha256:00ab", "name", "base", "sha256:00cd", is_recipes
 PLACE = Place("docker", "x", "0" * 64, Path("/opt/python"), "3.11", reused=True, image=IMAGE)
 WORK = Work(
     argv=("python", "theirs.py"),
-    environment={"CUDA_VISIBLE_DEVICES": "GPU-a"},
+    variables={"CUDA_VISIBLE_DEVICES": "GPU-a"},
     gpus=("GPU-a",),
     device="cuda",
     reads=(Path("/data"),),
@@ -107,7 +107,7 @@ def test_a_proof_sees_what_the_command_will_see_and_nothing_of_its_data(proved, 
     (asked,) = prover.asked
     (folder,) = asked.writes
     assert asked.argv == ("pose", "--run-dir", str(folder), "env")
-    assert (asked.environment, asked.gpus, asked.device) == (WORK.environment, ("GPU-a",), "cuda")
+    assert (asked.variables, asked.gpus, asked.device) == (WORK.variables, ("GPU-a",), "cuda")
     assert asked.limits == Limits(memory=1 << 30)
     assert (asked.reads, asked.owns_directory, asked.stdin, asked.terminal) == ((), False, False, False)
     assert (asked.show, asked.log) == (False, None)

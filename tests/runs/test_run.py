@@ -17,6 +17,7 @@ from envcheck.errors import EnvcheckError
 from envcheck.host.facts import Gpu, Host, OperatingSystem
 from envcheck.recipes import load_recipe
 from envcheck.runs.book import Job
+from envcheck.runs.needs import ask_pose
 from envcheck.runs.run import run_command, run_stage
 from envcheck.situation import Situation
 
@@ -69,7 +70,8 @@ def run(tmp_path, monkeypatch):
             program=program,
             situation=Situation(host, choice, gpus, load_recipe("cpu")),
         )
-        start.finished = run_stage(job, parent, ready)
+        asked = ask_pose(program, job.arguments, parent)
+        start.finished = run_stage(job, asked, parent, ready, lambda _: None)
         return start.finished.folder
 
     return start
@@ -207,7 +209,8 @@ def contained(tmp_path, monkeypatch):
         job = Job(
             typed=("x",), name="exec", arguments=arguments, program=program, situation=situation, **more
         )
-        return runner(job, tmp_path, lambda: Ready(stub, place, ""))
+        asked = (ask_pose(program, arguments, tmp_path),) if runner is run_stage else ()
+        return runner(job, *asked, tmp_path, lambda: Ready(stub, place, ""), lambda _: None)
 
     return start
 

@@ -110,6 +110,12 @@ def test_a_plan_is_shown_and_nothing_is_done_without_a_yes(doctor, uv):
     assert "plan" not in {name for name, value in json.loads(doctor("--format=json").stdout).items() if value}
 
 
+def test_a_plan_that_names_no_format_is_text_in_a_job_too(doctor):
+    done = doctor("--fix", as_machine="laptop-python39", GITHUB_ACTIONS="true")
+    assert done.returncode == 1
+    assert "\nPlan:\n" in done.stdout
+
+
 def test_with_a_yes_the_step_is_taken_and_told(doctor, uv):
     done = doctor("--fix", "--yes", as_machine="laptop-python39")
     assert uv.read_text() == "python install 3.11"

@@ -17,6 +17,7 @@ from envcheck.doctor.checks import DEEP
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.proof import Proof
 from envcheck.environments.docker import Docker
+from envcheck.environments.prepare import Terms
 from envcheck.errors import EnvcheckError
 from envcheck.host.facts import Gpu
 from envcheck.situation import Request, Situation, look
@@ -74,7 +75,7 @@ class Bed:
 
     def prove(self, listener, body: str, kind="venv") -> Proof:
         self.pose(body)
-        return prove(self.situation(), kind, listener)
+        return prove(self.situation(), Terms(kind), listener)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +186,7 @@ def test_a_folder_that_cannot_be_written_is_a_failure_too(bed, listener, monkeyp
 
 def test_where_nothing_fits_nothing_is_tried(listener, root):
     seen = look(str(root / "tests" / "hosts" / "macbook.json"))
-    assert prove(seen, "auto", listener) == Proof(recipe=None)
+    assert prove(seen, Terms(), listener) == Proof(recipe=None)
     assert listener.steps == []
 
 
@@ -195,7 +196,7 @@ def test_every_gpu_that_was_judged_is_to_be_seen(bed, listener, monkeypatch):
 
     monkeypatch.setattr("envcheck.trials.proof.prepare", silent)
     seen = replace(bed.situation(), judged=(Gpu(index=0, uuid="GPU-a"), Gpu(index=1, uuid="GPU-b")))
-    assert prove(seen, "auto", listener).gpus == 2
+    assert prove(seen, Terms(), listener).gpus == 2
 
 
 def test_an_interruption_goes_through_and_leaves_no_folder(bed, listener):

@@ -15,11 +15,12 @@ from envcheck.doctor.plan import Done, plan_of
 from envcheck.doctor.proof import Proof
 from envcheck.doctor.selection import given, select
 from envcheck.doctor.stress import Stress
+from envcheck.environments.prepare import Terms
 from envcheck.host.facts import Gpu
 from envcheck.situation import look
 from envcheck.symptoms import Action
 from envcheck.trials import steps
-from envcheck.trials.visit import Visit, examine, mend
+from envcheck.trials.visit import Visit, attend, examine, mend
 
 # It "installs" as uv does: a folder of its own, with an interpreter in it.
 UV = """
@@ -66,9 +67,9 @@ def test_a_plain_visit_tries_nothing(machine, listener, monkeypatch):
 
 
 def test_what_is_asked_for_is_tried_and_judged(machine, listener, monkeypatch):
-    monkeypatch.setattr("envcheck.trials.proof.prove", lambda _seen, kind, _watch: Proof(recipe=kind))
+    monkeypatch.setattr("envcheck.trials.proof.prove", lambda _seen, terms, _watch: Proof(recipe=terms.kind))
     monkeypatch.setattr("envcheck.trials.stress.load_gpus", lambda _watch: Stress(is_installed=False))
-    visit = Visit(checks=checks(deep=True, stress=True), deep="venv", stress=True)
+    visit = Visit(checks=checks(deep=True, stress=True), deep=Terms("venv"), stress=True)
     diagnosis = examine(machine("rtx3090-driver550"), visit, listener)
     assert diagnosis.proof == Proof(recipe="venv")
     (stress,) = (one for one in diagnosis.findings if one.id == "stress.dcgm")
@@ -133,6 +134,17 @@ def test_a_step_is_taken_the_machine_looked_at_again_and_the_change_told(machine
     assert after.plan.actions == ()
     assert listener.steps == ["download Python 3.11 into the home, with uv"]
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_visit_mends_only_where_it_is_to(machine, listener, uv):
+    asked = uv()
+    seen, diagnosis = attend(lambda: here(machine), Visit(checks=checks(), plan=True), listener)
+    assert diagnosis.plan.actions
+    assert not asked.exists()
+    seen, diagnosis = attend(lambda: here(machine), Visit(checks=checks(), plan=True, mend=True), listener)
+    assert asked.exists()
+    assert len(diagnosis.plan.done) == 1
+    assert seen.host.python.version.minor == 9
 
 
 def test_a_step_that_fails_says_why_and_changes_nothing(machine, listener, uv):

@@ -215,14 +215,14 @@ def _commands(text: str) -> Iterator[list[str]]:
 
 
 def _read_pip(words: list[str], where: str, path: Path, python: str) -> Iterator[Said]:
-    place = pip.outermost(path, python)
+    context = pip.outermost(path, python)
     for option, value in pip.arguments(words):
         is_file = option in ("-r", "--requirement", "-c", "--constraint")
         is_plain = not is_file or _lies_beside(path, value)
         if "$" in value or "`" in value or not is_plain:
             yield Said(origin=f"{where}: pip install {option} {value} (not read)")
         else:
-            yield from pip.read_words([option, value] if option else [value], where, place)
+            yield from pip.read_words([option, value] if option else [value], where, context)
 
 
 def _lies_beside(path: Path, name: str) -> bool:

@@ -36,7 +36,7 @@ _MAX_FILES_DEEP = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Context:
     """Where lines stand: the files that led there, what is assumed, what their requirements are."""
 
     files: tuple[Path, ...]
@@ -45,37 +45,37 @@ class Place:
     constraint: bool = False
 
 
-def outermost(path: Path, python: str) -> Place:
-    """Return the place of the lines in the file that everything starts from."""
-    return Place(files=(path,), python=python, seen={(path.resolve(), False)})
+def outermost(path: Path, python: str) -> Context:
+    """Return the context of the lines in the file that everything starts from."""
+    return Context(files=(path,), python=python, seen={(path.resolve(), False)})
 
 
 def read_pip(text: str, path: Path, python: str) -> Iterator[Said]:
     """Yield what a requirements.txt says, with the files that it names. Raises `UsageError`."""
-    place = outermost(path, python)
+    context = outermost(path, python)
     for number, line in logical_lines(text):
-        yield from read_line(line, f"{path}:{number}", place)
+        yield from read_line(line, f"{path}:{number}", context)
 
 
-def read_line(line: str, where: str, place: Place) -> Iterator[Said]:
+def read_line(line: str, where: str, context: Context) -> Iterator[Said]:
     """Yield what one line says; `where` is its file and number."""
     if line.startswith("-"):
-        yield from read_words(_split(line, where), where, place)
+        yield from read_words(_split(line, where), where, context)
     else:
-        yield from _read_requirement(_OPTIONS_OF_A_LINE.sub("", line).strip(), where, place)
+        yield from _read_requirement(_OPTIONS_OF_A_LINE.sub("", line).strip(), where, context)
 
 
-def read_words(words: Iterable[str], where: str, place: Place) -> Iterator[Said]:
+def read_words(words: Iterable[str], where: str, context: Context) -> Iterator[Said]:
     """Yield what the words of an option line, or of `pip install`, say."""
     for option, value in arguments(words):
         if not option:
-            yield from _read_requirement(value, where, place)
+            yield from _read_requirement(value, where, context)
         elif option in _INDEX:
             yield about_index(value, f"{where}: {option} {value}")
         elif option in _EDITABLE:
             yield Said(origin=f"{where}: {option} {value} (left out: no index has it)")
         elif option in _REQUIREMENT or option in _CONSTRAINT:
-            yield from _read_file(value, where, replace(place, constraint=option in _CONSTRAINT))
+            yield from _read_file(value, where, replace(context, constraint=option in _CONSTRAINT))
 
 
 def arguments(words: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -113,34 +113,34 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def _read_requirement(text: str, where: str, place: Place) -> Iterator[Said]:
+def _read_requirement(text: str, where: str, context: Context) -> Iterator[Said]:
     origin = f"{where}: {text}"
     if _PATH_OR_ADDRESS.match(text):
-        said = about_wheel(text, origin, place.python)
+        said = about_wheel(text, origin, context.python)
         yield said or Said(origin=f"{origin} (left out: no index has it)")
     elif (requirement := read_requirement(text, origin)) is None:
         yield Said(origin=f"{origin:.200} (left out: cannot be read)")
     else:
-        said = about(requirement, origin, place.python)
-        bound = place.constraint and said.package is not None
+        said = about(requirement, origin, context.python)
+        bound = context.constraint and said.package is not None
         yield Said(constraint=requirement) if bound else said
 
 
-def _read_file(name: str, where: str, place: Place) -> Iterator[Said]:
+def _read_file(name: str, where: str, context: Context) -> Iterator[Said]:
     """Yield what another file says, which `-r` or `-c` names."""
     if "://" in name:
         raise UsageError(f"{where}: {name!r:.200} is an address", "Download it, and name the file instead.")
-    path = place.files[-1].parent / name
+    path = context.files[-1].parent / name
     if not is_file(path):
         raise UsageError(f"{where}: there is no file {name!r:.200}", f"It would be {path}")
-    if path.resolve() in (one.resolve() for one in place.files):
+    if path.resolve() in (one.resolve() for one in context.files):
         raise UsageError(f"{where}: {name!r:.200} is the file that leads here")
-    if len(place.files) >= _MAX_FILES_DEEP:
+    if len(context.files) >= _MAX_FILES_DEEP:
         raise UsageError(f"{where}: more than {_MAX_FILES_DEEP} files lead here")
-    if (path.resolve(), place.constraint) in place.seen:
+    if (path.resolve(), context.constraint) in context.seen:
         return
-    place.seen.add((path.resolve(), place.constraint))
-    inner = replace(place, files=(*place.files, path))
+    context.seen.add((path.resolve(), context.constraint))
+    inner = replace(context, files=(*context.files, path))
     for number, line in logical_lines(read_text(path)):
         yield from read_line(line, f"{path}:{number}", inner)
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 from envcheck.compat import tables
 from envcheck.compat.rules.compat import NOT_SERVED, own_cuda
 from envcheck.compat.rules.remedies import install_driver, toolkit_driver
-from envcheck.compat.tables import Image
+from envcheck.compat.tables import BaseImage
 from envcheck.compat.verdict import Reason
 from envcheck.compat.words import cards, fact_paths
 from envcheck.host.facts import Driver, Engine, Gpu, Host
@@ -57,7 +57,7 @@ def base_image(host: Host, image: str) -> tuple[Reason, ...]:
     return (_by_brand(host, host.gpus, host.driver, row, subject),)
 
 
-def _by_brand(host: Host, gpus: tuple[Gpu, ...], driver: Driver, row: Image, subject: str) -> Reason:
+def _by_brand(host: Host, gpus: tuple[Gpu, ...], driver: Driver, row: BaseImage, subject: str) -> Reason:
     """Judge an image that asks for more CUDA than the driver's: many let brands in on old branches."""
     version, lets_in = driver.version, {branch for few in row.branches.values() for branch in few}
     if not lets_in:
@@ -81,7 +81,7 @@ def _by_brand(host: Host, gpus: tuple[Gpu, ...], driver: Driver, row: Image, sub
     return Reason("base_image", "fits", f"{because}.", source=row.source)
 
 
-def _kept_out(host: Host, row: Image, because: str) -> Reason:
+def _kept_out(host: Host, row: BaseImage, because: str) -> Reason:
     """Judge a driver that the image does not let in, by the engines of the host: not all of them check."""
     engines = host.engines or ()
     if free := next((engine for engine in engines if engine.gpu_mode in _NOT_CHECKED), None):

@@ -7,13 +7,13 @@ known here; that is `rules`.
 
 from __future__ import annotations
 
-from envcheck.compat.tables.bases import Image, Images, image_of, images, read_images
+from envcheck.compat.tables.bases import BaseImage, Images, image_of, images, read_images
 from envcheck.compat.tables.cards import Capability, Gpus, capability_of, gpus, read_gpus
 from envcheck.compat.tables.drivers import (
     Branch,
     Cuda,
     Floor,
-    Toolkit,
+    ToolkitDriver,
     branch_of,
     cuda,
     floor_of,
@@ -24,6 +24,7 @@ from envcheck.compat.tables.rows import Evidence
 from envcheck.compat.tables.wheels import Build, Torch, build_of, read_code, read_torch, torch
 
 __all__ = [
+    "BaseImage",
     "Branch",
     "Build",
     "Capability",
@@ -31,9 +32,8 @@ __all__ = [
     "Evidence",
     "Floor",
     "Gpus",
-    "Image",
     "Images",
-    "Toolkit",
+    "ToolkitDriver",
     "Torch",
     "branch_of",
     "build_of",

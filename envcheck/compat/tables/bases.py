@@ -15,7 +15,7 @@ from envcheck.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class BaseImage:
     """What an nvidia/cuda image asks for: a driver that is its CUDA or newer, or a brand on an old branch."""
 
     version: Version  # "12.8.1"
@@ -32,7 +32,7 @@ class Images:
     """`images.yaml`, a row for each image."""
 
     sources: dict[str, str]
-    images: tuple[Image, ...]
+    images: tuple[BaseImage, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class _Written:
 def read_images(path: Path) -> Images:
     """Return a table of images, its sources spelled out. Raises `UsageError`."""
     written = read_yaml(path, _Written)
-    rows: dict[tuple[Version, str, tuple[str, ...]], Image] = {}
+    rows: dict[tuple[Version, str, tuple[str, ...]], BaseImage] = {}
     for index, row in enumerate(written.images):
         for image in _flat(path, index, row, written):
             identity = (image.version, image.distribution, image.machines)
@@ -73,7 +73,7 @@ def images() -> Images:
     return read_images(FOLDER / "images.yaml")
 
 
-def image_of(version: Version, distribution: str = "", machine: str = "x86_64") -> Image | None:
+def image_of(version: Version, distribution: str = "", machine: str = "x86_64") -> BaseImage | None:
     """Return the row of an image, whose distribution is written as in its tag, "ubuntu22.04"."""
     name = distribution.replace(".", "")
     rows = [
@@ -85,14 +85,14 @@ def image_of(version: Version, distribution: str = "", machine: str = "x86_64") 
 
 
 @lru_cache(maxsize=1)
-def _by_version() -> dict[Version, Sequence[Image]]:
-    index: dict[Version, list[Image]] = {}
+def _by_version() -> dict[Version, Sequence[BaseImage]]:
+    index: dict[Version, list[BaseImage]] = {}
     for row in images().images:
         index.setdefault(row.version, []).append(row)
     return dict(index)
 
 
-def _flat(path: Path, index: int, row: _Row, written: _Written) -> Iterator[Image]:
+def _flat(path: Path, index: int, row: _Row, written: _Written) -> Iterator[BaseImage]:
     key = f"images[{index}]"
     source = explained(path, key, row, written.sources)
     branches: dict[str, list[int]] = {}
@@ -105,7 +105,7 @@ def _flat(path: Path, index: int, row: _Row, written: _Written) -> Iterator[Imag
         for brand in written.brands[name]:
             branches.setdefault(brand, []).extend(numbers)
     for version in row.versions:
-        yield Image(
+        yield BaseImage(
             version=version,
             distribution=row.distribution,
             machines=row.machines,

@@ -26,7 +26,7 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Toolkit:
+class ToolkitDriver:
     """The driver that a CUDA toolkit is paired with, the oldest that compiles its PTX; None: not known."""
 
     cuda: Version
@@ -58,7 +58,7 @@ class Cuda:
 
     sources: dict[str, str]
     floors: tuple[Floor, ...]
-    toolkits: tuple[Toolkit, ...]
+    toolkits: tuple[ToolkitDriver, ...]
     branches: tuple[Branch, ...]
 
 
@@ -88,7 +88,7 @@ def floor_of(version: Version) -> Floor | None:
     return rows.get((version.major, version.minor)) or rows.get((version.major, None))
 
 
-def toolkit_of(version: Version) -> Toolkit | None:
+def toolkit_of(version: Version) -> ToolkitDriver | None:
     """Return the row of a CUDA toolkit."""
     return _toolkits().get(version)
 
@@ -106,7 +106,7 @@ def _floors() -> dict[tuple[int, int | None], Floor]:
 
 
 @lru_cache(maxsize=1)
-def _toolkits() -> dict[Version, Toolkit]:
+def _toolkits() -> dict[Version, ToolkitDriver]:
     return {row.cuda: row for row in cuda().toolkits}
 
 

@@ -28,8 +28,8 @@ CHECKS: tuple[Check, ...] = (
     system.Jetson(),
     system.Disk(),
     system.SharedMemory(),
-    environment.Venv(),
-    environment.Engine(),
+    environment.VenvModule(),
+    environment.EngineThere(),
     environment.RecipeFits(),
 )
 
@@ -47,8 +47,8 @@ DRIFT: tuple[Check, ...] = (
 
 # Made where the picked environment is asked to prove itself.
 DEEP: tuple[Check, ...] = (
-    deep.Environment(),
-    deep.Promise(),
+    deep.EnvironmentBuilt(),
+    deep.PromiseKept(),
     deep.Computed("matmul", "Matrices are multiplied", ("matmul",), ("float32",)),
     deep.Computed("conv", "Convolutions are computed", ("conv",), ("float32",)),
     deep.Computed("deconv", "Transposed convolutions are computed", ("deconv",), ("float32",)),

@@ -15,7 +15,7 @@ from envcheck.symptoms import SYMPTOMS, Symptom
 from envcheck.symptoms.several import PEERS
 
 if TYPE_CHECKING:  # as in `check`
-    from envcheck.doctor.proof import Failure, Inside, Measured, Operation, Proof
+    from envcheck.doctor.proof import Failure, Inside, Operation, OperationProof, Proof
 
 _NOT_ASKED = "The proof in the environment was not asked for (--deep)."
 _BY_ID = {symptom.id: symptom for symptom in SYMPTOMS}
@@ -26,7 +26,7 @@ _LOOK_AT_CARD = Fix(
 _LOOK_AT_CPU = Fix("Try another recipe; where that is wrong, too, the processor or the memory is at fault.")
 
 
-class Environment(Check):
+class EnvironmentBuilt(Check):
     """The environment itself."""
 
     id = "deep.environment"
@@ -49,7 +49,7 @@ class Environment(Check):
         return ok(self, f"{proof.recipe} in {made.kind}: {made.name}, {how}", *why)
 
 
-class Promise(Check):
+class PromiseKept(Check):
     """What is inside, held against what was picked."""
 
     id = "deep.promise"
@@ -125,7 +125,7 @@ class Computed(Check):
             return self._none(proof.inside)
         return ok(self, *seen)
 
-    def _is_about(self, one: Measured) -> bool:
+    def _is_about(self, one: OperationProof) -> bool:
         return one.operation in self._operations and one.dtype in self._dtypes
 
     def _none(self, inside: Inside) -> Finding:
@@ -136,7 +136,7 @@ class Computed(Check):
             return skip(self, "No GPU here computes in bfloat16; those from compute capability 8.0 on do.")
         return unknown(self, "The proof does not hold any.")
 
-    def _wrong(self, wrong: tuple[Measured, ...], inside: Inside) -> Finding:
+    def _wrong(self, wrong: tuple[OperationProof, ...], inside: Inside) -> Finding:
         """Return the devices on which it fails, by name."""
         devices = ", ".join(dict.fromkeys(one.device for one in wrong))
         known = next(filter(None, (_symptom_in(one.failure or "") for one in wrong)), None)
@@ -157,7 +157,7 @@ class Computed(Check):
         )
 
 
-def _named(one: Measured, inside: Inside) -> str:
+def _named(one: OperationProof, inside: Inside) -> str:
     """Return an operation with its device and that one's name: "matmul float32 on cuda:0 (NVIDIA T4)"."""
     names = {device.device: device.name for device in inside.devices}
     name = f" ({names[one.device]})" if one.device in names else ""

@@ -14,7 +14,7 @@ from envcheck.doctor.remedies import install_python, install_venv
 PYTHON_FOR_ALL = "3.11"
 
 
-class Venv(Check):
+class VenvModule(Check):
     """A Python that can make virtual environments; Debian's cannot until a package is added."""
 
     id = "python.venv"
@@ -47,7 +47,7 @@ class Venv(Check):
         return ok(self, f"Python {python.version}: {python.executable or 'running'}")
 
 
-class Engine(Check):
+class EngineThere(Check):
     """A container engine; none is fine, a virtual environment does as well."""
 
     id = "engine.present"

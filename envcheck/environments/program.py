@@ -10,24 +10,21 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from envcheck.environments.held import hold
 from envcheck.paths import bundle, cache_dir
 
 
 def program_of_pose() -> Path:
     """Return the copy of pose that stages are started from."""
-    return stage_copy(bundle("pose"), cache_dir())
+    return copy_of_pose(bundle("pose"), cache_dir())
 
 
-def stage_copy(source: Path, cache: Path) -> Path:
+def copy_of_pose(source: Path, cache: Path) -> Path:
     """Return the folder under `cache` that runs `source` (the package folder of pose) as it is now."""
-    files = sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    digest = hashlib.sha256()
-    for path in files:
-        content = path.read_bytes()
-        digest.update(f"\0{path.relative_to(source).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
-    home = cache / "pose" / digest.hexdigest()[:16]
+    files = _files(source)
+    home = cache / "pose" / _digest(source)
     if home.is_dir():
+        hold(home)
         return home
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
@@ -42,4 +39,23 @@ def stage_copy(source: Path, cache: Path) -> Path:
         except OSError:
             if not home.is_dir():  # otherwise somebody else was faster, with the same content
                 raise
+    hold(home)
     return home
+
+
+def digest_of_copy(home: Path) -> str:
+    """Return what the folder of a copy has to be called by what lies in it now."""
+    return _digest(home / "pose")
+
+
+def _digest(source: Path) -> str:
+    digest = hashlib.sha256()
+    for path in _files(source):
+        content = path.read_bytes()
+        digest.update(f"\0{path.relative_to(source).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _files(source: Path) -> list[Path]:
+    return sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from envcheck.environments.stage import stage_copy
+from envcheck.environments.program import copy_of_pose
 from envcheck.processes import capture
 
 LAUNCHER = Path(__file__).resolve().parents[2] / "pose" / "launch.py"
@@ -23,7 +23,7 @@ def pose(folder, text):
 
 
 def test_a_pose_folder_in_the_working_directory_does_not_shadow_ours(tmp_path):
-    program = stage_copy(pose(tmp_path / "ours", "ours"), tmp_path / "cache")
+    program = copy_of_pose(pose(tmp_path / "ours", "ours"), tmp_path / "cache")
     pose(tmp_path / "users", "theirs")
     for flags in ([], ["-I"]):
         answer = capture([sys.executable, *flags, str(program)], seconds=30, cwd=tmp_path / "users")
@@ -32,10 +32,10 @@ def test_a_pose_folder_in_the_working_directory_does_not_shadow_ours(tmp_path):
 
 def test_the_same_source_is_copied_once_and_a_changed_one_again(tmp_path):
     source = pose(tmp_path, "one")
-    first = stage_copy(source, tmp_path / "cache")
+    first = copy_of_pose(source, tmp_path / "cache")
     (source / "__pycache__").mkdir()
     (source / "__pycache__" / "x.pyc").write_bytes(b"x")
-    assert stage_copy(source, tmp_path / "cache") == first
+    assert copy_of_pose(source, tmp_path / "cache") == first
     assert not (first / "pose" / "__pycache__").exists()
     pose(tmp_path, "two")
-    assert stage_copy(source, tmp_path / "cache") != first
+    assert copy_of_pose(source, tmp_path / "cache") != first

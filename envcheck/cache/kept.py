@@ -1,0 +1,100 @@
+"""What the cache holds: each thing with its kind, size and last use. Nothing is removed here.
+
+Wheels, environments and copies of pose lie in folders that are named by their content. Images lie with an
+engine, which counts, checks and prunes them itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal
+
+SCHEMA = "envcheck.cache/1"
+
+Kind = Literal["wheel", "environment", "pose", "proof", "log", "leftover"]
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+# What a killed fetch, build, copy or removal leaves behind.
+_LEFTOVERS = (
+    "wheels/.fetch-*",
+    "envs/.*.new-*",
+    "images/.*.context-*",
+    "pose/.*.new-*",
+    "*/.*.gone-*",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One thing in the cache."""
+
+    kind: Kind
+    name: str  # as a person would call it
+    path: Path  # the file, or the folder that is named by its content
+    bytes: int
+    used: str  # when last, in UTC: "2026-11-24T08:34:29Z"
+
+    @property
+    def id(self) -> str:
+        """What tells it from the others, for messages and documents."""
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """The cache as it is now."""
+
+    schema: str = SCHEMA
+    folder: Path
+    bytes: int
+    kept: tuple[Kept, ...]
+
+
+def contents(cache: Path) -> Contents:
+    """Return what the folder `cache` holds, each kind from the longest unused on; it need not be there."""
+    kept = tuple(sorted(_all(cache), key=lambda one: (one.kind, one.used, one.name)))
+    return Contents(folder=cache, bytes=sum(one.bytes for one in kept), kept=kept)
+
+
+def _all(cache: Path) -> Iterator[Kept]:
+    for folder in _folders(cache / "wheels"):
+        if _DIGEST.fullmatch(folder.name):
+            wheel = next(iter(sorted(folder.glob("*.whl"))), folder)
+            yield from _kept("wheel", wheel.name, folder)
+    for folder in _folders(cache / "envs"):
+        yield from _kept("environment", folder.name, folder)
+    for folder in _folders(cache / "pose"):
+        yield from _kept("pose", folder.name, folder)
+    for file in sorted(cache.glob("proofs/*.json")):
+        yield from _kept("proof", file.name, file)
+    for file in sorted(cache.glob("logs/*.log")):
+        yield from _kept("log", file.name, file)
+    for pattern in _LEFTOVERS:
+        for path in sorted(cache.glob(pattern)):
+            yield from _kept("leftover", path.name, path)
+
+
+def _folders(parent: Path) -> Iterator[Path]:
+    yield from (path for path in sorted(parent.glob("*")) if path.is_dir() and not path.name.startswith("."))
+
+
+def _kept(kind: Kind, name: str, path: Path) -> Iterator[Kept]:
+    """Yield the thing, unless somebody has removed it meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        used = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+        yield Kept(kind, name, path, _weight(path), used.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _weight(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    total = 0
+    for file in path.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += file.lstat().st_size
+    return total

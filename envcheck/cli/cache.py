@@ -1,0 +1,63 @@
+"""The verbs of what is kept: `cache ...`; like the others, without logic."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from envcheck import errors
+from envcheck.cli.options import Format, FormatOption
+
+cache_app = typer.Typer(help="What is kept for the next run.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@cache_app.command("list")
+def cache_list(format: FormatOption = Format.text) -> None:  # noqa: A002
+    """Show what lies in the cache, how large it is, and when it was used last."""
+    from envcheck.cache.kept import contents
+    from envcheck.paths import cache_dir
+    from envcheck.report.cache import contents_screen
+    from envcheck.report.console import answer
+
+    found = contents(cache_dir())
+    answer(found, contents_screen(found), as_json=format is Format.json)
+
+
+@cache_app.command("verify")
+def cache_verify(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove what is damaged: it is made anew.")
+    ] = False,
+    format: FormatOption = Format.text,  # noqa: A002
+) -> None:
+    """Hold every wheel, environment and copy of pose against its digest."""
+    from envcheck.cache.kept import contents
+    from envcheck.cache.verify import verify
+    from envcheck.paths import cache_dir
+    from envcheck.report.cache import verified_screen
+    from envcheck.report.console import answer
+    from envcheck.report.steps import Steps
+
+    verified = verify(contents(cache_dir()), Steps(), repair=repair)
+    answer(verified, verified_screen(verified), as_json=format is Format.json)
+    if verified.damaged and not verified.removed:
+        raise typer.Exit(errors.FAILED)
+
+
+@cache_app.command("prune")
+def cache_prune(
+    keep_days: Annotated[
+        float, typer.Option("--keep-days", metavar="N", min=0, help="What was used within N days stays.")
+    ] = 30,
+    format: FormatOption = Format.text,  # noqa: A002
+) -> None:
+    """Remove what nobody has used for a while; what a run holds stays."""
+    from envcheck.cache.kept import contents
+    from envcheck.cache.prune import prune
+    from envcheck.paths import cache_dir
+    from envcheck.report.cache import pruned_screen
+    from envcheck.report.console import answer
+
+    pruned = prune(contents(cache_dir()), keep_days)
+    answer(pruned, pruned_screen(pruned), as_json=format is Format.json)

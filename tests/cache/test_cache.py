@@ -1,0 +1,175 @@
+"""The cache of real small environments: listed, damaged, verified, repaired, pruned."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from envcheck.cache.kept import contents
+from envcheck.cache.prune import prune
+from envcheck.cache.verify import verify
+from tests.small import MINE, environ_of, make_world
+
+DAY = timedelta(days=1)
+HOLDER = """
+import sys, time
+from pathlib import Path
+from envcheck.environments.held import hold
+hold(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+BUILDER = """
+import sys
+from envcheck.report.steps import Steps
+from tests.small import load
+world = load(sys.argv[1])
+world.environment("venv").prepare(world.recipe, sys.argv[2], watch=Steps())
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A world whose environment is there: to be copied, as building one takes seconds."""
+    world = make_world(tmp_path_factory.mktemp("built"))
+    argv = [sys.executable, "-c", BUILDER, world.dump(), MINE]
+    subprocess.run(argv, env=environ_of(world), check=True)
+    return world
+
+
+@pytest.fixture
+def cache(built, tmp_path):
+    return shutil.copytree(built.cache, tmp_path / "cache", symlinks=True)
+
+
+def only(found, kind):
+    (one,) = (one for one in found.kept if one.kind == kind)
+    return one
+
+
+def flip_a_bit(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def test_everything_is_listed_with_its_size(cache):
+    found = contents(cache)
+    assert {one.kind for one in found.kept} == {"wheel", "environment", "pose", "log"}
+    wheel = only(found, "wheel")
+    assert wheel.name == "alpha-1.0-py3-none-any.whl"
+    assert wheel.bytes == (wheel.path / wheel.name).stat().st_size
+    assert found.bytes == sum(one.bytes for one in found.kept)
+
+
+def test_a_cache_that_is_not_there_holds_nothing(tmp_path):
+    assert contents(tmp_path / "nowhere").kept == ()
+
+
+def test_what_was_just_built_is_whole(cache, listener):
+    verified = verify(contents(cache), listener, repair=False)
+    assert (verified.whole, verified.damaged) == (3, ())
+
+
+def in_wheel(one):
+    flip_a_bit(next(one.path.glob("*.whl")))
+
+
+def in_module(one):
+    flip_a_bit(next(one.path.glob("lib/python3*/site-packages/alpha.py")))
+
+
+def without_module(one):
+    next(one.path.glob("lib/python3*/site-packages/alpha.py")).unlink()
+
+
+def in_pose(one):
+    flip_a_bit(next(one.path.glob("pose/*.py")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage", "said"),
+    [
+        ("wheel", in_wheel, "has another digest than"),
+        ("environment", in_module, "alpha.py is not what its wheel held"),
+        ("environment", without_module, "alpha.py is gone"),
+        ("environment", lambda one: (one.path / "envcheck.json").write_text("{"), "envcheck.json"),
+        ("environment", lambda one: (one.path / "bin/python").unlink(), "its interpreter is gone"),
+        ("pose", in_pose, "its files are not those"),
+    ],
+)
+def test_one_damage_is_found_named_and_repaired_by_removal(cache, listener, kind, damage, said):
+    one = only(contents(cache), kind)
+    damage(one)
+    (found,) = verify(contents(cache), listener, repair=False).damaged
+    assert (found.kind, found.path) == (kind, one.path)
+    assert said in found.what[0]
+    assert one.path.exists()
+    repaired = verify(contents(cache), listener, repair=True)
+    assert repaired.removed
+    assert not one.path.exists()
+    assert not verify(contents(cache), listener, repair=True).removed
+
+
+def test_what_was_used_lately_stays_and_the_rest_goes(cache):
+    wheel, environment = (only(contents(cache), kind) for kind in ("wheel", "environment"))
+    now = datetime.now(timezone.utc)
+    old = (now - 11 * DAY).timestamp()
+    os.utime(environment.path, (old, old))
+    pruned = prune(contents(cache), 10)
+    assert [one.path for one in pruned.removed] == [environment.path]
+    assert pruned.bytes == environment.bytes
+    assert not environment.path.exists()
+    assert wheel.path.exists()
+    assert len(prune(contents(cache), 10, now + 11 * DAY).removed) == 3
+    assert contents(cache).kept == ()
+
+
+def test_what_a_killed_build_left_goes_when_it_is_a_day_old(cache):
+    (cache / "wheels" / ".fetch-abc").mkdir()
+    later = datetime.now(timezone.utc)
+    assert "leftover" not in {one.kind for one in prune(contents(cache), 0, later + DAY / 2).removed}
+    assert "leftover" in {one.kind for one in prune(contents(cache), 0, later + 2 * DAY).removed}
+
+
+def test_what_a_run_holds_stays_until_that_is_killed(cache, root):
+    environment = only(contents(cache), "environment")
+    argv = [sys.executable, "-c", HOLDER, str(environment.path)]
+    later = datetime.now(timezone.utc) + 2 * DAY
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}) as run:
+        assert run.stdout.readline() == b"held\n"
+        assert [one.path for one in prune(contents(cache), 1, later).held] == [environment.path]
+        assert environment.path.exists()
+        run.kill()
+    assert environment.path in [one.path for one in prune(contents(cache), 1, later).removed]
+
+
+def test_using_an_environment_marks_it_as_used(built, listener):
+    environment = only(contents(built.cache), "environment")
+    old = time.time() - 90 * 86400
+    os.utime(environment.path, (old, old))
+    assert built.environment("venv").prepare(built.recipe, MINE, watch=listener).reused
+    assert environment.path.stat().st_mtime > old + 80 * 86400
+
+
+def test_the_verbs_say_it_and_exit_by_it(cache, root):
+    def envcheck(*words):
+        argv = [sys.executable, "-c", "from envcheck.cli import main; main()", "cache", *words]
+        environ = {**os.environ, "PYTHONPATH": str(root), "ENVCHECK_CACHE": str(cache)}
+        return subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+
+    assert json.loads(envcheck("list", "--format", "json").stdout)["schema"] == "envcheck.cache/1"
+    assert envcheck("verify").returncode == 0
+    in_wheel(only(contents(cache), "wheel"))
+    damaged = envcheck("verify")
+    assert damaged.returncode == 1
+    assert "✗ wheel alpha-1.0-py3-none-any.whl" in damaged.stdout
+    assert envcheck("verify", "--repair").returncode == 0
+    assert "0 things removed" in envcheck("prune").stdout
