@@ -183,11 +183,12 @@ def test_what_is_no_number_is_a_failure_that_json_can_hold():
     assert found.failure == "the result holds what is no number"
 
 
-def test_tf32_is_off_while_it_is_measured_and_as_before_afterwards():
-    former = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+def test_tf32_is_off_while_it_is_measured_and_as_before_afterwards(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
     with operations.exactly():
         assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (False, False)
-    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == former
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (True, True)
 
 
 WRONG = OperationProof("deconv", "float32", "cuda:0", 0.3, 1e-4, 0.2)
