@@ -15,6 +15,8 @@ from envcheck.doctor.drift import Baseline
 from envcheck.situation import Situation
 
 if TYPE_CHECKING:
+    from envcheck.doctor.proof import Proof
+    from envcheck.doctor.stress import Stress
     from envcheck.environments.place import Watcher
     from envcheck.environments.prepare import Terms
 
@@ -32,24 +34,31 @@ class Visit:
 
 
 def attend(look: Callable[[], Situation], visit: Visit, watch: Watcher) -> tuple[Situation, Diagnosis]:
-    """Return the machine and its diagnosis, as they are when the visit ends."""
+    """Return the machine and its diagnosis, as they are when the visit ends.
+
+    Where steps of the plan were taken, the machine is looked at again; the plan says what was done, and what
+    that has changed.
+    """
     seen = look()
-    diagnosis = examine(seen, visit, watch)
-    mended = mend(diagnosis, visit, look, watch) if visit.mend else None
-    return mended or (seen, diagnosis)
+    # Once: it takes long, and no step changes its answer.
+    stress = _load_gpus(watch) if visit.stress and seen.host.gpus != () else None
+    before = _examine(seen, visit, stress, watch)
+    if not visit.mend or before.plan is None or not before.plan.actions:
+        return seen, before
+    from envcheck.doctor.plan import changes  # noqa: PLC0415 - see above
+    from envcheck.trials.steps import take  # noqa: PLC0415
+
+    done = take(before.plan, watch)
+    seen = look()
+    after = _examine(seen, visit, stress, watch)
+    assert after.plan is not None  # noqa: S101 - the visit asks for one
+    told = replace(after.plan, done=done, changed=changes(before.findings, after.findings))
+    return seen, replace(after, plan=told)
 
 
-def examine(seen: Situation, visit: Visit, watch: Watcher) -> Diagnosis:
-    """Return the diagnosis of a machine; the plan in it is carried out by nobody yet."""
-    proof = stress = None
-    if visit.deep is not None:
-        from envcheck.trials.proof import prove  # noqa: PLC0415 - see above
-
-        proof = prove(seen, visit.deep, watch)
-    if visit.stress and seen.host.gpus != ():
-        from envcheck.trials.stress import load_gpus  # noqa: PLC0415
-
-        stress = load_gpus(watch)
+def _examine(seen: Situation, visit: Visit, stress: Stress | None, watch: Watcher) -> Diagnosis:
+    """Return the diagnosis of a machine, with a plan where one is asked for."""
+    proof = _prove(seen, visit.deep, watch) if visit.deep is not None else None
     diagnosis = diagnose(
         seen.host, seen.choice, checks=visit.checks, baseline=visit.baseline, proof=proof, stress=stress
     )
@@ -62,21 +71,13 @@ def examine(seen: Situation, visit: Visit, watch: Watcher) -> Diagnosis:
     return replace(diagnosis, plan=plan_of(diagnosis.findings, able() if seen.is_here else ()))
 
 
-def mend(
-    diagnosis: Diagnosis, visit: Visit, look: Callable[[], Situation], watch: Watcher
-) -> tuple[Situation, Diagnosis] | None:
-    """Take the steps of the plan that are envcheck's, and look again; None where there was nothing to take.
+def _prove(seen: Situation, terms: Terms, watch: Watcher) -> Proof:
+    from envcheck.trials.proof import prove  # noqa: PLC0415
 
-    The diagnosis is that of the machine as it is now; its plan says what was done, and what that changed.
-    """
-    from envcheck.doctor.plan import changes  # noqa: PLC0415
-    from envcheck.trials.steps import take  # noqa: PLC0415
+    return prove(seen, terms, watch)
 
-    done = take(diagnosis.plan, watch) if diagnosis.plan is not None else ()
-    if not done:
-        return None
-    seen = look()
-    after = examine(seen, visit, watch)
-    changed = changes(diagnosis.findings, after.findings)
-    assert after.plan is not None  # noqa: S101 - the visit asks for one
-    return seen, replace(after, plan=replace(after.plan, done=done, changed=changed))
+
+def _load_gpus(watch: Watcher) -> Stress:
+    from envcheck.trials.stress import load_gpus  # noqa: PLC0415
+
+    return load_gpus(watch)

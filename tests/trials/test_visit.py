@@ -20,7 +20,7 @@ from envcheck.host.facts import Gpu
 from envcheck.situation import look
 from envcheck.symptoms import Action
 from envcheck.trials import steps
-from envcheck.trials.visit import Visit, attend, examine, mend
+from envcheck.trials.visit import Visit, attend
 
 # It "installs" as uv does: a folder of its own, with an interpreter in it.
 UV = """
@@ -62,7 +62,7 @@ def test_a_plain_visit_tries_nothing(machine, listener, monkeypatch):
     monkeypatch.setitem(sys.modules, "envcheck.trials.proof", None)
     monkeypatch.setitem(sys.modules, "envcheck.trials.stress", None)
     monkeypatch.setitem(sys.modules, "envcheck.trials.steps", None)
-    diagnosis = examine(machine("rtx3090-driver550"), Visit(checks=checks()), listener)
+    _, diagnosis = attend(lambda: machine("rtx3090-driver550"), Visit(checks=checks()), listener)
     assert (diagnosis.proof, diagnosis.plan, listener.steps) == (None, None, [])
 
 
@@ -70,7 +70,7 @@ def test_what_is_asked_for_is_tried_and_judged(machine, listener, monkeypatch):
     monkeypatch.setattr("envcheck.trials.proof.prove", lambda _seen, terms, _watch: Proof(recipe=terms.kind))
     monkeypatch.setattr("envcheck.trials.stress.load_gpus", lambda _watch: Stress(is_installed=False))
     visit = Visit(checks=checks(deep=True, stress=True), deep=Terms("venv"), stress=True)
-    diagnosis = examine(machine("rtx3090-driver550"), visit, listener)
+    _, diagnosis = attend(lambda: machine("rtx3090-driver550"), visit, listener)
     assert diagnosis.proof == Proof(recipe="venv")
     (stress,) = (one for one in diagnosis.findings if one.id == "stress.dcgm")
     assert (stress.status, stress.cause) == ("unknown", "There is no dcgmi here.")
@@ -80,7 +80,7 @@ def test_what_is_asked_for_is_tried_and_judged(machine, listener, monkeypatch):
 def test_where_there_is_no_gpu_none_is_loaded(machine, listener, monkeypatch):
     monkeypatch.setattr("envcheck.trials.stress.load_gpus", lambda _watch: pytest.fail("it was started"))
     visit = Visit(checks=checks(stress=True), stress=True)
-    diagnosis = examine(machine("laptop-without-nvidia"), visit, listener)
+    _, diagnosis = attend(lambda: machine("laptop-without-nvidia"), visit, listener)
     (stress,) = (one for one in diagnosis.findings if one.id == "stress.dcgm")
     assert stress.status == "skip"
 
@@ -89,7 +89,7 @@ def test_gpus_that_nobody_could_ask_about_are_loaded(machine, listener, monkeypa
     monkeypatch.setattr("envcheck.trials.stress.load_gpus", lambda _watch: Stress(failure="no host engine"))
     seen = machine("laptop-without-nvidia")
     seen = replace(seen, host=replace(seen.host, gpus=None))
-    diagnosis = examine(seen, Visit(checks=checks(stress=True), stress=True), listener)
+    _, diagnosis = attend(lambda: seen, Visit(checks=checks(stress=True), stress=True), listener)
     (stress,) = (one for one in diagnosis.findings if one.id == "stress.dcgm")
     assert (stress.status, stress.cause) == ("unknown", "no host engine")
 
@@ -97,7 +97,7 @@ def test_gpus_that_nobody_could_ask_about_are_loaded(machine, listener, monkeypa
 def test_the_plan_of_another_machine_is_carried_out_there(machine, listener, uv):
     asked = uv()
     seen = machine("laptop-python39")
-    diagnosis = examine(seen, Visit(checks=checks(), plan=True), listener)
+    _, diagnosis = attend(lambda: seen, Visit(checks=checks(), plan=True), listener)
     assert not seen.is_here
     assert diagnosis.plan.actions == ()
     assert not asked.exists()
@@ -105,7 +105,7 @@ def test_the_plan_of_another_machine_is_carried_out_there(machine, listener, uv)
 
 def test_a_plan_is_shown_and_nothing_is_done(machine, listener, uv):
     asked = uv()
-    diagnosis = examine(here(machine), Visit(checks=checks(), plan=True), listener)
+    _, diagnosis = attend(lambda: here(machine), Visit(checks=checks(), plan=True), listener)
     (action,) = diagnosis.plan.actions
     assert (action.kind, action.subject, action.undo) == (
         "install-python",
@@ -123,13 +123,13 @@ def here(machine):
 
 def test_a_step_is_taken_the_machine_looked_at_again_and_the_change_told(machine, listener, uv, capfd):
     asked = uv()
-    visit = Visit(checks=checks(), plan=True)
-    before = examine(here(machine), visit, listener)
+    visit = Visit(checks=checks(), plan=True, mend=True)
     better = replace(machine("laptop-without-nvidia"), is_here=True)
-    seen, after = mend(before, visit, lambda: better, listener)
+    looks = iter([here(machine), better])
+    seen, after = attend(lambda: next(looks), visit, listener)
     assert asked.read_text() == "python install 3.11"
     assert seen is better
-    assert after.plan.done == (Done(before.plan.actions[0]),)
+    assert after.plan.done == (Done(Action("install-python", "3.11", "uv python uninstall 3.11")),)
     assert "recipe.fits: error, now ok" in after.plan.changed
     assert after.plan.actions == ()
     assert listener.steps == ["download Python 3.11 into the home, with uv"]
@@ -149,19 +149,32 @@ def test_a_visit_mends_only_where_it_is_to(machine, listener, uv):
 
 def test_a_step_that_fails_says_why_and_changes_nothing(machine, listener, uv):
     uv(fails=True)
-    visit = Visit(checks=checks(), plan=True)
-    seen = here(machine)
-    _, after = mend(examine(seen, visit, listener), visit, lambda: seen, listener)
+    visit = Visit(checks=checks(), plan=True, mend=True)
+    _, after = attend(lambda: here(machine), visit, listener)
     assert after.plan.done[0].failure == "uv ended with exit code 1: no such host"
     assert after.plan.changed == ()
     assert len(after.plan.actions) == 1
 
 
 def test_where_no_step_is_ours_nothing_is_done_and_nobody_looks_again(machine, listener):
-    visit = Visit(checks=checks(), plan=True)
-    diagnosis = examine(replace(machine("rtx5090-proprietary-module"), is_here=True), visit, listener)
+    looks = iter([replace(machine("rtx5090-proprietary-module"), is_here=True)])
+    _, diagnosis = attend(lambda: next(looks), Visit(checks=checks(), plan=True, mend=True), listener)
     assert diagnosis.plan.steps
-    assert mend(diagnosis, visit, lambda: pytest.fail("looked again"), listener) is None
+    assert diagnosis.plan.done == ()
+
+
+def test_gpus_are_loaded_once_and_the_proof_is_made_again_when_a_step_was_taken(
+    machine, listener, uv, monkeypatch
+):
+    uv()
+    tried = []
+    monkeypatch.setattr("envcheck.trials.stress.load_gpus", lambda _watch: tried.append("load") or Stress())
+    monkeypatch.setattr("envcheck.trials.proof.prove", lambda *_: tried.append("prove") or Proof(recipe=None))
+    seen = here(machine)
+    seen = replace(seen, host=replace(seen.host, gpus=None))
+    visit = Visit(checks=checks(deep=True, stress=True), deep=Terms(), stress=True, plan=True, mend=True)
+    attend(lambda: seen, visit, listener)
+    assert tried == ["load", "prove", "prove"]
 
 
 def test_without_uv_no_step_is_ours(monkeypatch, tmp_path):
@@ -192,4 +205,4 @@ def test_a_gpu_that_is_there_is_no_reason_to_try_without_being_asked(machine, li
     seen = machine("rtx3090-driver550")
     assert seen.host.gpus
     assert isinstance(seen.host.gpus[0], Gpu)
-    examine(seen, Visit(checks=checks()), listener)
+    attend(lambda: seen, Visit(checks=checks()), listener)
