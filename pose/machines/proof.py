@@ -86,7 +86,7 @@ class Proof:
 def prove(*, deep: bool = False) -> Proof:
     """Measures this process, once: half a second on a CPU at most, more on a GPU that has to wake up.
 
-    The deep proof takes a second more, and on every GPU a few.
+    The deep proof takes half a second more on a CPU.
     """
     names = ["cpu"]
     if torch.cuda.is_available():
