@@ -111,7 +111,7 @@ def _work(
 
 
 def _run(book: Book, at: Ready, work: Work) -> Finished:
-    book.begin(work.argv)
+    book.begin(work)
     ended = at.environment.run(at.place, work)
     finding = _finding(ended, work, at.place)
     book.close(ended.code, problem=finding.meaning if finding else "", finding=finding.id if finding else "")

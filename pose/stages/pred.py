@@ -21,6 +21,7 @@ from pose.data.category import Category
 from pose.data.crop import box_to_center_scale, require_fixed_point_warp
 from pose.errors import FAILED, PoseError
 from pose.machines import devices
+from pose.machines.computing import computing, peak_memory
 from pose.networks import models
 from pose.predicting.boxes import Box, Boxed, load_boxes, whole
 from pose.predicting.film import Film, film, film_path
@@ -76,6 +77,7 @@ def run(arguments: Arguments, result: Result) -> None:
     folder = output_folder(config, config_file)
     note(load_weights(model, config, folder, untrained=arguments.untrained))
     used = devices.choose(config)
+    result.computing = computing(used)
     with_heat = "--heatmaps" in arguments.values
     pairs = category.joints.flip_pairs
     found = find_people(used.place(model), _again(first, pictures), config, used, pairs, with_heat=with_heat)
@@ -89,6 +91,7 @@ def run(arguments: Arguments, result: Result) -> None:
         _write_one(*found, source, out, how, result)
     else:
         _write_many(found, source, out, how, first[0], result)
+    result.memory = peak_memory(used)
     if source.troubles:
         for trouble in source.troubles:
             note(trouble)

@@ -28,6 +28,7 @@ from pose.judging.datasets import fingerprint, judge, people_to_test, results_fi
 from pose.judging.evaluate import coco_table
 from pose.judging.inference import Found
 from pose.machines import devices
+from pose.machines.computing import computing, peak_memory
 from pose.machines.interruption import Stop, stop_on_signals
 from pose.machines.memory import within_memory
 from pose.networks import checkpoint, models
@@ -56,6 +57,7 @@ def run(arguments: Arguments, result: Result) -> None:
     prepare(folder)
     result.output_dir = str(folder.absolute())
     used = devices.choose(config)
+    result.computing = computing(used)
     note(f"{weights}; {people.boxes}")
     with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
         journal = Journal(log.keep, pictures=debug_pictures(folder, config, people.annotated.joints))
@@ -66,6 +68,7 @@ def run(arguments: Arguments, result: Result) -> None:
             log.keep(known.note)
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
     result.metrics, result.loss, result.accuracy = metrics, found.loss, found.accuracy
+    result.memory = peak_memory(used)
     result.unreadable = list(found.unreadable)
     result.add_output(results_file(folder, config))
     if known:

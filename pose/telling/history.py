@@ -13,6 +13,7 @@ from io import StringIO
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from pose.errors import PoseError
 from pose.report import figure
@@ -35,6 +36,17 @@ class Row:
     samples_per_second: float
     seconds: float  # learning and testing
     metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What came out of it, without the time that it took."""
+        return {
+            "epoch": self.epoch,
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "lr": self.lr,
+            "metrics": self.metrics,
+        }
 
     @property
     def score(self) -> float | None:

@@ -16,6 +16,7 @@ A file holds the checks of one subject:
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Case:
         """Return the machine's document."""
         document = json.loads((HOSTS / f"{self.host}.json").read_text(encoding="utf-8"))
         for path, value in self.changes.items():
-            _put(document, _steps(path), value)
+            _put(document, _steps(path), copy.deepcopy(value))  # the file's cases share what they alias
         for path in self.without:
             _take(document, _steps(path))
         return document

@@ -6,7 +6,18 @@ To add one: write its class in the file of its subject, and put it here.
 from __future__ import annotations
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import cards, deep, drift, driver, environment, gpus, stress, system
+from envcheck.doctor.checks import (
+    cards,
+    deep,
+    drift,
+    driver,
+    environment,
+    gpus,
+    packages,
+    stress,
+    system,
+    torch,
+)
 
 CHECKS: tuple[Check, ...] = (
     cards.Nouveau(),
@@ -28,6 +39,17 @@ CHECKS: tuple[Check, ...] = (
     system.Jetson(),
     system.Disk(),
     system.SharedMemory(),
+    packages.Broken(),
+    packages.Twice(),
+    packages.UserSite(),
+    packages.OldNumpyAbi(),
+    packages.OtherNumpyAbi(),
+    packages.OpencvTwice(),
+    torch.CpuOnly(),
+    torch.DriverForTorch(),
+    torch.CodeForGpus(),
+    torch.TorchPair(),
+    torch.TorchLibraries(),
     environment.VenvModule(),
     environment.EngineThere(),
     environment.RecipeFits(),
