@@ -372,6 +372,22 @@ SAID_IN_LOGS = [
     ),
     ("gpu.fault", "kernel: NVRM: Xid (PCI:0000:17:00): 94, pid=2211, name=python3, Contained: SM (0x1)"),
     ("gpu.fault", "kernel: NVRM: Xid (PCI:0000:17:00): 95, pid=2211, name=python3, Uncontained: LTC TAG"),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 64, pid=2211, Dynamic Page Retirement: Fatal error, unable to retire page (0x17f2a)",
+    ),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 119, pid=2211, name=nvidia-smi, Timeout after 6s of waiting for RPC response from GPU1 GSP! Expected function 76 (GSP_RM_CONTROL)",
+    ),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 120, pid='<unknown>', name=<unknown>, GSP task timeout @ pc:0x4bd36c4, task: 1",
+    ),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 140, pid='<unknown>', name=<unknown>, An uncorrectable ECC error detected (possible firmware handling failure)",
+    ),
     ("gpu.fault", "RuntimeError: CUDA error: uncorrectable ECC error encountered"),
     (
         "gpu.fault",

@@ -6,9 +6,11 @@ from envcheck.doctor.finding import Fix
 from envcheck.host.facts import Host
 from envcheck.symptoms import Action
 from envcheck.symptoms.cards import BLACKLIST_NOUVEAU, NOUVEAU
+from envcheck.symptoms.packages import COMPILER
 
 _DEBIAN_FAMILY = ("debian", "ubuntu", "linuxmint", "pop")
 _RED_HAT_FAMILY = ("fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn")
+_ARCH_FAMILY = ("arch", "manjaro", "endeavouros", "cachyos")
 
 REBOOT = "sudo reboot"
 
@@ -44,6 +46,58 @@ def banish_nouveau(host: Host) -> Fix:
         needs_root=True,
         reboot=True,
     )
+
+
+def remove_driver(host: Host) -> Fix:
+    """Return how to take a Linux driver out of WSL, which brings one of its own."""
+    commands = ("sudo apt purge '^(lib)?nvidia-.*'",) if distribution(host) in _DEBIAN_FAMILY else ()
+    return Fix(
+        "Remove NVIDIA's Linux driver from WSL, take its folder out of LD_LIBRARY_PATH, and restart WSL.",
+        (*commands, "wsl --shutdown"),
+        needs_root=True,
+    )
+
+
+def build_module(host: Host, *, with_headers: bool) -> Fix:
+    """Return how DKMS comes to build the driver's modules for the running kernel."""
+    name = distribution(host)
+    build = ("sudo dkms autoinstall", "sudo modprobe nvidia")
+    headers: tuple[str, ...] = ()
+    if with_headers and name in _DEBIAN_FAMILY:
+        headers = ('sudo apt install "linux-headers-$(uname -r)"',)
+    elif with_headers and name in _RED_HAT_FAMILY:
+        headers = ('sudo dnf install "kernel-devel-$(uname -r)"',)
+    elif with_headers and name in _ARCH_FAMILY:
+        headers = ("sudo pacman -S linux-headers",)
+    text = "Install the running kernel's headers, then build" if with_headers else "Build"
+    return Fix(f"{text} the module and load it.", (*headers, *build), needs_root=True)
+
+
+def enrol_key(host: Host) -> Fix:
+    """Return how Secure Boot comes to trust the key by which DKMS signs."""
+    key = {
+        "ubuntu": "/var/lib/shim-signed/mok/MOK.der",
+        "debian": "/var/lib/dkms/mok.pub",
+    }.get(distribution(host), "/var/lib/dkms/mok.pub")
+    return Fix(
+        "Enrol the key that signs the module, and confirm it on the screen of the next start; or turn"
+        " Secure Boot off.",
+        ("mokutil --sb-state", f"sudo mokutil --import {key}", REBOOT),
+        needs_root=True,
+        reboot=True,
+    )
+
+
+def install_compiler(host: Host) -> Fix:
+    """Return how to get a C compiler and Python's headers; no command where the packages are not known."""
+    name = distribution(host)
+    families = {
+        **dict.fromkeys(_DEBIAN_FAMILY, "sudo apt install gcc python3-dev"),
+        **dict.fromkeys(_RED_HAT_FAMILY, "sudo dnf install gcc python3-devel"),
+        **dict.fromkeys(_ARCH_FAMILY, "sudo pacman -S gcc python"),
+    }
+    commands = (families[name],) if name in families else ()
+    return Fix(COMPILER.fix.text, commands, needs_root=True)
 
 
 def hand_over_gpus(text: str) -> Fix:

@@ -60,6 +60,7 @@ class Driver:
     open_module: bool | None = None  # the open kernel modules rather than the proprietary ones
     nvml_seconds: float | None = None  # how long the library took for all its answers
     nodes: Annotated[tuple[DeviceNode, ...], _Few] | None = None  # of /dev/nvidia*; () is none
+    modprobe: bool | None = None  # nvidia-modprobe is here, which makes a missing node when it is asked for
     libcuda_files: Annotated[tuple[str, ...], _Few] | None = None  # what a program could load as libcuda.so.1
     fabric_manager: Version | None = None  # the installed one's, which NVSwitch needs
     fabric_manager_runs: bool | None = None
@@ -173,6 +174,7 @@ class Kernel:
     dkms: str | None = None  # the state of NVIDIA's module there: "installed", "added", "broken"
     selinux: str | None = None  # "enforcing", "permissive", "disabled"
     clock_synchronized: bool | None = None
+    iommu: str | None = None  # how it treats NVIDIA's cards: "off", "identity"; "DMA", "DMA-FQ" translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ class Engine:
     machine: str | None = None  # "x86_64"
     runtimes: Annotated[tuple[str, ...], _Few] | None = None  # "runc", "nvidia"
     default_runtime: str | None = None
+    missing_runtimes: dict[str, str] | None = None  # a registered one -> its program, which is not there
     cdi_devices: Annotated[tuple[str, ...], _Few] | None = (
         None  # that it has discovered: "nvidia.com/gpu=all"
     )
@@ -198,6 +201,7 @@ class Engine:
     root: str | None = None  # where it keeps its images
     root_free_mib: int | None = None
     root_free_inodes: int | None = None
+    proxy: bool | None = None  # whether it reaches registries through one
     warnings: Annotated[tuple[str, ...], _Few] | None = None  # what it says about itself
 
 
@@ -220,6 +224,7 @@ class Toolkit:
     mode: str | None = None  # of its runtime: "auto", "legacy", "csv", "cdi", "jit-cdi"
     no_cgroups: bool | None = None  # as rootless engines need it
     refresh: bool | None = None  # its service that writes the CDI file anew is installed
+    device_links: bool | None = None  # /dev/char/195:0 and the like, by which systemd finds the GPUs again
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +266,7 @@ class Installed:
     @property
     def imported(self) -> tuple[InstalledPackage, ...]:
         """The packages that Python imports: the first of each name."""
-        return tuple({one.name: one for one in reversed(self.packages or ())}.values())
+        return tuple(one for one in self.packages or () if one is self.package(one.name))
 
     def package(self, name: str) -> InstalledPackage | None:
         """Return the package of a name that Python imports."""
@@ -281,6 +286,9 @@ class Surroundings:
     nvcc: str | None = None  # the version of the one on PATH; "none"
     compiler: str | None = None  # the C compiler on PATH; "none"
     python_headers: bool | None = None  # Python.h of the Python that is in use
+    host_name_resolves: bool | None = None  # the machine's own name leads to an address
+    interfaces: Annotated[tuple[str, ...], _Few] | None = None  # of the network: "lo", "eth0"
+    infiniband: Annotated[tuple[str, ...], _Few] | None = None  # its devices: "mlx5_0"; () is none
 
 
 @dataclass(frozen=True, slots=True)

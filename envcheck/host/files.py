@@ -1,4 +1,4 @@
-"""Reading the small files in which the kernel and the distribution publish facts."""
+"""Reading the small files and folders in which the kernel and the distribution publish facts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ from pathlib import Path
 
 # Such files are lines, not megabytes; anything larger is not what its name says.
 _MAX_BYTES = 64 * 1024
+
+
+def plain(said: str) -> str:
+    """Return a name or a variable's value as text that can be written: bytes that are none become "?"."""
+    return said.encode("utf-8", "replace").decode("utf-8")
+
+
+def names(folder: Path) -> list[str] | None:
+    """Return what lies in a folder, in order; None where it is absent or closed."""
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return None
 
 
 def text(path: Path) -> str | None:

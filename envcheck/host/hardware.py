@@ -21,6 +21,7 @@ def read_hardware(cache: Path, root: Path = Path("/")) -> tuple[Hardware, dict[s
         cpus=_cpus(root),
         memory_mib=_memory_mib(root),
         cache_free_mib=_free_mib(cache),
+        cache_free_inodes=_free_inodes(cache),
         shm_mib=_shm_mib(root),
     )
     unknown = {
@@ -28,6 +29,7 @@ def read_hardware(cache: Path, root: Path = Path("/")) -> tuple[Hardware, dict[s
         for name, why in (
             ("memory_mib", "/proc/meminfo does not say"),
             ("cache_free_mib", f"the file system of {cache} does not say"),
+            ("cache_free_inodes", f"the file system of {cache} does not count them"),
             ("shm_mib", "there is no shared memory at dev/shm"),
         )
         if getattr(hardware, name) is None
@@ -81,10 +83,22 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
 def _free_mib(cache: Path) -> int | None:
     """Return the free space where `cache` is, or will be once it is made."""
     try:
-        folder = next(folder for folder in (cache, *cache.parents) if folder.exists())
-        return shutil.disk_usage(folder).free >> 20
+        return shutil.disk_usage(_there(cache)).free >> 20
     except OSError:
         return None
+
+
+def _free_inodes(cache: Path) -> int | None:
+    """Return how many files can still be made where `cache` is; btrfs and others have no such limit."""
+    try:
+        state = os.statvfs(_there(cache))
+    except OSError:
+        return None
+    return state.f_favail if state.f_files else None
+
+
+def _there(cache: Path) -> Path:
+    return next(folder for folder in (cache, *cache.parents) if folder.exists())
 
 
 def _shm_mib(root: Path) -> int | None:

@@ -62,8 +62,9 @@ def _executables(environ: Mapping[str, str], root: Path) -> Iterator[tuple[Path,
     for folder in _listed(environ.get("PATH", "")):
         if folder == f"{pyenv}/shims":
             # A shim asks pyenv, which takes 0.1 s; what that says for the whole account stands in a file.
-            chosen_version = environ.get("PYENV_VERSION") or text(_at(root, f"{pyenv}/version")) or "system"
-            executable = _at(root, f"{pyenv}/versions/{chosen_version.split()[0]}") / "bin/python3"
+            said = environ.get("PYENV_VERSION") or text(_at(root, f"{pyenv}/version")) or ""
+            first = next(iter(said.replace(":", " ").split()), "system")
+            executable = _at(root, f"{pyenv}/versions/{first}") / "bin/python3"
         else:
             executable = _at(root, folder) / "python3"
         if os.access(executable, os.X_OK):
@@ -82,9 +83,7 @@ def _python(executable: Path, environ: Mapping[str, str], root: Path, *, active:
     if minor is None:
         return None
     user = None
-    own: list[Path] = []
-    if settings:
-        own = _site_packages(prefix, minor)
+    own = _site_packages(prefix, minor) if settings else []
     if not settings or settings.get("include-system-site-packages", "").lower() == "true":
         user = _user_folder(environ, root, minor)
         base = _at(root, settings["home"]).parent if "home" in settings else prefix

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
+from envcheck.host.access import Access, read_access, without_access
+from envcheck.host.cdi import read_cdi
 from envcheck.host.engines import read_engines
-from envcheck.host.facts import Driver, Gpu, Hardware, Host, OperatingSystem, PciDevice, Python
+from envcheck.host.facts import (
+    Driver,
+    Gpu,
+    Hardware,
+    Host,
+    Kernel,
+    OperatingSystem,
+    PciDevice,
+    Python,
+    Surroundings,
+)
+from envcheck.host.firmware import read_kernel
 from envcheck.host.hardware import read_hardware
 from envcheck.host.installed import read_installed
 from envcheck.host.kernel import Module, read_module, read_pci
 from envcheck.host.library import Library, read_library
 from envcheck.host.pending import Pending
 from envcheck.host.python import read_python
+from envcheck.host.surroundings import read_surroundings
 from envcheck.host.system import read_system
+from envcheck.host.toolkit import read_toolkit, with_gpu_modes
 from envcheck.paths import cache_dir
 
 # Long for files; who asks other programs has limits of its own for each.
@@ -33,16 +49,29 @@ def probe() -> Host:
     hardware_says = Pending(
         lambda: read_hardware(cache), lambda why: (Hardware(), {"hardware": why}), seconds=_LIMIT_S
     )
+    toolkit_says = Pending(read_toolkit, lambda why: (None, {"toolkit": why}), seconds=_LIMIT_S)
+    cdi_says = Pending(read_cdi, lambda why: (None, {"cdi": why}), seconds=_LIMIT_S)
     cards_say = Pending(read_cards, lambda why: (None, None, {"pci": why}), seconds=_LIMIT_S)
     installed_says = Pending(read_installed, lambda why: (None, {"installed": why}), seconds=_LIMIT_S)
+    access_says = Pending(read_access, without_access, seconds=_LIMIT_S)
+    surroundings_say = Pending(
+        read_surroundings, lambda why: (Surroundings(), {"surroundings": why}), seconds=_LIMIT_S
+    )
+    kernel_says = Pending(read_kernel, lambda why: (Kernel(), {"kernel": why}), seconds=_LIMIT_S)
     system, unknown_system = system_says.result()
     hardware, unknown_hardware = hardware_says.result()
+    access = access_says.result()
+    surroundings, unknown_surroundings = surroundings_say.result()
+    kernel, unknown_kernel = kernel_says.result()
     module, pci, unknown_cards = cards_say.result()
     library = library_says.result()
     engines, unknown_engines = engines_say.result()
+    toolkit, unknown_toolkit = toolkit_says.result()
+    cdi, unknown_cdi = cdi_says.result()
+    engines, unknown_modes = with_gpu_modes(engines, toolkit, jetson=system.jetson is not None)
     python, unknown_python = python_says.result()
     installed, unknown_installed = installed_says.result()
-    driver = join_driver(library, module, pci)
+    driver = reached_by(access, join_driver(library, module, pci))
     gpus = listed_gpus(library, driver, pci, system)
     return Host(
         probed=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -54,15 +83,25 @@ def probe() -> Host:
         python=python,
         hardware=hardware,
         installed=installed,
+        kernel=kernel,
+        surroundings=surroundings,
+        toolkit=toolkit,
+        cdi=cdi,
         unknown={
             **unknown_system,
             **_unknown_driver(library, driver, module),
+            **(access.unknown if driver else {}),
             **_unknown_gpus(library, gpus),
             **unknown_cards,
             **unknown_engines,
+            **unknown_modes,
+            **unknown_toolkit,
+            **unknown_cdi,
             **unknown_python,
             **unknown_hardware,
             **unknown_installed,
+            **unknown_kernel,
+            **unknown_surroundings,
         },
     )
 
@@ -89,6 +128,13 @@ def join_driver(library: Library, module: Module | None, pci: tuple[PciDevice, .
         module_version=module.version if module else None,
         open_module=module.is_open if module else None,
         nvml_seconds=library.seconds,
+    )
+
+
+def reached_by(access: Access, driver: Driver | None) -> Driver | None:
+    """Return the driver with what programs reach it by."""
+    return driver and replace(
+        driver, nodes=access.nodes, modprobe=access.modprobe, libcuda_files=access.libcuda_files
     )
 
 

@@ -71,9 +71,7 @@ class Record:
     exit_code_of: str | None = None  # "stage" or "envcheck"
     problem: str = ""  # why it failed, where that is known
     finding: str = ""  # what doctor and explain call that
-    proof: dict[str, Any] | None = (
-        None  # what it really ran in, seen from inside, and a kernel on each device
-    )
+    proof: dict[str, Any] | None = None  # what it ran in, seen from inside, and a kernel on each device
     config: dict[str, Any] | None = None  # in full
     seed: int | None = None  # of every random number
     dataset: dict[str, Any] | None = None  # where it lies, and its fingerprint

@@ -48,13 +48,18 @@ FAULTY = Symptom(
     ),
     in_log=(
         "NVRM: Xid (PCI:...): 48, ",
+        "NVRM: Xid (PCI:...): 64, ",
         "NVRM: Xid (PCI:...): 74, ",
         "NVRM: Xid (PCI:...): 94, ",
         "NVRM: Xid (PCI:...): 95, ",
+        "NVRM: Xid (PCI:...): 119, ",
+        "NVRM: Xid (PCI:...): 120, ",
+        "NVRM: Xid (PCI:...): 140, ",
         "CUDA error: uncorrectable ECC error encountered",
         "uncorrectable NVLink error detected during the execution",
     ),
-    why="Memory with errors that ECC could not correct, or a broken NVLink: Xid 48, 74, 94 or 95 names it.",
+    why="Memory with errors that ECC could not correct, a broken NVLink, or a part of the GPU that stopped; "
+    "the number of the Xid says which.",
     link=_XID_CATALOGUE,
     caused_by=("gpu.lost",),
 )

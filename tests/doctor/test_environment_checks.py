@@ -81,7 +81,7 @@ def test_when_nothing_fits_what_decided_against_each_recipe_is_shown_and_the_way
         ("mismatch-after-upgrade", "driver.module-match"),
         ("h100-mig-without-instances", "gpu.mig"),
         ("jetson-orin", "system.jetson"),
-        ("rtx3090-driver550", None),
+        ("rtx3090-driver550", "driver.too-old"),
     ],
 )
 def test_that_nothing_fits_follows_from_what_stands_in_the_way(machine, nothing_fits, name, cause):

@@ -135,6 +135,10 @@ def test_an_open_question_is_told_before_what_is_fine():
     answers = {"/env/bin/python": (Reason("a", "fits", "Good."), Reason("a", "unknown", "Who knows."))}
     finding = _look(ENVIRONMENT, answers=answers)
     assert (finding.status, finding.cause) == ("unknown", "/env/bin/python: Who knows.")
+    both = (Reason("a", "unknown", "Who knows."), Reason("a", "unknown", "Nor this."))
+    finding = _look(ENVIRONMENT, answers={"/env/bin/python": both})
+    assert finding.cause == "/env/bin/python: Who knows."
+    assert finding.evidence == ("/env/bin/python: Nor this.",)
     answers = {"/env/bin/python": (Reason("a", "fits", "Good."),)}
     assert _look(ENVIRONMENT, answers=answers).evidence == ("/env/bin/python: Good.",)
     assert _look(ENVIRONMENT, answers={}).cause == "Nothing."

@@ -30,7 +30,7 @@ def test_ids_and_rooms_may_be_repeated_and_joined_by_commas():
 
 
 def test_what_is_skipped_is_taken_from_what_was_asked_for():
-    assert ids(["gpu"], ["gpu.lost,driver"]) == ["gpu.answers", "gpu.mig"]
+    assert ids(["card"], ["card.vfio,driver"]) == ["card.nouveau", "card.bound", "card.listed"]
     assert "driver.hang" not in ids(skip=["driver"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -89,6 +90,18 @@ def test_free_disk_is_that_of_the_folder_in_which_the_cache_will_be_made(lay_out
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(total=0, free=free.get(path, 0)))
     hardware, _ = read_hardware(root / "home" / "cache", root)
     assert hardware.cache_free_mib == 40 * 1024
+
+
+@pytest.mark.parametrize(("files", "free", "inodes"), [(1000, 70, 70), (1000, 0, 0), (0, 0, None)])
+def test_a_file_system_that_makes_inodes_as_it_needs_them_counts_none(
+    lay_out, monkeypatch, files, free, inodes
+):
+    root = lay_out(MEMINFO)
+    state = SimpleNamespace(f_files=files, f_favail=free, f_bavail=0, f_blocks=0, f_bfree=0, f_frsize=1)
+    monkeypatch.setattr(os, "statvfs", {root: state, root / "dev/shm": state}.__getitem__)
+    hardware, unknown = read_hardware(root / "home" / "cache", root)
+    assert hardware.cache_free_inodes == inodes
+    assert ("hardware.cache_free_inodes" in unknown) == (inodes is None)
 
 
 def test_shared_memory_is_the_size_of_its_mount(lay_out, monkeypatch):

@@ -149,6 +149,8 @@ def test_pythonpath_comes_first(pythons):
     [
         ("3.12.1\n", {}, ".pyenv/versions/3.12.1/bin/python3"),
         ("3.12.1\n", {"PYENV_VERSION": "3.10.13"}, ".pyenv/versions/3.10.13/bin/python3"),
+        ("3.12.1\n", {"PYENV_VERSION": "3.10.13:3.12.1"}, ".pyenv/versions/3.10.13/bin/python3"),
+        ("3.12.1 3.10.13\n", {"PYENV_VERSION": " "}, "usr/bin/python3"),
         ("system\n", {}, "usr/bin/python3"),
         ("", {}, "usr/bin/python3"),
     ],

@@ -7,7 +7,20 @@ from packaging.version import Version
 
 from envcheck.documents import parse_json, to_json
 from envcheck.host import probe as probe_module
-from envcheck.host.facts import SCHEMA, Driver, Host, OperatingSystem, PciDevice
+from envcheck.host.access import Access
+from envcheck.host.facts import (
+    SCHEMA,
+    Cdi,
+    DeviceNode,
+    Driver,
+    Engine,
+    Host,
+    Kernel,
+    OperatingSystem,
+    PciDevice,
+    Surroundings,
+    Toolkit,
+)
 from envcheck.host.kernel import Module
 from envcheck.host.library import Library
 from envcheck.host.probe import join_driver, listed_gpus, probe
@@ -101,3 +114,59 @@ def test_this_machine_is_probed_without_an_exception():
 def test_a_machine_without_a_pci_bus_says_so(machine):
     machine("t4", pci=None)
     assert probe().unknown["pci"] == "/sys/bus/pci/devices is not there"
+
+
+def test_what_is_around_the_driver_is_joined_with_its_reasons(machine, monkeypatch):
+    machine("t4")
+    nodes = (DeviceNode("/dev/nvidiactl", usable=True),)
+    said = {
+        "read_access": Access(nodes=nodes, modprobe=True, unknown={"driver.libcuda_files": "hidden"}),
+        "read_kernel": (Kernel(dkms="added"), {"kernel.xids": "closed"}),
+        "read_surroundings": (Surroundings(open_files=64), {"surroundings.nvcc": "mute"}),
+    }
+    for name, answer in said.items():
+        monkeypatch.setattr(probe_module, name, lambda answer=answer: answer)
+    host = probe()
+    assert (host.driver.nodes, host.driver.modprobe, host.driver.libcuda_files) == (nodes, True, None)
+    assert (host.kernel, host.surroundings) == (Kernel(dkms="added"), Surroundings(open_files=64))
+    reasons = {"driver.libcuda_files": "hidden", "kernel.xids": "closed", "surroundings.nvcc": "mute"}
+    assert reasons.items() <= host.unknown.items()
+
+
+def test_without_a_driver_nothing_is_said_of_its_nodes(machine, monkeypatch):
+    machine("t4", pci=(), module=None)
+    monkeypatch.setattr(probe_module, "read_library", lambda: NO_LIBRARY)
+    monkeypatch.setattr(probe_module, "read_access", lambda: Access(unknown={"driver.nodes": "hidden"}))
+    host = probe()
+    assert host.driver is None
+    assert "driver.nodes" not in host.unknown
+
+
+def test_engines_the_toolkit_and_cdi_are_joined(machine, monkeypatch):
+    machine("t4")
+    engine = Engine("docker", gpu_request="nvidia", default_runtime="runc")
+    toolkit = Toolkit(Version("1.19.1"), "auto")
+    says = {
+        "read_engines": ((engine,), {"engines[0].machine": "not said"}),
+        "read_toolkit": (toolkit, {"toolkit.no_cgroups": "not said"}),
+        "read_cdi": ((Cdi("/etc/cdi/nvidia.yaml"),), {"cdi[0]": "Permission denied"}),
+    }
+    for reader, answer in says.items():
+        monkeypatch.setattr(probe_module, reader, lambda answer=answer: answer)
+    host = probe()
+    assert host.engines[0].gpu_mode == "legacy"
+    assert (host.toolkit, host.cdi) == (toolkit, (Cdi("/etc/cdi/nvidia.yaml"),))
+    assert host.unknown["engines[0].machine"] == host.unknown["toolkit.no_cgroups"] == "not said"
+    assert host.unknown["cdi[0]"] == "Permission denied"
+
+
+def test_a_toolkit_and_specs_that_cannot_be_read_are_unknown_and_not_absent(machine, monkeypatch):
+    def broken():
+        raise OSError("gone")
+
+    machine("t4")
+    monkeypatch.setattr(probe_module, "read_toolkit", broken)
+    monkeypatch.setattr(probe_module, "read_cdi", broken)
+    host = probe()
+    assert (host.toolkit, host.cdi) == (None, None)
+    assert host.unknown["toolkit"] == host.unknown["cdi"] == "FAILED: OSError: gone"

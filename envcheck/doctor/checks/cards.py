@@ -8,6 +8,7 @@ from envcheck.compat.pci_ids import branch_for, needs_open_module
 from envcheck.compat.rules.devices import unlisted_cards
 from envcheck.compat.words import cards as gpus_in_words
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
+from envcheck.doctor.checks.modules import complaints
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import (
     banish_nouveau,
@@ -168,7 +169,7 @@ class Listed(Check):
             f"The driver lists {listed} of {listed + len(missing)} cards"
             if listed
             else "The driver lists no GPU",
-            described(missing),
+            (*described(missing), *complaints(host)),
             "It may have failed on them, or they were not handed to this container or job.",
             fix,
         )

@@ -32,7 +32,14 @@ class EnvironmentBuilt(Check):
     id = "deep.environment"
     title = "The picked environment is built"
     needs = "deep"
-    caused_by = ("recipe.fits", *RecipeFits.caused_by, "system.disk")
+    caused_by = (
+        "recipe.fits",
+        *RecipeFits.caused_by,
+        "container.engine-gone",
+        "container.disk",
+        "container.proxy",
+        "system.disk",
+    )
 
     def look(self, case: Case) -> Finding:
         """Look whether it could be built or was there."""
@@ -55,7 +62,15 @@ class PromiseKept(Check):
     id = "deep.promise"
     title = "Inside the environment are the torch and the GPUs that were promised"
     needs = "deep"
-    caused_by = ("deep.environment", *RecipeFits.caused_by)
+    caused_by = (
+        "deep.environment",
+        *RecipeFits.caused_by,
+        "container.runtime",
+        "container.toolkit-missing",
+        "container.cdi-unresolvable",
+        "container.cdi-stale",
+        "gpu.none-visible",
+    )
 
     def look(self, case: Case) -> Finding:
         """Look at what torch sees in there."""
@@ -89,7 +104,7 @@ class Computed(Check):
     """One kind of operation, on every device that does it."""
 
     needs = "deep"
-    caused_by = ("deep.environment", "deep.promise", *RecipeFits.caused_by)
+    caused_by = ("deep.environment", "deep.promise", *RecipeFits.caused_by, "gpu.fault")
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.checks.cards import described, own_cards
+from envcheck.doctor.checks.modules import not_loaded_because
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import REBOOT, hand_over_gpus, install_driver
 from envcheck.host.facts import Driver, Host
@@ -65,15 +66,18 @@ class Loaded(Check):
         cards = own_cards(case.host)
         if not cards and case.host.pci is not None:
             return skip(self, "NVIDIA's library is installed, and there is no NVIDIA card to drive.")
-        fix = NOT_LOADED.fix
+        why, fix = NOT_LOADED.why, NOT_LOADED.fix
+        seen: tuple[str, ...] = ()
         if case.in_container:
             fix = hand_over_gpus("Start the container with its GPUs, or load the module outside.")
+        elif reason := not_loaded_because(case.host):
+            seen, why, fix = reason.evidence, reason.cause, reason.fix
         return Finding(
             self.id,
             "error",
             NOT_LOADED.title,
-            ("NVML: DRIVER_NOT_LOADED", *described(cards)),
-            NOT_LOADED.why,
+            ("NVML: DRIVER_NOT_LOADED", *seen, *described(cards)),
+            why,
             fix,
             NOT_LOADED.link,
         )
@@ -188,6 +192,7 @@ class Answers(Check):
         "driver.loaded",
         "driver.library",
         "driver.hang",
+        "driver.nodes",
         "system.wsl",
         "system.jetson",
     )

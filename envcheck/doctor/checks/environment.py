@@ -53,6 +53,7 @@ class EngineThere(Check):
     id = "engine.present"
     title = "A container engine answers"
     worst = "info"
+    caused_by = ("container.context", "container.engine-gone")
 
     def look(self, case: Case) -> Finding:
         """Look for engines that answered."""
@@ -97,6 +98,9 @@ class RecipeFits(Check):
         "driver.hang",
         "gpu.lost",
         "gpu.mig",
+        "driver.compat",
+        "driver.too-old",
+        "system.glibc",
         "system.jetson",
         "system.wsl",
         "driver.answers",

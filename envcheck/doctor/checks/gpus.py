@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envcheck.doctor.check import Case, Check, ok, unknown, without_gpus
+from envcheck.doctor.checks.faults import fallen_off
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.host.facts import NOT_SAID, Gpu, Mig
 from envcheck.symptoms.cards import LOST, MIG_EMPTY
@@ -23,15 +24,14 @@ class Lost(Check):
 
     def look(self, case: Case) -> Finding:
         """Look for GPUs that the driver gave up."""
-        if nothing := without_gpus(self, case.host):
-            return nothing
         lost = tuple(
             f"{path}: {why}"
             for path, why in case.host.unknown.items()
             if path.startswith("gpus[") and why in ("GPU_IS_LOST", "RESET_REQUIRED")
         )
+        lost += fallen_off(case.host)
         if not lost:
-            return ok(self)
+            return without_gpus(self, case.host) or ok(self)
         return Finding(
             self.id,
             "error",

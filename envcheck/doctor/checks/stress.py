@@ -27,7 +27,7 @@ class Dcgm(Check):
     id = "stress.dcgm"
     title = "The GPUs stand NVIDIA's own tests under load"
     needs = "stress"
-    caused_by = RecipeFits.caused_by
+    caused_by = (*RecipeFits.caused_by, "gpu.fault")
 
     def look(self, case: Case) -> Finding:
         """Look at its tests; those that only look at files are no load."""

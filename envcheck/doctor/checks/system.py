@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from envcheck.doctor.check import Case, Check, ok, unknown
 from envcheck.doctor.finding import Finding, Fix, Status
+from envcheck.doctor.remedies import remove_driver
+from envcheck.host.facts import Host
 from envcheck.symptoms.driver import WSL
 
 # What a recipe takes, wheels and environment together, with room for pip's own copies while it installs.
 _NEEDED_MIB_CPU = 3 * 1024
 _NEEDED_MIB_CUDA = 12 * 1024
+
+# An environment of the CPU recipe has 24600 files and folders; CUDA's wheels bring some thousands more.
+_NEEDED_INODES = 40_000
+
+# Where WSL lays the driver of Windows.
+_OF_WINDOWS = "/usr/lib/wsl/"
 
 # Docker's default. A batch of 32 crops of 256x192 has 5 MiB, and each worker keeps two ready.
 _SMALL_SHM_MIB = 64
@@ -19,7 +27,6 @@ class Wsl(Check):
 
     id = WSL.id
     title = "The system is Linux on its own, not inside Windows"
-    worst = "warn"
 
     def look(self, case: Case) -> Finding:
         """Look whether this is WSL, and whether the Windows driver reaches into it."""
@@ -27,6 +34,16 @@ class Wsl(Check):
             return unknown(self, "The facts do not say whether this is WSL.")
         if not case.host.os.wsl:
             return ok(self)
+        if not case.in_container and (hiding := _before_windows(case.host)):
+            return Finding(
+                self.id,
+                "error",
+                "A Linux driver inside WSL hides the one of Windows",
+                hiding,
+                WSL.why,
+                remove_driver(case.host),
+                WSL.link,
+            )
         # Without any library the list is empty, not unknown: Windows may have no NVIDIA card at all.
         cut_off = case.host.gpus is None
         status: Status = "warn" if cut_off else "info"
@@ -39,6 +56,13 @@ class Wsl(Check):
             WSL.fix,
             WSL.link,
         )
+
+
+def _before_windows(host: Host) -> tuple[str, ...]:
+    """Return the files of libcuda that the loader takes before the one that Windows hands over."""
+    files = host.driver.libcuda_files if host.driver else None
+    of_windows = [place for place, file in enumerate(files or ()) if file.startswith(_OF_WINDOWS)]
+    return (files or ())[: of_windows[0]] if of_windows else ()
 
 
 class Jetson(Check):
@@ -72,11 +96,12 @@ class Disk(Check):
 
     def look(self, case: Case) -> Finding:
         """Hold the free space at the cache against what an environment takes."""
-        free = case.host.hardware.cache_free_mib
+        free, inodes = case.host.hardware.cache_free_mib, case.host.hardware.cache_free_inodes
+        if inodes is not None and inodes < _NEEDED_INODES:
+            return self._without_inodes(inodes)
         if free is None:
             return unknown(self, case.host.why("hardware.cache_free_mib"))
-        cuda = case.choice is not None and case.choice.cuda is not None
-        needed = _NEEDED_MIB_CUDA if cuda else _NEEDED_MIB_CPU
+        needed = needed_mib(case)
         seen = f"{free / 1024:.1f} GiB free where envcheck keeps its files, about {needed // 1024} GiB needed"
         if free >= needed:
             return ok(self, seen)
@@ -89,6 +114,19 @@ class Disk(Check):
             Fix(
                 "Free some space, or keep the cache on a larger disk.",
                 ("export ENVCHECK_CACHE=/path/with/room",),
+            ),
+        )
+
+    def _without_inodes(self, inodes: int) -> Finding:
+        return Finding(
+            self.id,
+            "warn",
+            "There is hardly room for more files, whatever their size",
+            (f"{inodes} inodes free where envcheck keeps its files, about {_NEEDED_INODES} needed",),
+            'A file system with a fixed number of files says "No space left on device" with space left.',
+            Fix(
+                "Remove folders with many small files, or keep the cache on another disk.",
+                ("df -i", "export ENVCHECK_CACHE=/path/with/room"),
             ),
         )
 
@@ -125,3 +163,9 @@ class SharedMemory(Check):
             fix,
             "https://github.com/pytorch/pytorch/issues/1355",
         )
+
+
+def needed_mib(case: Case) -> int:
+    """Return what an environment of the picked recipe takes, as files or as an image."""
+    cuda = case.choice is not None and case.choice.cuda is not None
+    return _NEEDED_MIB_CUDA if cuda else _NEEDED_MIB_CPU

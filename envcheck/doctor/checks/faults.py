@@ -1,0 +1,140 @@
+"""What the kernel's log tells of the GPUs since the machine was started: faults of theirs, and of programs.
+
+*Source:* NVIDIA's catalogue of Xids, immediate actions
+(https://docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html, read 2026-11-30).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from envcheck.doctor.check import Case, Check, ok, skip, unknown
+from envcheck.doctor.finding import Finding
+from envcheck.host.facts import Host, Xid
+from envcheck.symptoms.cards import FAULTY, PROGRAM_FAULT
+
+FALLEN_OFF = 79  # RESTART_BM; gpu.lost tells it
+
+# RESET_GPU, or a workflow that begins with it: nothing runs there as it should until then.
+_RESET = {
+    46: "the GPU stopped",
+    48: "memory error of two bits",
+    62: "the GPU's controller halted",
+    64: "a bad row of memory could not be exchanged",
+    74: "NVLink error",
+    95: "uncontained memory error",
+    109: "a switch between programs timed out",
+    110: "security fault",
+    119: "the GPU's system processor does not answer",
+    120: "error of the GPU's system processor",
+    136: "NVLink could not be trained",
+    140: "unrecovered memory error",
+    143: "the GPU could not be initialised",
+    158: "fatal timeout",
+}
+# IGNORE, or RESTART_APP with a reset when there is time: the GPU goes on.
+_GOES_ON = {
+    63: "a bad row of memory is exchanged",
+    92: "many corrected memory errors",
+    94: "memory error, contained in one program",
+    157: "no spare memory is left for the next error",
+}
+# CHECK_APP, or what is left of a program that was ended.
+_OF_PROGRAMS = {
+    13: "exception of the graphics engine",
+    31: "access to memory that is not the program's",
+    43: "the program's channel was reset",
+    45: "the program was ended before its time",
+    69: "the program's commands were wrong",
+}
+
+
+class Faults(Check):
+    """A GPU that reported a fault of its hardware, and has to be reset before it is relied on."""
+
+    id = FAULTY.id
+    title = "No GPU has reported a fault of its hardware"
+    caused_by = FAULTY.caused_by
+
+    def look(self, case: Case) -> Finding:
+        """Look for Xids after which NVIDIA resets the GPU, and for those that announce such."""
+        if nothing := _nothing_to_read(self, case.host):
+            return nothing
+        broken = _among(case.host, _RESET)
+        going_on = _among(case.host, _GOES_ON)
+        if not broken and not going_on:
+            return ok(self)
+        if broken:
+            return Finding(
+                self.id,
+                "error",
+                FAULTY.title,
+                (*_told(broken, _RESET), *_told(going_on, _GOES_ON)),
+                f"{FAULTY.why} A reset mends it; the log tells of it until the next start.",
+                FAULTY.fix,
+                FAULTY.link,
+            )
+        return Finding(
+            self.id,
+            "warn",
+            "A GPU's memory has had errors, and it goes on",
+            _told(going_on, _GOES_ON),
+            "The GPU contained or repaired them; the program that was hit has ended.",
+            FAULTY.fix,
+            FAULTY.link,
+        )
+
+
+class ProgramFaults(Check):
+    """Programs that asked a GPU for what it cannot do; the GPU is as good as before."""
+
+    id = PROGRAM_FAULT.id
+    title = "No program has made a GPU fault"
+    worst = "info"
+    caused_by = PROGRAM_FAULT.caused_by
+
+    def look(self, case: Case) -> Finding:
+        """Look for Xids that NVIDIA has the application examined for."""
+        if nothing := _nothing_to_read(self, case.host):
+            return nothing
+        found = _among(case.host, _OF_PROGRAMS)
+        if not found:
+            return ok(self)
+        return Finding(
+            self.id,
+            "info",
+            "A program has made a GPU fault",
+            _told(found, _OF_PROGRAMS),
+            PROGRAM_FAULT.why,
+            PROGRAM_FAULT.fix,
+            PROGRAM_FAULT.link,
+        )
+
+
+def fallen_off(host: Host) -> tuple[str, ...]:
+    """Return as evidence the GPUs that the log calls lost; one that answers again was brought back."""
+    answering = {gpu.pci_address for gpu in host.gpus or () if gpu.uuid}
+    lost = tuple(xid for xid in _among(host, (FALLEN_OFF,)) if xid.pci_address not in answering)
+    return _told(lost, {FALLEN_OFF: "fallen off the bus"})
+
+
+def _nothing_to_read(check: Check, host: Host) -> Finding | None:
+    """Return the answer where there is no driver that writes a log, or no log that can be read."""
+    if host.driver is None:
+        return skip(check, "There is no driver.")
+    if host.os.wsl or host.os.jetson:
+        return skip(check, "The driver of this system writes no such lines.")
+    return unknown(check, host.why("kernel.xids")) if host.kernel.xids is None else None
+
+
+def _among(host: Host, codes: Collection[int]) -> tuple[Xid, ...]:
+    return tuple(xid for xid in host.kernel.xids or () if xid.code in codes)
+
+
+def _told(xids: tuple[Xid, ...], meanings: dict[int, str]) -> tuple[str, ...]:
+    return tuple(
+        f"kernel log: {xid.text or f'Xid {xid.code}'}"
+        f" ({meanings[xid.code]}; GPU at {xid.pci_address or '?'}"
+        f"{f', {xid.count} times' if xid.count > 1 else ''})"
+        for xid in xids
+    )

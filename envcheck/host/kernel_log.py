@@ -1,0 +1,142 @@
+"""What NVIDIA's driver told the kernel's log since the machine was started: Xid lines, and its complaints.
+
+The log is the kernel's own buffer, else a file of syslog's, else what the journal has. Whatever is large is
+read from its end, as far as a limit; who may not read any of them is told why.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from envcheck.host.facts import Xid
+from envcheck.processes import capture
+
+_BUFFER = "dev/kmsg"
+_FILES = ("var/log/kern.log", "var/log/messages", "var/log/dmesg")
+_JOURNALS = ("var/log/journal", "run/log/journal")
+
+_MAX_BYTES = 4 << 20  # the kernel's buffer has 128 KiB to 1 MiB
+_RECORD_BYTES = 8192  # /dev/kmsg gives one record to a read that has room for it, and fails without
+_JOURNAL_S = 2.0
+_MAX_COMPLAINTS = 20
+_LINE_CHARS = 300
+
+# NVRM: Xid (PCI:0000:3b:00): 79, pid=1234, GPU has fallen off the bus.
+_XID = re.compile(r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F:.]+)[^)]{0,40}\): ([0-9]{1,5})\b(.*)")
+# Lines of a driver that does not come up; that one is loaded, or taints the kernel, is no complaint.
+_COMPLAINT = re.compile(
+    r"NVRM: .*(?:fail|mismatch|requires use|not supported|invalid|already bound|No NVIDIA|not called)"
+    r"|nvidia\S*: .*unsigned|(?:Loading of|unsigned) .*module.*(?:rejected|restricted)",
+    re.IGNORECASE,
+)
+_STARTED = "Linux version "  # the first line of every start
+
+
+def read_kernel_log(
+    root: Path = Path("/"),
+) -> tuple[tuple[Xid, ...] | None, tuple[str, ...] | None, str]:
+    """Return the Xids, one for each code and GPU, the complaints, and why neither is known."""
+    lines, why = _log(root)
+    if lines is None:
+        return None, None, why
+    since_start: list[str] = []
+    for line in lines:
+        if _STARTED in line:
+            since_start.clear()
+        elif "NVRM" in line or "nvidia" in line or "module" in line:
+            since_start.append(line)
+    return _xids(since_start), _complaints(since_start), ""
+
+
+def _log(root: Path) -> tuple[Iterable[str] | None, str]:
+    """Return the lines of the first log that can be read, or None and why there is none."""
+    closed = []
+    for name in (_BUFFER, *_FILES):
+        try:
+            return _lines(_end_of(root / name)), ""
+        except FileNotFoundError:  # noqa: PERF203 - four files
+            continue
+        except OSError as error:
+            closed.append(f"/{name}: {(error.strerror or str(error)).lower()}")
+    if (said := _journal(root)) is not None:
+        return _lines(said.encode()), ""
+    return None, "; ".join(closed) or "there is no log of the kernel's here"
+
+
+def _end_of(path: Path) -> bytes:
+    """Return the end of a log, without ever waiting for one that grows."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        state = os.fstat(file)
+        if stat.S_ISREG(state.st_mode):
+            os.lseek(file, max(0, state.st_size - _MAX_BYTES), os.SEEK_SET)
+        elif not stat.S_ISCHR(state.st_mode):
+            raise OSError(errno.EINVAL, "is no log")
+        return b"".join(_pieces(file))
+    finally:
+        os.close(file)
+
+
+def _pieces(file: int) -> Iterator[bytes]:
+    left = _MAX_BYTES
+    while left > 0:
+        try:
+            piece = os.read(file, _RECORD_BYTES)
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            continue  # the buffer went round while it was read; the next read goes on with what is left
+        if not piece:
+            return
+        left -= len(piece)
+        yield piece
+
+
+def _journal(root: Path) -> str | None:
+    """Return what the journal has of the kernel, where it is kept and NVIDIA's driver is there to speak."""
+    folder = next((root / name for name in _JOURNALS if (root / name).is_dir()), None)
+    program = shutil.which("journalctl")
+    if folder is None or program is None or not (root / "proc/driver/nvidia").is_dir():
+        return None
+    argv = [program, f"--directory={folder}", "--dmesg", "--boot", "--no-pager", "--output=cat", "--quiet"]
+    answer = capture(argv, seconds=_JOURNAL_S)
+    return answer.stdout[-_MAX_BYTES:] if answer.code == 0 and answer.stdout else None
+
+
+def _lines(log: bytes) -> Iterator[str]:
+    return (line.decode("utf-8", "replace") for line in log.split(b"\n"))
+
+
+def _xids(lines: Iterable[str]) -> tuple[Xid, ...]:
+    """Return one fact for each code and GPU, in the order of their first lines."""
+    found: dict[tuple[int, str], Xid] = {}
+    for line in lines:
+        if said := _XID.search(line):
+            code, address = int(said[2]), _function_0(said[1])
+            before = found.get((code, address))
+            text = f"Xid {code}{said[3]}".strip()[:_LINE_CHARS]
+            found[code, address] = Xid(code, address, before.count + 1 if before else 1, text)
+    return tuple(found.values())
+
+
+def _function_0(address: str) -> str:
+    """Return a GPU's address as the bus writes it; the log leaves its function out."""
+    return address.lower() if "." in address else f"{address.lower()}.0"
+
+
+def _complaints(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the last complaints, each once, without time and host name, which stand before them."""
+    said: dict[str, None] = {}
+    for line in lines:
+        found = _COMPLAINT.search(line)
+        if found and not _XID.search(line):
+            words = line[found.start() :].strip()[:_LINE_CHARS]
+            said.pop(words, None)  # it comes last now
+            said[words] = None
+    return tuple(said)[-_MAX_COMPLAINTS:]
