@@ -183,12 +183,17 @@ def test_what_is_no_number_is_a_failure_that_json_can_hold():
     assert found.failure == "the result holds what is no number"
 
 
-def test_tf32_is_off_while_it_is_measured_and_as_before_afterwards(monkeypatch):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
-    with operations.exactly():
-        assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (False, False)
-    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (True, True)
+@pytest.mark.parametrize("before", [True, False])
+def test_tf32_is_off_while_it_is_measured_and_as_before_afterwards(before):
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    former = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = before
+    try:
+        with operations.exactly():
+            assert (matmul.allow_tf32, cudnn.allow_tf32) == (False, False)
+        assert (matmul.allow_tf32, cudnn.allow_tf32) == (before, before)
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = former
 
 
 WRONG = OperationProof("deconv", "float32", "cuda:0", 0.3, 1e-4, 0.2)
