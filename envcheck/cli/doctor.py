@@ -84,6 +84,11 @@ def doctor(
     yes: _YesOption = False,
 ) -> None:
     """Say what is wrong with this machine, the cause first, and what would run on it."""
+    from envcheck.host.probe import probing
+
+    _refuse(host=host, deep=deep, place=place, stress=stress, fix=fix, yes=yes)
+    facts = probing() if host is None and not list_ else None
+    # Imported while others are asked.
     from envcheck.doctor.checks import ALL
     from envcheck.doctor.drift import look_back
     from envcheck.doctor.selection import EVERYTHING, asked_for, given, select
@@ -92,7 +97,6 @@ def doctor(
     from envcheck.situation import look
     from envcheck.trials.visit import Visit, attend
 
-    _refuse(host=host, deep=deep, place=place, stress=stress, fix=fix, yes=yes)
     has = EVERYTHING if list_ else given(baseline=baseline is not None, deep=deep, stress=stress)
     checks = select(ALL, only or (), skip or (), given=has)
     if list_:
@@ -104,7 +108,7 @@ def doctor(
     before = look_back(baseline) if baseline is not None else None
     terms = _terms(place) if deep else None
     visit = Visit(checks=checks, baseline=before, deep=terms, stress=stress, plan=fix, mend=yes)
-    seen, diagnosis = attend(partial(look, host), visit, Steps())
+    seen, diagnosis = attend(partial(look, host, facts=facts), visit, Steps())
     tell(diagnosis, seen, wanted.value, output, fail_on=fail_on.status, whole=not only)
     if code := diagnosis.exit_code(fail_on.status, asked=asked_for(checks, only or ())):
         raise typer.Exit(code)
