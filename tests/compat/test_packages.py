@@ -40,6 +40,7 @@ def test_what_was_built_for_numpy_1_does_not_run_beside_numpy_2(package, version
     assert f"{package} {version} beside NumPy 2.0.2" in reason.because
     assert reason.source
     assert bool(reason.remedy) == (verdict == "refused")
+    assert _verdicts({package: version, "numpy": "2.0.0"}, rule) == [verdict]
     assert _verdicts({package: version, "numpy": "1.26.4"}, rule) == ["fits"]
     assert _verdicts({package: version}, rule) == []
 
@@ -78,6 +79,7 @@ def test_the_remedy_names_the_release_that_runs_where_there_is_one():
         ("2.10.0", "torchaudio", "2.9.1", "refused"),
         ("2.11.0", "torchaudio", "2.11.0", "fits"),
         ("2.15.0", "torchaudio", "2.11.0", "fits"),
+        ("2.15.0", "torchaudio", "2.11.1", "fits"),
         ("2.10.0", "torchaudio", "2.11.0", "refused"),
         ("2.15.0", "torchaudio", "2.12.0", "unknown"),
     ],
