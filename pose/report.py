@@ -50,6 +50,9 @@ class Result:
     unreadable: list[str] = field(default_factory=list)  # a sentence for each picture of the last test
     output_dir: str | None = None
     epochs_done: int = 0
+    epochs: list[dict[str, Any]] = field(default_factory=list)  # what each finished one came to
+    computing: dict[str, Any] | None = None  # see `machines/computing.py`
+    memory: dict[str, Any] | None = None  # likewise
 
     def write(self, run_dir: Path) -> None:
         """DIR/result.json, replaced whole."""
@@ -67,6 +70,9 @@ class Result:
             "outputs": self.outputs,
             "output_dir": self.output_dir,
             "epochs_done": self.epochs_done,
+            "epochs": self.epochs,
+            "computing": self.computing,
+            "memory": self.memory,
         }
         write_json(run_dir / "result.json", document)
 

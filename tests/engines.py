@@ -53,8 +53,9 @@ def until(happened, seconds: float = 30) -> None:
 class Dockerd:
     """A dockerd of a test's own, with its own images, which may be killed."""
 
-    def __init__(self, folder: Path, data: Path) -> None:
+    def __init__(self, folder: Path, data: Path, settings: str = "{}") -> None:
         self.folder = folder
+        self.settings = settings
         self.data = data
         self.address = f"unix://{folder}/docker.sock"
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,7 +76,7 @@ class Dockerd:
             "--ip-masq=false",
             f"--config-file={self.folder}/settings",
         ]
-        (self.folder / "settings").write_text("{}", encoding="utf-8")  # not the machine's own
+        (self.folder / "settings").write_text(self.settings, encoding="utf-8")  # not the machine's own
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
 
@@ -125,8 +126,11 @@ class Dockerd:
 
 
 @contextlib.contextmanager
-def own_dockerd(folder: Path, *, room: str | None = None) -> Iterator[Dockerd]:
-    """Give a dockerd that nobody else uses, on a file system of its own with so much `room` ("500m")."""
+def own_dockerd(folder: Path, *, room: str | None = None, settings: str = "{}") -> Iterator[Dockerd]:
+    """Give a dockerd that nobody else uses, on a file system of its own with so much `room` ("500m").
+
+    `settings` is its daemon.json.
+    """
     if os.getuid() != 0 or shutil.which("dockerd") is None:
         pytest.skip("not verified: a dockerd of one's own needs root and dockerd")
     data = folder / "data"
@@ -136,7 +140,7 @@ def own_dockerd(folder: Path, *, room: str | None = None) -> Iterator[Dockerd]:
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             pytest.skip(f"not verified: no file system of one's own here: {done.stderr.strip()}")
-    daemon = Dockerd(folder / "engine", data)
+    daemon = Dockerd(folder / "engine", data, settings)
     try:
         daemon.start()
         yield daemon

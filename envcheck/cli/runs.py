@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
@@ -19,6 +20,8 @@ from envcheck.cli.options import (
     CpusOption,
     DataOption,
     EnvOption,
+    Format,
+    FormatOption,
     GpusOption,
     In,
     InOption,
@@ -129,6 +132,39 @@ def shell(
     _finish(_order("shell", (), *options))
 
 
+def replay(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id.")],
+    place: Annotated[
+        In | None, typer.Option("--in", help="In place of the kind of environment that it ran in.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="For the results; a fresh folder here otherwise."),
+    ] = None,
+    format: FormatOption = Format.text,  # noqa: A002
+) -> None:
+    """Repeat a run from its record, and say whether the same came out: to the bit, or within a tolerance."""
+    from envcheck.report.console import answer, note
+    from envcheck.report.replay import verdict_screen
+    from envcheck.report.steps import Steps
+    from envcheck.runs.find import find_run
+    from envcheck.runs.order import carry_out
+    from envcheck.runs.replay import plan, settle
+    from envcheck.runs.verdict import judge
+
+    _, record = find_run(name)
+    planned = plan(record, place.value if place else None, output)
+    for sentence in planned.lacking:
+        note(f"cannot be restored: {sentence}")
+    settle(planned)
+    with contextlib.redirect_stdout(sys.stderr):  # what the stage says is not the answer here
+        finished = carry_out(planned.order, Steps(), _announce)
+    verdict = judge(record, finished.record, planned.lacking)
+    answer(verdict, verdict_screen(verdict, finished.folder), as_json=format is Format.json)
+    if verdict.exit_code:
+        raise typer.Exit(verdict.exit_code)
+
+
 def _order(
     name: str,
     words: tuple[str, ...],
@@ -146,7 +182,6 @@ def _order(
     is_stage: bool = False,
 ) -> Order:
     """Return what `run`, `exec` and `shell` have in common, its texts read. Raises `UsageError`."""
-    from envcheck.engine.containers import bytes_of
     from envcheck.runs.order import Order
 
     if cpus is not None and not math.isfinite(cpus):
@@ -162,7 +197,7 @@ def _order(
         base_image=base_image,
         variables=_variables(env or ()),
         network=network,
-        memory=None if memory is None else bytes_of(memory),
+        memory=_bytes(memory),
         cpus=cpus,
         data=data,
         output=output,
@@ -198,6 +233,14 @@ def _variables(words: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--env {name!r:.60}: there is no such variable", "--env NAME=VALUE sets one.")
         found[name] = value if has_value else os.environ[name]
     return found
+
+
+def _bytes(size: str | None) -> int | None:
+    if size is None:
+        return None
+    from envcheck.engine.containers import bytes_of  # no run without a limit waits for it here
+
+    return bytes_of(size)
 
 
 def _stage_help(stage: Stage) -> int:

@@ -27,7 +27,7 @@ from envcheck.cli.options import (
     TorchOption,
 )
 from envcheck.cli.recipes import recipes_app, tables_app
-from envcheck.cli.runs import build, exec_, run, shell
+from envcheck.cli.runs import build, exec_, replay, run, shell
 from envcheck.errors import StoppedError
 
 
@@ -143,6 +143,24 @@ def explain(
         raise typer.Exit(errors.FAILED)
 
 
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id.")],
+    second: Annotated[str, typer.Argument(metavar="RUN")],
+    format: FormatOption = Format.text,  # noqa: A002
+    output: FileOption = None,
+) -> None:
+    """Say what differs between two runs, the likeliest cause of another result on top."""
+    from envcheck.report.console import answer
+    from envcheck.report.diff import diff_screen
+    from envcheck.runs.diff import compare
+    from envcheck.runs.find import find_run
+
+    comparison = compare(find_run(first)[1], find_run(second)[1])
+    answer(comparison, diff_screen(comparison), as_json=format is Format.json, file=output)
+
+
+app.command()(replay)
 app.command()(build)
 app.command(add_help_option=False, context_settings=_AS_TYPED)(run)
 app.command("exec", context_settings=_AS_TYPED)(exec_)

@@ -162,6 +162,13 @@ def _facts(host: Host, *, by_uuid: bool) -> Iterator[tuple[str, str]]:
     for engine in host.engines or ():
         yield f"engines[{engine.name}]", _THERE
         yield from _known(f"engines[{engine.name}]", _engine(engine))
+    if (toolkit := host.toolkit) is not None:
+        said: dict[str, object] = {
+            "version": toolkit.version,
+            "mode": toolkit.mode,
+            "no_cgroups": toolkit.no_cgroups,
+        }
+        yield from _known("toolkit", said)
     yield from _known("python", {"version": host.python.version})
     for version in host.python.interpreters:
         yield f"python.interpreters[{version}]", _THERE
@@ -206,6 +213,7 @@ def _engine(engine: Engine) -> dict[str, object]:
         "version": engine.version,
         "gpu_mode": engine.gpu_mode,
         "gpu_request": engine.gpu_request,
+        "default_runtime": engine.default_runtime,
         "rootless": engine.rootless,
     }
 

@@ -35,6 +35,24 @@ def ask(address: Address, about: Literal["version", "info"], *, seconds: float) 
     return answer
 
 
+def name(address: Address, *, seconds: float) -> str:
+    """Return what an engine on a Unix socket calls itself, "Libpod/4.3.1 (linux)"; "" where nobody says.
+
+    Podman 4.3 takes 12 ms for it, 0.4 s for its info and 1 s for its version, on a busy machine of two cores.
+    Raises `OSError` where nobody answers.
+    """
+    if not address.url.startswith(_UNIX):
+        return ""
+    connection = _UnixConnection(address.url.removeprefix(_UNIX), seconds)
+    try:
+        connection.request("GET", "/_ping")
+        return connection.getresponse().getheader("Server", "")
+    except http.client.HTTPException:  # a longer question will say what is wrong
+        return ""
+    finally:
+        connection.close()
+
+
 def _asked_by_socket(path: str, resource: str, seconds: float) -> dict[str, Any]:
     connection = _UnixConnection(path, seconds)
     try:

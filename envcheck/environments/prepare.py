@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 _NO_BASE = ("container.registry-unreachable", "container.registry-denied", "container.registry-limit")
 
 
+Wanted = Literal["auto"] | Kind
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the command line says of the environment."""
+    """How an environment is to be prepared: of which kind, from what, for what."""
 
-    kind: Literal["auto"] | Kind = "auto"
+    kind: Wanted = "auto"
     base_image: str | None = None  # in place of the recipe's own
     variables: Mapping[str, str] = field(default_factory=dict)  # for a container, besides the usual ones
     limits: Limits = NO_LIMITS

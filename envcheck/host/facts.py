@@ -18,6 +18,8 @@ SCHEMA = "envcheck.host/1"
 
 # Why a fact is unknown that a snapshot, older than the fact or written by hand, does not hold.
 NOT_SAID = "The facts do not say."
+# How a reason tells of an engine that nobody has started.
+NOT_STARTED = "is installed and does not run"
 
 # How an engine is asked for GPUs: a device request to NVIDIA's hook, a CDI device, or there is no way.
 GpuRequest = Literal["nvidia", "cdi", "none"]
@@ -62,8 +64,9 @@ class Driver:
     nodes: Annotated[tuple[DeviceNode, ...], _Few] | None = None  # of /dev/nvidia*; () is none
     modprobe: bool | None = None  # nvidia-modprobe is here, which makes a missing node when it is asked for
     libcuda_files: Annotated[tuple[str, ...], _Few] | None = None  # what a program could load as libcuda.so.1
-    fabric_manager: Version | None = None  # the installed one's, which NVSwitch needs
-    fabric_manager_runs: bool | None = None
+    # What NVSwitch needs; without a reason, null is not installed, where it is known whether it runs.
+    fabric_manager: Version | None = None
+    fabric_manager_runs: bool | None = None  # null without a reason where there is nothing for it to manage
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,10 @@ class Mig:
 
 @dataclass(frozen=True, slots=True)
 class MemoryHealth:
-    """How well a GPU's memory is: what its error correction counted, and what became of bad rows."""
+    """How well a GPU's memory is: what its error correction counted, and what became of bad rows.
+
+    What is null without a reason is not there to be counted: GPUs differ in what they mend, and how.
+    """
 
     ecc: bool | None = None  # error correction is on
     uncorrected: int | None = None  # errors since the driver was loaded that could not be corrected
@@ -137,8 +143,8 @@ class Gpu:
     pcie: PcieLink | None = None
     nvlinks: Annotated[tuple[bool, ...], _Few] | None = None  # each link's state: active or not; () is none
     fabric: str | None = None  # with NVSwitch: "not started", "in progress", "completed"; "none" without
-    fabric_status: str | None = None  # of a completed one: "success", or what failed
-    licensed: bool | None = None  # a virtual GPU's licence; null on a real one, without a reason
+    fabric_status: str | None = None  # of a completed one, else null: "success", or what failed
+    license: str | None = None  # of a virtual GPU: "licensed", "unlicensed"; "none" where none is needed
     processes: Annotated[tuple[GpuProcess, ...], _Few] | None = None  # () is none
 
 
@@ -191,6 +197,7 @@ class Engine:
     machine: str | None = None  # "x86_64"
     runtimes: Annotated[tuple[str, ...], _Few] | None = None  # "runc", "nvidia"
     default_runtime: str | None = None
+    missing_runtimes: dict[str, str] | None = None  # a registered one -> its program, which is not there
     cdi_devices: Annotated[tuple[str, ...], _Few] | None = (
         None  # that it has discovered: "nvidia.com/gpu=all"
     )
@@ -200,6 +207,7 @@ class Engine:
     root: str | None = None  # where it keeps its images
     root_free_mib: int | None = None
     root_free_inodes: int | None = None
+    proxy: bool | None = None  # whether it reaches registries through one
     warnings: Annotated[tuple[str, ...], _Few] | None = None  # what it says about itself
 
 
@@ -222,6 +230,7 @@ class Toolkit:
     mode: str | None = None  # of its runtime: "auto", "legacy", "csv", "cdi", "jit-cdi"
     no_cgroups: bool | None = None  # as rootless engines need it
     refresh: bool | None = None  # its service that writes the CDI file anew is installed
+    device_links: bool | None = None  # /dev/char/195:0 and the like, by which systemd finds the GPUs again
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,18 +244,39 @@ class Python:
 
 
 @dataclass(frozen=True, slots=True)
+class InstalledPackage:
+    """A package as its metadata has it; where several have its name, Python imports the first."""
+
+    name: str  # "torch"
+    version: str | None = None  # "2.10.0+cu128"
+    folder: str | None = None  # where its metadata lies: "/venv/lib/python3.11/site-packages"
+    origin: Literal["wheel", "built here", "conda", "system"] | None = None
+    of_user: bool | None = None  # ~/.local brings it in
+    numpy: Literal["1", "2"] | None = None  # with whose headers it was compiled, where that was read
+    broken: str | None = None  # what its files lack: "numpy.libs is missing"; null: nothing was found
+
+
+@dataclass(frozen=True, slots=True)
 class Installed:
-    """What is installed where a Python looks; read from files and metadata, nothing of it imported."""
+    """What lies where a Python looks for packages; read from files and metadata, nothing of it imported."""
 
     executable: str | None = None
     version: Version | None = None  # of that Python
-    name: str | None = None  # which one it is: "the environment in use", "python3 on PATH"
-    packages: dict[str, str] | None = None  # those that matter here: "torch" -> "2.10.0+cu128"
-    user_site: Annotated[tuple[str, ...], _Few] | None = None  # those of them that ~/.local brings in
-    twice: Annotated[tuple[str, ...], _Few] | None = None  # "torch 2.1.0 in ..., 2.3.0 in ..."
-    torch_cuda: str | None = None  # that it was built for: "12.8"; "none" is a CPU build
-    torch_architectures: Annotated[tuple[str, ...], _Few] | None = None  # "sm_80", "compute_90"
-    broken: dict[str, str] | None = None  # a package -> what its files lack: "numpy.libs is missing"
+    active: bool | None = None  # an environment that somebody activated, rather than a python3 on PATH
+    packages: Annotated[tuple[InstalledPackage, ...], _Few] | None = None  # what matters, in order
+    torch_cuda: str | None = None  # that torch was built for: "12.8"; "none" (for the CPU), "rocm", "xpu"
+    torch_architectures: Annotated[tuple[str, ...], _Few] | None = None  # "sm_80", "compute_90"; () is none
+    # Libraries that torch wants in another version: "nvidia-cudnn-cu12 9.5.1.17, not 9.1.0.70"; () is none.
+    torch_unmet: Annotated[tuple[str, ...], _Few] | None = None
+
+    @property
+    def imported(self) -> tuple[InstalledPackage, ...]:
+        """The packages that Python imports: the first of each name."""
+        return tuple(one for one in self.packages or () if one is self.package(one.name))
+
+    def package(self, name: str) -> InstalledPackage | None:
+        """Return the package of a name that Python imports."""
+        return next((one for one in self.packages or () if one.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,11 +14,11 @@ from typing import Any
 
 from envcheck import __version__, errors
 from envcheck.documents import write_json
-from envcheck.environments.place import NO_LIMITS, Limits, Place
+from envcheck.environments.place import NO_LIMITS, Limits, Place, Work
 from envcheck.errors import EnvcheckError
 from envcheck.processes import capture
 from envcheck.runs.promise import Promise
-from envcheck.runs.record import EnvironmentUsed, Git, Output, Record, describe_output
+from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record, facts_of
 from envcheck.situation import Situation
 
 
@@ -74,9 +75,9 @@ class Book:
         self.record = replace(self.record, environment=used)
         self._write()
 
-    def begin(self, argv: tuple[str, ...]) -> None:
-        """Write down what is started."""
-        self.record = replace(self.record, command=argv)
+    def begin(self, work: Work) -> None:
+        """Write down what is started, and what the single files hold that it reads."""
+        self.record = replace(self.record, command=work.argv, inputs=_described(work.reads))
         self._write()
 
     def close(self, code: int, whose: str = "stage", problem: str = "", finding: str = "") -> None:
@@ -96,7 +97,10 @@ class Book:
             metrics=result.get("metrics") or {},
             published=result.get("published"),
             output_dir=result.get("output_dir"),
-            outputs=_outputs(result),
+            computing=result.get("computing"),
+            epochs=tuple(result.get("epochs") or ()),
+            memory=result.get("memory"),
+            outputs=_described(map(str, result.get("outputs") or ())),
         )
         self._write()
 
@@ -137,7 +141,13 @@ def _git(folder: Path) -> Git | None:
     if head.code != 0:
         return None
     status = capture(["git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"], seconds=30)
-    return Git(head.stdout.strip(), dirty=bool(status.stdout.strip()))
+    if not status.stdout.strip():
+        return Git(head.stdout.strip(), dirty=False)
+    # Whatever a user's own settings make of a diff for people, this one is always written alike.
+    plain = ["--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--full-index", "HEAD"]
+    changed = capture(["git", "-C", str(folder), "diff", *plain], seconds=30)
+    digest = hashlib.sha256(changed.stdout.encode()).hexdigest() if changed.code == 0 else None
+    return Git(head.stdout.strip(), dirty=True, changes=digest)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -149,6 +159,6 @@ def _read(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _outputs(result: Mapping[str, Any]) -> tuple[Output, ...]:
-    described = (describe_output(Path(str(path))) for path in result.get("outputs") or ())
-    return tuple(output for output in described if output is not None)
+def _described(paths: Iterable[str | Path]) -> tuple[FileFacts, ...]:
+    described = (facts_of(Path(path)) for path in paths if Path(path).is_file())
+    return tuple(one for one in described if one is not None)

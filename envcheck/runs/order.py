@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from envcheck.environments.program import program_of_pose
 from envcheck.host.probe import probe
@@ -19,14 +19,17 @@ from envcheck.runs.needs import ask_pose
 
 if TYPE_CHECKING:
     from envcheck.environments.place import Watcher
-    from envcheck.environments.prepare import Ready
+    from envcheck.environments.prepare import Ready, Wanted
     from envcheck.runs.book import Job
     from envcheck.runs.run import Finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be run, and the options of the command line that say where and with what; None: not said."""
+    """What is to be run, and what the command line says of where and with what; None: not said.
+
+    Plain values: the rooms that give them a meaning are not imported when it is made.
+    """
 
     typed: tuple[str, ...]  # all that stood after envcheck's verb
     name: str  # the stage's, "exec" or "shell"
@@ -34,7 +37,7 @@ class Order:
     is_stage: bool
     recipe: str | None
     gpus: str | None
-    kind: Literal["auto", "docker", "venv", "current"]
+    kind: Wanted
     base_image: str | None
     variables: Mapping[str, str]
     network: bool
@@ -42,6 +45,7 @@ class Order:
     cpus: float | None
     data: Path | None
     output: Path | None
+    program: Path | None = None  # a copy of pose that is kept; else today's
 
 
 def carry_out(order: Order, watch: Watcher, begun: Callable[[Job, Ready], None]) -> Finished:
@@ -52,7 +56,7 @@ def carry_out(order: Order, watch: Watcher, begun: Callable[[Job, Ready], None])
     parent = order.output or Path.cwd()
     with ThreadPoolExecutor(max_workers=2) as pool:
         facts = pool.submit(probe)
-        program = program_of_pose()
+        program = order.program or program_of_pose()
         asked = pool.submit(ask_pose, program, order.arguments, parent) if order.is_stage else None
         # Imported while those two are waited for.
         from envcheck.engine.terminal import is_interactive  # noqa: PLC0415

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from envcheck.choice.choose import Choice
-from envcheck.environments.place import NO_LIMITS, Image, Limits
+from envcheck.environments.place import NO_LIMITS, Image, Kind, Limits
 from envcheck.host.facts import Host
 
 SCHEMA = "envcheck.run/1"
@@ -22,27 +22,28 @@ class Git:
     """The commit of the working directory, when it is in a checkout."""
 
     commit: str
-    dirty: bool
+    dirty: bool  # something differs from it
+    changes: str | None = None  # a digest of what differs from the commit, null where nothing does
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentUsed:
     """What the run was promised to run in; what it really was stands in the proof."""
 
-    kind: str
+    kind: Kind  # "docker" (podman too), "venv", "current"
     recipe: str
-    lock_hash: str
+    lock_hash: str  # a digest of what the lock pins
     python: str
     pose: str  # the digest that addresses the copy of pose
-    reused: bool
-    differences: tuple[str, ...]
+    reused: bool  # and not built for this run
+    differences: tuple[str, ...]  # between what is there and what the recipe pins
     image: Image | None = None  # a container's
     limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """A file that the run made."""
+class FileFacts:
+    """A file that the run read or made."""
 
     path: str
     bytes: int
@@ -54,33 +55,37 @@ class Record:
     """One run. `exit_code` is null while it runs; `exit_code_of` says whose code it is."""
 
     schema: str = SCHEMA
-    id: str
-    stage: str
+    id: str  # the folder's name
+    stage: str  # of pose; or "exec", "shell"
     argv: tuple[str, ...]  # as typed after `envcheck run`
     command: tuple[str, ...] = ()  # as started; empty where it did not come to that
     working_directory: str
-    envcheck: str
-    git: Git | None
-    host: Host
-    choice: Choice
+    envcheck: str  # its version
+    git: Git | None  # null outside of a checkout
+    host: Host  # this machine's facts when it started
+    choice: Choice  # the recipe, why, and why not the others
     environment: EnvironmentUsed | None = None  # null until it is there
-    started: str
-    ended: str | None = None
-    exit_code: int | None = None
+    started: str  # in UTC
+    ended: str | None = None  # null while it runs, and where it was killed
+    exit_code: int | None = None  # likewise
     exit_code_of: str | None = None  # "stage" or "envcheck"
     problem: str = ""  # why it failed, where that is known
     finding: str = ""  # what doctor and explain call that
-    proof: dict[str, Any] | None = None
-    config: dict[str, Any] | None = None
-    seed: int | None = None
-    dataset: dict[str, Any] | None = None
-    metrics: dict[str, Any] = field(default_factory=dict)
+    proof: dict[str, Any] | None = None  # what it ran in, seen from inside, and a kernel on each device
+    config: dict[str, Any] | None = None  # in full
+    seed: int | None = None  # of every random number
+    dataset: dict[str, Any] | None = None  # where it lies, and its fingerprint
+    inputs: tuple[FileFacts, ...] = ()  # the single files that it read: configs, weights, detections
+    computing: dict[str, Any] | None = None  # what beside all that decides on the last bit: threads, switches
+    epochs: tuple[dict[str, Any], ...] = ()  # of a training: what each finished one came to
+    memory: dict[str, Any] | None = None  # the most that it took, in MiB
+    metrics: dict[str, Any] = field(default_factory=dict)  # the last test's
     published: dict[str, Any] | None = None  # a test's published row, and how far the metrics are from it
-    output_dir: str | None = None
-    outputs: tuple[Output, ...] = ()
+    output_dir: str | None = None  # where the results lie
+    outputs: tuple[FileFacts, ...] = ()  # the files that it made
 
 
-def describe_output(path: Path) -> Output | None:
+def facts_of(path: Path) -> FileFacts | None:
     """Return a file's size and digest, or None when it is not there."""
     digest = hashlib.sha256()
     try:
@@ -90,4 +95,4 @@ def describe_output(path: Path) -> Output | None:
             size = file.tell()
     except OSError:
         return None
-    return Output(str(path), size, digest.hexdigest())
+    return FileFacts(str(path), size, digest.hexdigest())

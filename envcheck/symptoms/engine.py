@@ -18,6 +18,60 @@ THREADS = Symptom(
     in_log=("RuntimeError: can't start new thread", "pthread_create failed"),
 )
 
+CONTEXT = Symptom(
+    "container.context",
+    "the docker context that is chosen does not exist",
+    Fix("docker context ls shows them; unset DOCKER_CONTEXT, or docker context use default."),
+    text=r"(docker context|context \"[^\"]*\")[^\n]*(does not exist|not found|cannot be read)",
+    in_log=("docker context ...does not exist", "context ...: context not found: open "),
+)
+
+GONE = Symptom(
+    "container.engine-gone",
+    "the container engine does not answer",
+    Fix(
+        "Is it running? docker by the first, podman by the second:",
+        ("sudo systemctl start docker", "systemctl --user start podman.socket"),
+    ),
+    text=(
+        r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"
+        r"^no such file or directory$|(unix://|dial unix|\.sock)[^\n]*no such file or directory|"
+        r"FileNotFoundError\(2|read timed out|incompleteread|bad gateway|"
+        r"code = Unavailable|closing transport|error reading from server|/build\\?[^ ]*: EOF|"
+        r"connect(ion)? to the docker daemon|is the docker daemon running|unexpected eof|"
+        r"ended prematurely"
+    ),
+    in_log=(
+        "Cannot connect to the Docker daemon",
+        "Is the docker daemon running?",
+        "is the docker daemon running?",
+        "Lost connection to the Docker daemon",
+        "('Connection aborted.', FileNotFoundError(2, ",
+        "code = Unavailable desc = ",
+        "UnixHTTPConnectionPool(host=...): Read timed out",
+        "unix:///....sock (DOCKER_HOST): No such file or directory",
+    ),
+    may_pass=True,
+)
+
+DENIED = Symptom(
+    "container.socket-denied",
+    "this user may not use the container engine's socket",
+    Fix(
+        "Join the group docker and log in again, take a rootless engine, or --in venv.",
+        ('sudo usermod -aG docker "$USER"',),
+        needs_root=True,
+    ),
+    text=r"^permission denied$|(unix://|dial unix|\.sock)[^\n]*permission denied|PermissionError\(13",
+    in_log=(
+        "denied while trying to connect to the Docker daemon socket",
+        "denied while trying to connect to the docker API",
+        "dial unix ....sock: connect: permission denied",
+        "('Connection aborted.', PermissionError(13, ",
+        "unix:///....sock: Permission denied",
+    ),
+)
+
 ENGINE = (
     *CONTAINER_TOOLKIT,
     # Images.
@@ -173,55 +227,7 @@ ENGINE = (
         ),
     ),
     # The engine itself.
-    Symptom(
-        "container.socket-denied",
-        "this user may not use the container engine's socket",
-        Fix(
-            "Join the group docker and log in again, take a rootless engine, or --in venv.",
-            ('sudo usermod -aG docker "$USER"',),
-            needs_root=True,
-        ),
-        text=r"^permission denied$|(unix://|dial unix|\.sock)[^\n]*permission denied|PermissionError\(13",
-        in_log=(
-            "denied while trying to connect to the Docker daemon socket",
-            "denied while trying to connect to the docker API",
-            "dial unix ....sock: connect: permission denied",
-            "('Connection aborted.', PermissionError(13, ",
-            "unix:///....sock: Permission denied",
-        ),
-    ),
-    Symptom(
-        "container.context",
-        "the docker context that is chosen does not exist",
-        Fix("docker context ls shows them; unset DOCKER_CONTEXT, or docker context use default."),
-        text=r"(docker context|context \"[^\"]*\")[^\n]*(does not exist|not found)",
-        in_log=("docker context ...does not exist", "context ...: context not found: open "),
-    ),
-    Symptom(
-        "container.engine-gone",
-        "the container engine does not answer",
-        Fix(
-            "Is it running? docker by the first, podman by the second:",
-            ("sudo systemctl start docker", "systemctl --user start podman.socket"),
-        ),
-        text=(
-            r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"
-            r"^no such file or directory$|(unix://|dial unix|\.sock)[^\n]*no such file or directory|"
-            r"FileNotFoundError\(2|read timed out|incompleteread|bad gateway|"
-            r"code = Unavailable|closing transport|error reading from server|/build\\?[^ ]*: EOF|"
-            r"connect(ion)? to the docker daemon|is the docker daemon running|unexpected eof|"
-            r"ended prematurely"
-        ),
-        in_log=(
-            "Cannot connect to the Docker daemon",
-            "Is the docker daemon running?",
-            "is the docker daemon running?",
-            "Lost connection to the Docker daemon",
-            "('Connection aborted.', FileNotFoundError(2, ",
-            "code = Unavailable desc = ",
-            "UnixHTTPConnectionPool(host=...): Read timed out",
-            "unix:///....sock (DOCKER_HOST): No such file or directory",
-        ),
-        may_pass=True,
-    ),
+    DENIED,
+    CONTEXT,
+    GONE,
 )

@@ -17,6 +17,54 @@ _GET_SPEC = Fix(
     needs_root=True,
 )
 
+DRIVER_LIBRARY = Symptom(
+    "container.driver-library",
+    "the engine's NVIDIA toolkit does not find the driver's library",
+    Fix("Is the driver installed where the engine runs? docker as a snap and Docker Desktop miss it."),
+    text=r"load library failed: libnvidia-ml\.so",
+    in_log=("load library failed: libnvidia-ml.so",),
+    why="The toolkit runs, and looks for libnvidia-ml.so.1 in a system that has no driver.",
+    link=f"{_GUIDE}troubleshooting.html",
+)
+
+NO_SPEC = Symptom(
+    "container.cdi-unresolvable",
+    "the engine knows no CDI device of that name",
+    _GET_SPEC,
+    text=(
+        "unresolvable CDI devices|stat nvidia.com/gpu=|could not select device driver .cdi|"
+        "custom device .nvidia.com/gpu=|no such device.*nvidia.com/gpu"
+    ),
+    in_log=(
+        "unresolvable CDI devices ",
+        "stat nvidia.com/gpu=",
+        "could not select device driver ...cdi...with capabilities",
+        "custom device ...nvidia.com/gpu=...no such file",
+        "no such device...nvidia.com/gpu=",
+    ),
+    why="There is no specification of the devices, it cannot be read, or it is older than the driver.",
+    link=f"{_GUIDE}cdi-support.html",
+)
+
+MISSING = Symptom(
+    "container.toolkit-missing",
+    "the engine has no NVIDIA container toolkit, so it cannot hand over a GPU",
+    _GET_TOOLKIT,
+    text=(
+        r"could not select device driver|unknown or invalid runtime name: nvidia|"
+        r"unknown runtime specified nvidia|nvidia-container-(cli|runtime)[^\n]*not found"
+    ),
+    in_log=(
+        "could not select device driver ...with capabilities: [[gpu",
+        "unknown or invalid runtime name: nvidia",
+        "Unknown runtime specified nvidia",
+        "unknown runtime specified nvidia",
+        "exec: ...nvidia-container-...executable file not found",
+    ),
+    why="It is not installed, or the engine was not told of it and restarted.",
+    link=f"{_GUIDE}install-guide.html",
+)
+
 CONTAINER_TOOLKIT = (
     Symptom(
         "container.require-cuda",
@@ -30,49 +78,7 @@ CONTAINER_TOOLKIT = (
         why="nvidia/cuda images carry a condition on driver and brand, stricter than what CUDA itself needs.",
         link=f"{_GUIDE}docker-specialized.html",
     ),
-    Symptom(
-        "container.driver-library",
-        "the engine's NVIDIA toolkit does not find the driver's library",
-        Fix("Is the driver installed where the engine runs? docker as a snap and Docker Desktop miss it."),
-        text=r"load library failed: libnvidia-ml\.so",
-        in_log=("load library failed: libnvidia-ml.so",),
-        why="The toolkit runs, and looks for libnvidia-ml.so.1 in a system that has no driver.",
-        link=f"{_GUIDE}troubleshooting.html",
-    ),
-    Symptom(
-        "container.cdi-unresolvable",
-        "the engine knows no CDI device of that name",
-        _GET_SPEC,
-        text=(
-            "unresolvable CDI devices|stat nvidia.com/gpu=|could not select device driver .cdi|"
-            "custom device .nvidia.com/gpu=|no such device.*nvidia.com/gpu"
-        ),
-        in_log=(
-            "unresolvable CDI devices ",
-            "stat nvidia.com/gpu=",
-            "could not select device driver ...cdi...with capabilities",
-            "custom device ...nvidia.com/gpu=...no such file",
-            "no such device...nvidia.com/gpu=",
-        ),
-        why="There is no specification of the devices, it cannot be read, or it is older than the driver.",
-        link=f"{_GUIDE}cdi-support.html",
-    ),
-    Symptom(
-        "container.toolkit-missing",
-        "the engine has no NVIDIA container toolkit, so it cannot hand over a GPU",
-        _GET_TOOLKIT,
-        text=(
-            r"could not select device driver|unknown or invalid runtime name: nvidia|"
-            r"unknown runtime specified nvidia|nvidia-container-(cli|runtime)[^\n]*not found"
-        ),
-        in_log=(
-            "could not select device driver ...with capabilities: [[gpu",
-            "unknown or invalid runtime name: nvidia",
-            "Unknown runtime specified nvidia",
-            "unknown runtime specified nvidia",
-            "exec: ...nvidia-container-...executable file not found",
-        ),
-        why="It is not installed, or the engine was not told of it and restarted.",
-        link=f"{_GUIDE}install-guide.html",
-    ),
+    DRIVER_LIBRARY,
+    NO_SPEC,
+    MISSING,
 )

@@ -21,6 +21,7 @@ from pose.data.category import Category
 from pose.data.crop import box_to_center_scale, require_fixed_point_warp
 from pose.errors import FAILED, PoseError
 from pose.machines import devices
+from pose.machines.computing import computing, peak_memory
 from pose.networks import models
 from pose.predicting.boxes import Box, Boxed, load_boxes, whole
 from pose.predicting.film import Film, film, film_path
@@ -58,7 +59,7 @@ def run(arguments: Arguments, result: Result) -> None:
     result.config, result.seed = as_dict(config), seed
     category = category_of(config)
     require_mirror(config, category)
-    threshold = parse_threshold(arguments.one("--threshold"), config.TEST.IN_VIS_THRE)
+    threshold = _parse_threshold(arguments.one("--threshold"), config.TEST.IN_VIS_THRE)
     typed = tuple(Boxed(parse_box(t), 1.0, f"--box {t}") for t in arguments.values.get("--box", ()))
     file = arguments.one("--boxes")
     if file is not None and typed:
@@ -76,6 +77,7 @@ def run(arguments: Arguments, result: Result) -> None:
     folder = output_folder(config, config_file)
     note(load_weights(model, config, folder, untrained=arguments.untrained))
     used = devices.choose(config)
+    result.computing = computing(used)
     with_heat = "--heatmaps" in arguments.values
     pairs = category.joints.flip_pairs
     found = find_people(used.place(model), _again(first, pictures), config, used, pairs, with_heat=with_heat)
@@ -86,9 +88,11 @@ def run(arguments: Arguments, result: Result) -> None:
     out = picture_folder(arguments)
     result.output_dir = str(out.absolute())
     if source.kind == "picture":
-        _write_one(*found, source, out, how, result)
+        (seen,) = found
+        _write_one(seen, source, out, how, result)
     else:
         _write_many(found, source, out, how, first[0], result)
+    result.memory = peak_memory(used)
     if source.troubles:
         for trouble in source.troubles:
             note(trouble)
@@ -112,7 +116,7 @@ def parse_box(text: str) -> Box:
     return box
 
 
-def parse_threshold(text: str | None, default: float) -> float:
+def _parse_threshold(text: str | None, default: float) -> float:
     """`--threshold`: any finite number, or the config's."""
     try:
         value = default if text is None else float(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from pose.judging.datasets import fingerprint, judge, people_to_test, results_fi
 from pose.judging.evaluate import coco_table
 from pose.judging.inference import Found
 from pose.machines import devices
+from pose.machines.computing import computing, peak_memory
 from pose.machines.interruption import Stop, stop_on_signals
 from pose.machines.memory import within_memory
 from pose.networks import checkpoint, models
@@ -56,6 +58,7 @@ def run(arguments: Arguments, result: Result) -> None:
     prepare(folder)
     result.output_dir = str(folder.absolute())
     used = devices.choose(config)
+    result.computing = computing(used)
     note(f"{weights}; {people.boxes}")
     with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
         journal = Journal(log.keep, pictures=debug_pictures(folder, config, people.annotated.joints))
@@ -66,6 +69,7 @@ def run(arguments: Arguments, result: Result) -> None:
             log.keep(known.note)
     note(f"loss {figure(found.loss, 5)}   accuracy {figure(found.accuracy, 3)}   ({people.boxes})")
     result.metrics, result.loss, result.accuracy = metrics, found.loss, found.accuracy
+    result.memory = peak_memory(used)
     result.unreadable = list(found.unreadable)
     result.add_output(results_file(folder, config))
     if known:
@@ -77,7 +81,7 @@ def run(arguments: Arguments, result: Result) -> None:
         expected.hold(metrics)
 
 
-def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: bool = False) -> str:
+def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: bool) -> str:
     """TEST.MODEL_FILE's weights, else this config's final_state.pth; says which."""
     if config.TEST.MODEL_FILE:
         path = Path(config.TEST.MODEL_FILE)
@@ -96,7 +100,7 @@ def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: b
 
 def evaluate(
     model: nn.Module,
-    people: People,
+    people: People[Any],
     config: Config,
     used: devices.Devices,
     folder: Path,

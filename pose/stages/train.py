@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -36,6 +37,7 @@ from pose.errors import Interrupted, PoseError
 from pose.judging.datasets import annotated, fingerprint, kind, people_to_test, results_file
 from pose.judging.inference import Found
 from pose.machines import devices
+from pose.machines.computing import computing, peak_memory
 from pose.machines.interruption import stop_on_signals
 from pose.machines.team import ALONE, Team
 from pose.networks import checkpoint, models
@@ -60,7 +62,7 @@ class Plan:
     """Everything that stays the same from epoch to epoch."""
 
     learner: Learner
-    people: People  # to test on
+    people: People[Any]  # to test on
     folder: Path
 
     @property
@@ -100,6 +102,7 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
         prepare(folder, needed_bytes=resume.room(model))
     result.output_dir = str(folder.absolute())
     used = devices.choose(config, learning=True, team=team)
+    result.computing = computing(used)
     placed = team.share(used.place(model), used.main)
     optimizer = _optimizer(model, config)
     progress = resume.restore(last, model, optimizer) if last else Progress(config.TRAIN.BEGIN_EPOCH)
@@ -168,6 +171,8 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Jou
         result.epochs_done, result.metrics = progress.epoch, metrics
         result.loss, result.accuracy = story.found.loss, story.found.accuracy
         result.unreadable = list(story.found.unreadable)
+        result.epochs = [row.figures for row in story.rows]
+        result.memory = peak_memory(learner.devices)
         result.add_output(results_file(folder, plan.config))
         for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
             result.add_output(folder / name)

@@ -13,6 +13,7 @@ from io import StringIO
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from pose.errors import PoseError
 from pose.report import figure
@@ -35,6 +36,17 @@ class Row:
     samples_per_second: float
     seconds: float  # learning and testing
     metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What came out of it, without the time that it took."""
+        return {
+            "epoch": self.epoch,
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "lr": self.lr,
+            "metrics": self.metrics,
+        }
 
     @property
     def score(self) -> float | None:
@@ -79,7 +91,7 @@ def header(score: str) -> str:
     return f"    epoch      loss    acc  {score:>5}        lr  samples/s  time left"
 
 
-def table_line(row: Row, end_epoch: int, left: str, *, is_best: bool = False) -> str:
+def table_line(row: Row, end_epoch: int, left: str, *, is_best: bool) -> str:
     """The row under the header's columns."""
     score = next(
         (f"{row.metrics[name]:.{places}f}" for name, places in SCORES.items() if name in row.metrics), "-"

@@ -11,7 +11,7 @@ from envcheck.doctor.checks import DRIFT
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.drift import Baseline, changes, look_back
 from envcheck.documents import to_json
-from envcheck.host.facts import Engine, MigInstance
+from envcheck.host.facts import Engine, MigInstance, Toolkit
 from envcheck.situation import look
 from envcheck.versions import Spelled
 
@@ -123,6 +123,26 @@ def test_a_toolkit_that_was_reconfigured_is_told(before, picked, then, now, stat
     findings = diagnose(new, picked, checks=DRIFT, baseline=Baseline("b", old, picked)).findings
     (engine,) = [one for one in findings if one.status != "ok"]
     assert (engine.id, engine.status, engine.evidence) == ("drift.engine", status, (seen,))
+
+
+def test_a_toolkit_in_another_mode_is_told_and_one_that_the_snapshot_does_not_name_is_not(before, picked):
+    old, new = (
+        dataclasses.replace(
+            before,
+            engines=(Engine("docker", "27", default_runtime=runtime),),
+            toolkit=Toolkit(Spelled(version), mode, no_cgroups=False),
+        )
+        for version, mode, runtime in (("1.17.8", "legacy", "runc"), ("1.19.1", "auto", "nvidia"))
+    )
+    assert [change.words for change in changes(old, new)] == [
+        "engines[docker].default_runtime: runc, now nvidia",
+        "toolkit.version: 1.17.8, now 1.19.1",
+        "toolkit.mode: legacy, now auto",
+    ]
+    findings = diagnose(new, picked, checks=DRIFT, baseline=Baseline("b", old, picked)).findings
+    assert [(one.id, one.status) for one in findings if one.status != "ok"] == [("drift.engine", "info")]
+    assert len(next(one.evidence for one in findings if one.id == "drift.engine")) == 3
+    assert changes(dataclasses.replace(old, toolkit=None), old) == ()
 
 
 def test_kernel_system_and_pythons_have_their_own_findings(machine, compared):

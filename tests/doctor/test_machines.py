@@ -12,6 +12,7 @@ from envcheck.host.facts import NOT_SAID
 NOT_FINE = {
     "laptop-without-nvidia": {"engine.present": ("info", None)},
     "rtx3090-driver550": {},
+    "rtx3090-docker-toolkit": {},
     "rtx5090-proprietary-module": {
         "driver.open-module": ("error", None),
         "card.listed": ("error", "driver.open-module"),

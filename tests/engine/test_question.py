@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from envcheck.engine.addresses import Address
-from envcheck.engine.question import ask
+from envcheck.engine.question import ask, name
 from envcheck.errors import EnvcheckError
 from tests.engine.stand_in import DOCKER, StandIn
 
@@ -69,3 +69,24 @@ def test_what_is_no_answer_is_an_error_of_ours(path, data, said):
 def test_nobody_behind_the_socket_is_an_error_of_the_system(path):
     with pytest.raises(FileNotFoundError):
         ask(Address(f"unix://{path}"), "info", seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\nServer: Libpod/4.3.1 (linux)\r\n\r\n", "Libpod/4.3.1 (linux)"),
+        (b"HTTP/1.1 200 OK\r\nServer: Docker/28.3.3 (linux)\r\n\r\nOK", "Docker/28.3.3 (linux)"),
+        (b"HTTP/1.1 200 OK\r\n\r\nOK", ""),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", ""),
+        (b"", ""),
+    ],
+)
+def test_an_engine_names_itself_or_leaves_it(path, data, said):
+    says(path, data)
+    assert name(Address(f"unix://{path}"), seconds=5) == said
+
+
+def test_a_name_is_asked_of_a_socket_only(path):
+    assert name(Address("tcp://127.0.0.1:1"), seconds=5) == ""
+    with pytest.raises(FileNotFoundError):
+        name(Address(f"unix://{path}"), seconds=5)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -32,7 +33,7 @@ def listen(stand_in):
 
 
 def docker(socket: Path, version="27.3.1", **facts) -> Engine:
-    known = {"rootless": False, "gpu_request": "none", **facts}
+    known = {"rootless": False, "gpu_request": "none", "runtimes": ("runc",), **facts}
     return Engine("docker", version, address=f"unix://{socket}", **known)
 
 
@@ -48,20 +49,22 @@ def test_without_a_socket_there_is_no_engine_and_nothing_is_imported(root, monke
 
 def test_docker_says_its_version(root, listen):
     listen(root / "var/run/docker.sock", DOCKER)
-    assert read_engines(root, environ={}) == ((docker(root / "var/run/docker.sock"),), {})
+    assert read_engines(root, environ={})[0] == (docker(root / "var/run/docker.sock"),)
 
 
 def test_podman_behind_the_same_interface_is_called_podman(root, listen):
     listen(root / "run/user/7/podman/podman.sock", PODMAN)
     environ = {"XDG_RUNTIME_DIR": "/run/user/7"}
-    assert read_engines(root, environ=environ) == ((podman(root / "run/user/7/podman/podman.sock"),), {})
+    engines, unknown = read_engines(root, environ=environ)
+    assert engines == (podman(root / "run/user/7/podman/podman.sock"),)
+    assert unknown == {"engines[0]": "podman says it in its info only, which takes a quarter of a second"}
 
 
 def test_docker_host_stands_for_dockers_own_sockets(root, listen):
     listen(root / "var/run/docker.sock", DOCKER)
     listen(root / "other.sock", {**DOCKER, "Version": "28.0.0"})
     environ = {"DOCKER_HOST": f"unix://{root / 'other.sock'}"}
-    assert read_engines(root, environ=environ) == ((docker(root / "other.sock", "28.0.0"),), {})
+    assert read_engines(root, environ=environ)[0] == (docker(root / "other.sock", "28.0.0"),)
 
 
 def test_a_socket_behind_which_nobody_answers_is_unknown_with_its_reason(root):
@@ -121,11 +124,13 @@ def test_a_context_that_was_chosen_and_does_not_exist_is_a_reason(root, tmp_path
 def test_a_rootless_docker_says_that_it_is_one(root, listen):
     listen(root / "var/run/docker.sock", DOCKER, SecurityOptions=["name=seccomp", "name=rootless"])
     engine = docker(root / "var/run/docker.sock", rootless=True)
-    assert read_engines(root, environ={}) == ((engine,), {})
+    assert read_engines(root, environ={})[0] == (engine,)
 
 
 def gpu_request(root, listen, **info):
-    listen(root / "var/run/docker.sock", DOCKER, **info)
+    (root / "var/lib/docker").mkdir(parents=True)
+    here = {"KernelVersion": os.uname().release, "DockerRootDir": "/var/lib/docker"}
+    listen(root / "var/run/docker.sock", DOCKER, **here, **info)
     engines, _ = read_engines(root, environ={})
     assert engines is not None
     return engines[0].gpu_request
@@ -154,7 +159,9 @@ def test_docker_without_any_of_nvidias_parts_hands_over_no_gpu(root, listen):
 
 
 def test_docker_with_nvidias_runtime_is_asked_through_its_hook(root, listen):
-    assert gpu_request(root, listen, Runtimes={"runc": {}, "nvidia": {"path": "x"}}) == "nvidia"
+    write(root / "usr/bin/nvidia-container-runtime", "")
+    runtimes = {"runc": {}, "nvidia": {"path": "nvidia-container-runtime"}}
+    assert gpu_request(root, listen, Runtimes=runtimes) == "nvidia"
 
 
 @pytest.mark.parametrize("hook", ["nvidia-container-runtime-hook", "nvidia-container-toolkit"])
@@ -211,3 +218,72 @@ def test_podman_hands_over_no_gpu_through_dockers_interface(root, listen):
     listen(root / "run/podman/podman.sock", PODMAN, Runtimes={"nvidia": {}})
     write(root / "etc/cdi/nvidia.yaml", YAML_SPEC)
     assert read_engines(root, environ={})[0] == (podman(root / "run/podman/podman.sock"),)
+
+
+def test_an_engine_that_is_silent_costs_its_own_limit_while_the_others_answer(root, listen, monkeypatch):
+    import socket
+
+    monkeypatch.setattr(engines_module, "_TIME_LIMIT_S", 0.5)
+    paths = [root / "var/run/docker.sock", root / "run/user/7/docker.sock"]
+    listen(root / "run/user/7/podman/podman.sock", PODMAN)
+    with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
+        for listener, path in zip((one, other), paths, strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            listener.bind(str(path))
+            listener.listen()
+        engines, unknown = read_engines(root, environ={"XDG_RUNTIME_DIR": "/run/user/7"})
+    assert engines == (podman(root / "run/user/7/podman/podman.sock"),)
+    for path in paths:
+        assert f"unix://{path}: timed out" in unknown["engines"]
+
+
+def test_one_that_trickles_its_answer_is_given_up_after_the_time_of_its_questions(root, monkeypatch):
+    released = Event()
+    monkeypatch.setattr(engines_module, "_TIME_LIMIT_S", 0.05)
+    monkeypatch.setattr(engines_module, "_ask", lambda *_words: released.wait(60))
+    (root / "var/run").mkdir(parents=True)
+    (root / "var/run/docker.sock").touch()
+    engines, unknown = read_engines(root, environ={})
+    released.set()
+    assert engines is None
+    assert unknown == {"engines": f"unix://{root}/var/run/docker.sock: HANG: no answer within 0.15 s"}
+
+
+@pytest.mark.parametrize("daemon", ["usr/bin/dockerd", "usr/sbin/dockerd"])
+def test_a_docker_that_is_installed_and_has_no_socket_does_not_run(root, daemon):
+    write(root / daemon, "")
+    assert read_engines(root, environ={}) == (
+        None,
+        {"engines": f"/{daemon} is installed and does not run: there is no socket"},
+    )
+
+
+def test_that_docker_is_nobodys_business_where_podman_answers(root, listen):
+    write(root / "usr/bin/dockerd", "")
+    listen(root / "run/podman/podman.sock", PODMAN)
+    engines, unknown = read_engines(root, environ={})
+    assert engines == (podman(root / "run/podman/podman.sock"),)
+    assert "engines" not in unknown
+
+
+def test_podman_that_names_itself_is_asked_nothing_more(root):
+    import socket
+
+    path = root / "run/podman/podman.sock"
+    path.parent.mkdir(parents=True)
+    asked = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def serve():
+            with listener.accept()[0] as peer:
+                asked.append(peer.recv(4096).split(b"\r\n")[0])
+                peer.sendall(b"HTTP/1.1 200 OK\r\nServer: Libpod/5.2.2 (linux)\r\nContent-Length: 0\r\n\r\n")
+
+        server = Thread(target=serve, daemon=True)
+        server.start()
+        (engine,), _ = read_engines(root, environ={})
+        server.join(10)
+    assert (engine.name, engine.version) == ("podman", "5.2.2")
+    assert asked == [b"GET /_ping HTTP/1.1"]

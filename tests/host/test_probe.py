@@ -10,13 +10,16 @@ from envcheck.host import probe as probe_module
 from envcheck.host.access import Access
 from envcheck.host.facts import (
     SCHEMA,
+    Cdi,
     DeviceNode,
     Driver,
+    Engine,
     Host,
     Kernel,
     OperatingSystem,
     PciDevice,
     Surroundings,
+    Toolkit,
 )
 from envcheck.host.kernel import Module
 from envcheck.host.library import Library
@@ -80,7 +83,9 @@ def test_a_t4_is_probed_whole_and_survives_the_document(machine):
     assert host.driver.version == Version("535.161.07")
     assert (host.driver.module_version, host.driver.open_module) == (Version("550.54.14"), False)
     assert [gpu.name for gpu in host.gpus] == ["Tesla T4"]
-    assert not [path for path in host.unknown if path.startswith(("driver", "gpus"))]
+    # The process is one of the machine file's, not of this machine's.
+    unknown = [path for path in host.unknown if path.startswith(("driver", "gpus"))]
+    assert unknown == ["gpus[0].processes[0].state"]
     assert parse_json(to_json(host).encode(), Host, source="probe", schema=SCHEMA) == host
 
 
@@ -137,3 +142,33 @@ def test_without_a_driver_nothing_is_said_of_its_nodes(machine, monkeypatch):
     host = probe()
     assert host.driver is None
     assert "driver.nodes" not in host.unknown
+
+
+def test_engines_the_toolkit_and_cdi_are_joined(machine, monkeypatch):
+    machine("t4")
+    engine = Engine("docker", gpu_request="nvidia", default_runtime="runc")
+    toolkit = Toolkit(Version("1.19.1"), "auto")
+    says = {
+        "read_engines": ((engine,), {"engines[0].machine": "not said"}),
+        "read_toolkit": (toolkit, {"toolkit.no_cgroups": "not said"}),
+        "read_cdi": ((Cdi("/etc/cdi/nvidia.yaml"),), {"cdi[0]": "Permission denied"}),
+    }
+    for reader, answer in says.items():
+        monkeypatch.setattr(probe_module, reader, lambda answer=answer: answer)
+    host = probe()
+    assert host.engines[0].gpu_mode == "legacy"
+    assert (host.toolkit, host.cdi) == (toolkit, (Cdi("/etc/cdi/nvidia.yaml"),))
+    assert host.unknown["engines[0].machine"] == host.unknown["toolkit.no_cgroups"] == "not said"
+    assert host.unknown["cdi[0]"] == "Permission denied"
+
+
+def test_a_toolkit_and_specs_that_cannot_be_read_are_unknown_and_not_absent(machine, monkeypatch):
+    def broken():
+        raise OSError("gone")
+
+    machine("t4")
+    monkeypatch.setattr(probe_module, "read_toolkit", broken)
+    monkeypatch.setattr(probe_module, "read_cdi", broken)
+    host = probe()
+    assert (host.toolkit, host.cdi) == (None, None)
+    assert host.unknown["toolkit"] == host.unknown["cdi"] == "FAILED: OSError: gone"

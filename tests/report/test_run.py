@@ -15,7 +15,7 @@ from envcheck.recipes import load_recipe
 from envcheck.report.console import PlainConsole
 from envcheck.report.run import footer, header
 from envcheck.runs.book import Job
-from envcheck.runs.record import Output, Record
+from envcheck.runs.record import FileFacts, Record
 from envcheck.runs.run import Finished
 from envcheck.situation import Situation
 from envcheck.symptoms import CONTAINER_OUT_OF_MEMORY
@@ -89,7 +89,7 @@ def test_how_a_run_ended_stands_first(code, line):
 
 
 def test_why_a_container_failed_stands_below_with_what_to_do():
-    record = replace(RECORD, exit_code=137, outputs=(Output("/out/x.pth", 1, "0"),))
+    record = replace(RECORD, exit_code=137, outputs=(FileFacts("/out/x.pth", 1, "0"),))
     text = " ".join(drawn(footer(Finished(Path("/runs/it"), record, CONTAINER_OUT_OF_MEMORY))))
     assert "the container was out of memory" in text
     assert "--memory SIZE" in text

@@ -21,13 +21,14 @@ from envcheck.compat.tables.drivers import (
     toolkit_of,
 )
 from envcheck.compat.tables.rows import Evidence
-from envcheck.compat.tables.wheels import Build, Torch, build_of, read_code, read_torch, torch
+from envcheck.compat.tables.wheels import Build, Code, Torch, build_of, read_code, read_torch, torch
 
 __all__ = [
     "BaseImage",
     "Branch",
     "Build",
     "Capability",
+    "Code",
     "Cuda",
     "Evidence",
     "Floor",

@@ -101,8 +101,7 @@ class Disk(Check):
             return self._without_inodes(inodes)
         if free is None:
             return unknown(self, case.host.why("hardware.cache_free_mib"))
-        cuda = case.choice is not None and case.choice.cuda is not None
-        needed = _NEEDED_MIB_CUDA if cuda else _NEEDED_MIB_CPU
+        needed = needed_mib(case)
         seen = f"{free / 1024:.1f} GiB free where envcheck keeps its files, about {needed // 1024} GiB needed"
         if free >= needed:
             return ok(self, seen)
@@ -164,3 +163,9 @@ class SharedMemory(Check):
             fix,
             "https://github.com/pytorch/pytorch/issues/1355",
         )
+
+
+def needed_mib(case: Case) -> int:
+    """Return what an environment of the picked recipe takes, as files or as an image."""
+    cuda = case.choice is not None and case.choice.cuda is not None
+    return _NEEDED_MIB_CUDA if cuda else _NEEDED_MIB_CPU

@@ -1,0 +1,117 @@
+"""Two runs side by side: what differs, by what it can do to a result, the likeliest cause on top."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from envcheck.documents import to_plain
+from envcheck.runs.influence import POSSIBLE, Kind, influence_of
+from envcheck.runs.record import Record
+
+SCHEMA = "envcheck.diff/1"
+
+# What follows from the rest, or says where a run was, and not what it was.
+_LEFT_OUT = ("schema", "choice", "command", "working_directory", "output_dir", "host.unknown", "host.schema")
+_ABSENT = "not there"
+# What tells a result from another, where a run was made anew in another folder: not pictures, not times.
+_COMPARED = (".pth", ".json", ".npy", ".onnx", ".mat")
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One fact that is not the same in both."""
+
+    fact: str  # "config.TRAIN.LR"
+    kind: Kind
+    first: str
+    second: str
+    likelihood: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The document `envcheck.diff/1`."""
+
+    schema: str = SCHEMA
+    first: str
+    second: str
+    same_result: bool | None  # to the bit, in all that both made; null where nothing can be compared
+    results: tuple[Deviation, ...]
+    differences: tuple[Deviation, ...]  # the likeliest to change a result first
+
+    @property
+    def cause(self) -> Deviation | None:
+        """The most probable cause of another result."""
+        first = self.differences[0] if self.differences else None
+        return first if first is not None and first.likelihood >= POSSIBLE else None
+
+
+def compare(first: Record, second: Record) -> Comparison:
+    """Return what differs between two runs."""
+    found = tuple(_differences(facts_of(first), facts_of(second)))
+    causes = sorted((one for one in found if one.kind != "result"), key=lambda one: -one.likelihood)
+    return Comparison(
+        first=first.id,
+        second=second.id,
+        same_result=_same_result(first, second),
+        results=tuple(one for one in found if one.kind == "result"),
+        differences=tuple(causes),
+    )
+
+
+def facts_of(record: Record) -> dict[str, str]:
+    """Return what a run was made of and what came out, each fact under its path; lists are one fact."""
+    plain = to_plain(record)
+    plain["outputs"] = products(record)
+    plain["inputs"] = {PurePath(one.path).name: {"sha256": one.sha256} for one in record.inputs}
+    if record.config is not None:
+        del plain["argv"]  # which the config says better
+    return dict(_flat("", plain))
+
+
+def products(record: Record) -> dict[str, str]:
+    """Return the digests of what came out, by its name in the run's own folders."""
+    return {
+        _name(one.path, record.output_dir): one.sha256
+        for one in record.outputs
+        if PurePath(one.path).suffix in _COMPARED
+    }
+
+
+def _name(path: str, folder: str | None) -> str:
+    whole = PurePath(path)
+    return str(whole.relative_to(folder)) if folder and whole.is_relative_to(folder) else whole.name
+
+
+def _same_result(first: Record, second: Record) -> bool | None:
+    made, made_again = products(first), products(second)
+    if first.exit_code is None or second.exit_code is None or not made.keys() & made_again.keys():
+        return None
+    return made == made_again and first.metrics == second.metrics
+
+
+def _differences(first: dict[str, str], second: dict[str, str]) -> Iterator[Deviation]:
+    for fact in dict.fromkeys((*first, *second)):
+        one, other = first.get(fact, _ABSENT), second.get(fact, _ABSENT)
+        if one != other:
+            rule = influence_of(fact)
+            yield Deviation(fact, rule.kind, one, other, rule.likelihood, rule.why)
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - a document's
+    if path in _LEFT_OUT:
+        return
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            is_file = path in ("inputs", "outputs")
+            yield from _flat(f"{path}[{key}]" if is_file else f"{path}.{key}" if path else key, inner)
+    elif isinstance(value, (list, tuple)) and value and all(isinstance(one, dict) for one in value):
+        for place, inner in enumerate(value):
+            yield from _flat(f"{path}[{place}]", inner)
+    elif value is not None:
+        yield path, value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,43 @@
+"""A RUN on the command line: a run's folder, its record, or its id, found below the working directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envcheck.documents import read_json
+from envcheck.errors import UsageError
+from envcheck.runs.record import SCHEMA, Record
+
+_FILE = "record.json"
+# Where runs lie: beside where they were started, and in folders that --output named.
+_WHERE = ("runs", "*/runs", "*/*/runs")
+
+
+def find_run(name: str) -> tuple[Path, Record]:
+    """Return a run's folder and its record. Raises `UsageError` for none, for several, for a damaged one."""
+    folder = _folder(name)
+    return folder, read_json(folder / _FILE, Record, schema=SCHEMA)
+
+
+def _folder(name: str) -> Path:
+    path = Path(name)
+    if path.name == _FILE and path.is_file():
+        return path.parent
+    if (path / _FILE).is_file():
+        return path
+    if path.exists():
+        raise UsageError(f"{name:.200} is no run: it has no {_FILE}", _HINT)
+    if not name or "/" in name:
+        raise UsageError(f"There is no run {name!r:.200}", _HINT)
+    records = (record for where in _WHERE for record in Path().glob(f"{where}/*/{_FILE}"))
+    found = sorted({record.parent for record in records if name in record.parent.name})
+    exact = [folder for folder in found if folder.name == name]
+    if len(exact) == 1 or len(found) == 1:
+        return (exact or found)[0]
+    if found:
+        several = ", ".join(map(str, found[:5]))
+        raise UsageError(f"{name!r:.60} is the name of {len(found)} runs: {several}", "Say more of it.")
+    raise UsageError(f"There is no run {name!r:.60} below {Path.cwd()}", _HINT)
+
+
+_HINT = "A run is a folder runs/<time>-<stage>-<id>, or the id."

@@ -1,0 +1,136 @@
+"""Two records side by side: one injected change each, and what is said to be the cause."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from packaging.version import Version
+
+from envcheck.documents import read_json, write_json
+from envcheck.errors import UsageError
+from envcheck.host.facts import Driver
+from envcheck.runs.diff import compare
+from envcheck.runs.find import find_run
+from envcheck.runs.influence import influence_of
+from envcheck.runs.record import SCHEMA, FileFacts, Record
+from tests.runs.records import again, finished, with_result
+
+
+@pytest.fixture
+def run():
+    return finished()
+
+
+def test_a_repetition_differs_in_nothing_that_decides(run):
+    found = compare(run, again(run))
+    assert found.same_result is True
+    assert found.cause is None
+    assert {one.kind for one in found.differences} <= {"time", "place", "hardware"}
+
+
+CAUSES = {
+    "seed": ({"seed": 1}, "seed"),
+    "annotations": ({"dataset": {"root": "/data", "fingerprint": "8" * 64}}, "dataset.fingerprint"),
+    "weights": (
+        {"inputs": (FileFacts("/w/resnet18.pth", 4, "7" * 64), FileFacts("/w/a.yaml", 4, "3" * 64))},
+        "inputs[resnet18.pth].sha256",
+    ),
+    "config": (
+        {
+            "config": {
+                "TRAIN": {"LR": 0.002, "BATCH_SIZE": 32},
+                "WORKERS": 4,
+                "OUTPUT_DIR": "o",
+                "PRINT_FREQ": 20,
+            }
+        },
+        "config.TRAIN.LR",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "cause"), CAUSES.values(), ids=CAUSES)
+def test_the_injected_change_is_on_top(run, changes, cause):
+    found = compare(run, with_result(again(run, **changes)))
+    assert found.same_result is False
+    assert found.cause.fact == cause
+
+
+@pytest.mark.parametrize(
+    ("part", "fact", "value"),
+    [
+        ("computing", "threads", 1),
+        ("computing", "instructions", "AVX512"),
+        ("computing", "processor", "Xeon"),
+        ("computing", "deterministic", True),
+        ("computing", "tf32_matmul", True),
+        ("proof", "torch", "2.14.0"),
+        ("proof", "numpy", "1.26.4"),
+    ],
+)
+def test_another_way_of_computing_is_on_top_where_nothing_else_differs(run, part, fact, value):
+    changed = again(run, **{part: {**getattr(run, part), fact: value}})
+    assert compare(run, with_result(changed)).cause.fact == f"{part}.{fact}"
+
+
+def test_another_source_of_pose_stands_above_the_packages(run):
+    used = replace(run.environment, pose="0" * 16, lock_hash="0" * 64)
+    found = compare(run, with_result(again(run, environment=used)))
+    assert [one.fact for one in found.differences[:2]] == ["environment.pose", "environment.lock_hash"]
+
+
+def test_another_driver_is_possible_and_another_seed_beside_it_likelier(run):
+    host = replace(run.host, driver=Driver(version=Version("580.65.06")))
+    assert compare(run, with_result(again(run, host=host))).cause.fact == "host.driver.version"
+    assert compare(run, with_result(again(run, host=host, seed=1))).cause.fact == "seed"
+
+
+def test_what_changes_no_number_is_no_cause(run):
+    config = {**run.config, "WORKERS": 0, "PRINT_FREQ": 1}
+    found = compare(run, again(run, config=config))
+    assert found.cause is None
+    assert {"config.WORKERS", "config.PRINT_FREQ"} <= {one.fact for one in found.differences}
+
+
+def test_a_run_that_was_killed_has_no_result_to_compare(run):
+    assert compare(run, again(run, exit_code=None, outputs=())).same_result is None
+
+
+def test_pictures_and_times_are_no_result(run):
+    assert "curves.png" not in json.dumps([one.fact for one in compare(run, again(run)).results])
+
+
+@pytest.mark.parametrize(
+    "path", ["seed", "config.A", "host.driver.version", "anything.else", "epochs[0].loss"]
+)
+def test_every_fact_has_its_influence(path):
+    assert influence_of(path).kind
+
+
+def test_a_run_is_found_by_folder_record_and_part_of_its_id(run, tmp_path, monkeypatch):
+    folder = tmp_path / "demo" / "runs" / run.id
+    folder.mkdir(parents=True)
+    write_json(folder / "record.json", run)
+    monkeypatch.chdir(tmp_path)
+    for name in (str(folder), str(folder / "record.json"), run.id, "21f8"):
+        found, record = find_run(name)
+        assert found.resolve() == folder
+        assert record == read_json(folder / "record.json", Record, schema=SCHEMA)
+
+
+def test_what_is_no_run_is_bad_input(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("nothing", "", "no/such/run", str(tmp_path)):
+        with pytest.raises(UsageError):
+            find_run(name)
+    for number in (1, 2):
+        folder = tmp_path / "runs" / f"2026-train-{number}"
+        folder.mkdir(parents=True)
+        write_json(folder / "record.json", run)
+    with pytest.raises(UsageError, match="is the name of 2 runs"):
+        find_run("train")
+    (folder / "record.json").write_text(json.dumps({"schema": "envcheck.run/2"}))
+    with pytest.raises(UsageError, match=r"record\.json"):
+        find_run(str(folder))

@@ -1,0 +1,133 @@
+"""A run repeated from its record: what is restored, what is said that cannot be, and a real one's verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from envcheck.environments.program import program_of_pose
+from envcheck.errors import UsageError
+from envcheck.recipes import load_recipe, lock_hash
+from envcheck.runs.replay import plan
+from tests.runs.records import finished
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A training in a virtual environment of the CPU recipe as it is now, by pose as it is now."""
+    monkeypatch.setenv("ENVCHECK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    record = finished()
+    used = replace(
+        record.environment,
+        lock_hash=lock_hash(load_recipe("cpu").lock_for("3.11")),
+        pose=program_of_pose().name,
+    )
+    return replace(
+        record,
+        working_directory=str(tmp_path),
+        environment=used,
+        command=(
+            "python",
+            "/pose",
+            "--run-dir",
+            "/r",
+            "train",
+            "--output",
+            "out",
+            "--cfg",
+            "a.yaml",
+            "TRAIN.LR",
+            "1",
+        ),
+    )
+
+
+def test_the_words_are_the_runs_own_with_a_fresh_folder_for_results(run, tmp_path):
+    replay = plan(run, None, None)
+    fresh = tmp_path / f"replay-{run.id}"
+    words = ("train", "--cfg", "a.yaml", "TRAIN.LR", "1", "--output", str(fresh))
+    assert (replay.order.arguments, replay.folder) == (words, fresh)
+    assert (replay.order.kind, replay.order.recipe) == ("venv", "cpu")
+    assert replay.lacking == ()
+    assert replay.threads == 2
+    fresh.mkdir()
+    assert plan(run, None, None).folder == tmp_path / f"replay-{run.id}-2"
+
+
+@pytest.mark.parametrize(
+    "places",
+    [("--output=out",), ("OUTPUT_DIR", "out", "LOG_DIR", "log"), ("--modelDir", "m", "--logDir", "l"), ()],
+)
+def test_however_the_run_was_told_where_to_write_the_repetition_writes_elsewhere(run, places):
+    command = ("python", "/pose", "--run-dir", "/r", "train", *places, "--cfg", "a.yaml")
+    replay = plan(replace(run, command=command), "docker", None)
+    assert replay.order.arguments == ("train", "--cfg", "a.yaml", "--output", str(replay.folder))
+    assert replay.order.kind == "docker"
+
+
+def test_another_lock_and_another_pose_are_said_beforehand(run):
+    used = replace(run.environment, lock_hash="0" * 64, pose="0" * 16)
+    lacking = plan(replace(run, environment=used), None, None).lacking
+    assert lacking == (
+        f"pose itself is another one: {'0' * 16} is no longer kept",
+        "the lock of cpu is another one now",
+    )
+
+
+def test_a_recipe_that_is_gone_is_said_beforehand(run):
+    used = replace(run.environment, recipe="torch0.4")
+    assert "torch0.4" in plan(replace(run, environment=used), None, None).lacking[0]
+
+
+def test_a_run_that_may_have_gone_on_from_a_checkpoint_is_said_beforehand(run):
+    assert (
+        "AUTO_RESUME" in plan(replace(run, config={**run.config, "AUTO_RESUME": True}), None, None).lacking[0]
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stage": "exec"},
+        {"stage": "shell"},
+        {"environment": None},
+        {"command": ()},
+        {"working_directory": "/gone"},
+    ],
+)
+def test_what_cannot_be_repeated_at_all_is_bad_input(run, changes):
+    with pytest.raises(UsageError):
+        plan(replace(run, **changes), None, None)
+
+
+@pytest.mark.slow
+def test_a_training_repeated_is_bitwise_until_something_is_another(root, tmp_path):
+    def envcheck(*words):
+        argv = [sys.executable, "-c", "from envcheck.cli import main; main()", *words]
+        environ = {**os.environ, "PYTHONPATH": str(root), "ENVCHECK_CACHE": str(tmp_path / "cache")}
+        return subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+
+    def replayed(*words):
+        said = envcheck("replay", "train", "--format", "json", *words)
+        return json.loads(said.stdout)["verdict"], said.returncode
+
+    envcheck("run", "synth", "--in", "current", "--out", "people", "--train", "16", "--val", "4")
+    config = ("--cfg", "experiments/drawn/res18_96x64.yaml", "TRAIN.END_EPOCH", "1", "WORKERS", "1")
+    where = ("--in", "current", "--data", "people", "--output", "out")
+    assert envcheck("run", "train", *where, *config).returncode == 0
+    assert replayed("--output", str(tmp_path / "first")) == ("bitwise", 0)
+    shutil.rmtree(tmp_path / "first")
+    annotations = tmp_path / "people" / "annotations" / "person_keypoints_train2017.json"
+    content = json.loads(annotations.read_text())
+    content["annotations"][0]["keypoints"][0] += 1
+    annotations.write_text(json.dumps(content))
+    assert replayed("--output", str(tmp_path / "second")) == ("not comparable", 3)
+    shutil.rmtree(tmp_path / "second")
+    shutil.rmtree(tmp_path / "out")
