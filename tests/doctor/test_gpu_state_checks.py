@@ -265,6 +265,7 @@ def test_a_manager_that_is_missing_or_another_is_installed_as_the_driver_is(
     driver = {"version": Spelled("535.161.08"), "fabric_manager": installed, "fabric_manager_runs": False}
     finding = Fabric().look(gpus(NOT_STARTED, driver=driver, os={"distribution": distribution}))
     assert finding.fix.commands == (command, "sudo systemctl enable --now nvidia-fabricmanager")
+    assert finding.fix.needs_root
 
 
 def test_a_manager_of_the_right_version_is_started(gpus):
