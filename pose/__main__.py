@@ -114,7 +114,11 @@ def _work(stage: Stage, arguments: Arguments, run_dir: Path | None, team: Team |
     more = (team,) if team else ()
     proves = stage.proves and (team is None or team.leads)
     return _run(
-        stage, run_dir, lambda result: import_module(stage.module).run(arguments, result, *more), proves
+        stage,
+        run_dir,
+        lambda result: import_module(stage.module).run(arguments, result, *more),
+        proves=proves,
+        deep=arguments.deep,
     )
 
 
@@ -157,12 +161,19 @@ def _read(stage: Stage, words: Sequence[str], run_dir: Path | None) -> Arguments
     return arguments
 
 
-def _run(stage: Stage, run_dir: Path | None, work: Callable[[Result], object], proves: bool = True) -> int:
+def _run(
+    stage: Stage,
+    run_dir: Path | None,
+    work: Callable[[Result], object],
+    *,
+    proves: bool = True,
+    deep: bool = False,
+) -> int:
     """The stage's work between the proof and the result, both in the run folder when there is one."""
     result = Result(stage.name)
     try:
         if run_dir is not None or proves:
-            import_module("pose.machines.proof").require(run_dir)
+            import_module("pose.machines.proof").require(run_dir, deep=deep)
         work(result)
     finally:
         if run_dir is not None:

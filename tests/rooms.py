@@ -40,6 +40,7 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
             "doctor": "Finding",
             "explain": "Explanation",
             "measure": "Measured",
+            "trials": "Visit",
             "audit": "Result",
             "data": "Got",
             "cache": "Contents",

@@ -7,12 +7,19 @@ it there and put it into `checks.CHECKS`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from envcheck.choice.choose import Choice
 from envcheck.doctor.drift import Baseline
 from envcheck.doctor.finding import Finding, Status
 from envcheck.host.facts import Host
+
+if TYPE_CHECKING:  # who only looks at the machine waits for neither
+    from envcheck.doctor.proof import Proof
+    from envcheck.doctor.stress import Stress
+
+# What a check looks at besides the machine and its pick, where somebody has asked for it.
+Need = Literal["baseline", "deep", "stress"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,8 @@ class Case:
     host: Host
     choice: Choice | None = None
     baseline: Baseline | None = None  # what the machine was, where there is a snapshot
+    proof: Proof | None = None  # where one was made
+    stress: Stress | None = None  # same
 
     @property
     def in_container(self) -> bool:
@@ -35,7 +44,7 @@ class Check(Protocol):
     id: str  # "room.subject"; it stands in documents and on command lines, so it stays as it is
     title: str  # what is so when all is well
     worst: Status = "error"  # what it says where it is bad; any check can be unknown
-    needs_baseline: bool = False  # it compares with a snapshot
+    needs: Need | None = None  # without that it has nothing to look at, and is not made
     caused_by: tuple[str, ...] = ()  # ids of checks whose trouble explains this one's, the likeliest first
     silenced_by: tuple[str, ...] = ()  # ids of checks whose trouble explains only that this one knows nothing
 

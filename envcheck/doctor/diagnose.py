@@ -6,8 +6,9 @@ Checks are isolated: one that raises becomes unknown, with the exception as its 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, unknown
@@ -17,6 +18,11 @@ from envcheck.doctor.finding import SEVERITIES, Finding, Status
 from envcheck.errors import FAILED, OK, UNANSWERED
 from envcheck.host.facts import Host
 from envcheck.symptoms.cascade import roots
+
+if TYPE_CHECKING:  # who only looks at the machine waits for none of them
+    from envcheck.doctor.plan import FixPlan
+    from envcheck.doctor.proof import Proof
+    from envcheck.doctor.stress import Stress
 
 SCHEMA = "envcheck.doctor/1"
 
@@ -29,6 +35,8 @@ class Diagnosis:
     status: Status  # the worst of all findings
     findings: tuple[Finding, ...]
     drift: Drift | None = None  # what has changed since a snapshot, where there is one
+    proof: Proof | None = None  # what the picked environment has proved, where it was asked to
+    plan: FixPlan | None = None  # what would mend it, where that was asked for
 
     @property
     def primary(self) -> Finding | None:
@@ -44,16 +52,16 @@ class Diagnosis:
         """Return whether any finding is as bad as `level`, or worse."""
         return SEVERITIES.index(self.status) >= SEVERITIES.index(level)
 
-    def exit_code(self, level: Status | None, *, asked: bool) -> int:
+    def exit_code(self, level: Status | None, *, asked: Collection[str]) -> int:
         """Return doctor's exit code where findings from `level` on count, None: none does.
 
-        Where the checks were `asked` for by name, one of them that could not be made is no answer.
+        Of checks that were `asked` for by name, one that could not be made is no answer.
         """
         if level is None:
             return OK
         if self.reaches(level):
             return FAILED
-        open_question = asked and any(finding.status == "unknown" for finding in self.findings)
+        open_question = any(one.status == "unknown" and one.id in asked for one in self.findings)
         return UNANSWERED if open_question else OK
 
 
@@ -63,13 +71,15 @@ def diagnose(
     *,
     checks: Sequence[Check] = CHECKS,
     baseline: Baseline | None = None,
+    proof: Proof | None = None,
+    stress: Stress | None = None,
 ) -> Diagnosis:
     """Return what is wrong with a machine and what was picked for it, and what is not as in `baseline`."""
-    case = Case(host, choice, baseline)
+    case = Case(host, choice, baseline, proof, stress)
     findings = _folded([_look(check, case) for check in checks], checks)
     worst = max((finding.severity for finding in findings), default=SEVERITIES.index("ok"))
     drifted = drift(baseline, host, choice) if baseline and choice else None
-    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings), drifted)
+    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings), drifted, proof)
 
 
 def _look(check: Check, case: Case) -> Finding:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from envcheck.doctor.finding import Fix
 from envcheck.host.facts import Host
+from envcheck.symptoms import Action
 from envcheck.symptoms.cards import BLACKLIST_NOUVEAU, NOUVEAU
 from envcheck.symptoms.packages import COMPILER
 
@@ -118,7 +119,26 @@ def install_venv(host: Host, python: str) -> Fix:
     if distribution(host) in _DEBIAN_FAMILY:
         package = f"python{python}-venv"
         return Fix(f"Install {package}.", (f"sudo apt install {package}",), needs_root=True)
-    return Fix(f"Install a complete Python {python}.", (f"uv python install {python}",))
+    return install_python(f"Install a complete Python {python}.", python)
+
+
+def install_python(text: str, python: str) -> Fix:
+    """Return how a user gets a Python for himself; uv can take it away again, too."""
+    action = Action("install-python", python, f"uv python uninstall {python}")
+    return Fix(text, (f"uv python install {python}",), action=action)
+
+
+def install_dcgm(host: Host) -> Fix:
+    """Return how DCGM gets here; it has a package for each CUDA of the driver."""
+    if host.os.container is not None:
+        return Fix("DCGM belongs to the machine outside: run dcgmi there.", ("dcgmi diag -r 3",))
+    cuda = host.driver.cuda.major if host.driver and host.driver.cuda else 12
+    package = f"datacenter-gpu-manager-4-cuda{cuda}"
+    text = "Install NVIDIA's DCGM, from NVIDIA's repository of CUDA packages."
+    name = distribution(host)
+    installer = {"apt": _DEBIAN_FAMILY, "dnf": _RED_HAT_FAMILY}
+    commands = tuple(f"sudo {tool} install {package}" for tool, family in installer.items() if name in family)
+    return Fix(text, commands, needs_root=True)
 
 
 def distribution(host: Host) -> str:

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from envcheck.doctor.check import Check
+from envcheck.doctor.check import Check, Need
 from envcheck.doctor.finding import Status
 from envcheck.errors import UsageError
 
 SCHEMA = "envcheck.checks/1"
+
+# Why a check cannot be made, and which option gives it what it needs.
+_NEEDED: Mapping[Need, tuple[str, str]] = {
+    "baseline": (
+        "compares with a snapshot, and there is none",
+        "--baseline FILE names one, made by `envcheck probe --output FILE`.",
+    ),
+    "deep": ("is about the proof in the environment, and none is made", "--deep makes it."),
+    "stress": ("is about NVIDIA's own tests, and they are not run", "--stress runs them."),
+}
+EVERYTHING: frozenset[Need] = frozenset(_NEEDED)
+
+
+def given(*, baseline: bool, deep: bool, stress: bool) -> frozenset[Need]:
+    """Return what there is for checks to look at, besides the machine."""
+    there: dict[Need, bool] = {"baseline": baseline, "deep": deep, "stress": stress}
+    return frozenset(need for need, is_there in there.items() if is_there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +58,33 @@ def room(identifier: str) -> str:
 
 
 def select(
-    checks: Sequence[Check], only: Sequence[str], skip: Sequence[str], *, with_baseline: bool = True
+    checks: Sequence[Check],
+    only: Sequence[str],
+    skip: Sequence[str],
+    *,
+    given: Collection[Need] = EVERYTHING,
 ) -> tuple[Check, ...]:
     """Return the checks that `only` names, all where it names none, without those that `skip` names.
 
-    Each entry holds ids and rooms, with commas between them. Raises `UsageError` for a name that no check
-    has, where no check is left, and where one is asked for that compares with a snapshot and there is none.
+    Each entry holds ids and rooms, with commas between them. What a check needs has to be `given`. Raises
+    `UsageError` for a name that no check has, where no check is left, and where one is asked for that lacks
+    what it needs.
     """
-    possible = {check.id for check in checks if with_baseline or not check.needs_baseline}
-    asked = _named("--only", only, checks) or possible
-    if impossible := sorted(asked - possible):
-        raise UsageError(
-            f"{impossible[0]} compares with a snapshot, and there is none",
-            "--baseline FILE names one, made by `envcheck probe --output FILE`.",
-        )
+    lacks = {check.id: check.needs for check in checks if check.needs and check.needs not in given}
+    asked = _named("--only", only, checks) or {check.id for check in checks} - lacks.keys()
+    for identifier, need in lacks.items():
+        if identifier in asked:
+            why, hint = _NEEDED[need]
+            raise UsageError(f"{identifier} {why}", hint)
     left = asked - _named("--skip", skip, checks)
     if not left:
         raise UsageError("--only and --skip leave no check", "envcheck doctor --list shows all of them.")
     return tuple(check for check in checks if check.id in left)
+
+
+def asked_for(checks: Iterable[Check], only: Sequence[str]) -> frozenset[str]:
+    """Return which of the selected checks somebody wants an answer to: those named or tried on purpose."""
+    return frozenset(check.id for check in checks if only or check.needs in ("deep", "stress"))
 
 
 def _named(option: str, entries: Iterable[str], checks: Sequence[Check]) -> set[str]:

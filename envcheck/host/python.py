@@ -62,9 +62,11 @@ def read_python(environ: Mapping[str, str] = os.environ) -> Python:
 
 
 def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield the paths to ask: the running Python, those on PATH, those that pyenv keeps."""
+    """Yield the paths to ask: the running Python, those on PATH, those that pyenv and uv keep."""
     yield sys.executable
     pyenv = environ.get("PYENV_ROOT") or f"{environ.get('HOME', '')}/.pyenv"
+    data = environ.get("XDG_DATA_HOME") or f"{environ.get('HOME', '')}/.local/share"
+    uv = environ.get("UV_PYTHON_INSTALL_DIR") or f"{data}/uv/python"
     # pyenv's shims take 0.1 s each to lead to what stands in its versions folder.
     folders = environ.get("PATH", os.defpath).split(os.pathsep)
     path = os.pathsep.join(folder for folder in folders if folder != f"{pyenv}/shims")
@@ -73,7 +75,9 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
             yield found
     for minor in MINORS:
         # Path.glob raises where a folder is closed to this user, as somebody else's PYENV_ROOT is under su.
-        yield from sorted(glob.glob(f"{glob.escape(pyenv)}/versions/{minor}.*/bin/python{minor}"))  # noqa: PTH207
+        # "3.13.0+freethreaded" has other wheels.
+        for folder, names in ((f"{pyenv}/versions", f"{minor}.*"), (uv, f"cpython-{minor}.*[0-9]-linux*")):
+            yield from sorted(glob.glob(f"{glob.escape(folder)}/{names}/bin/python{minor}"))  # noqa: PTH207
 
 
 def _ask(path: str) -> tuple[str, bool, str] | None:

@@ -23,7 +23,15 @@ def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = T
     parts: list[RenderableType] = [host_lines(situation.host)]
     if diagnosis.drift is not None:
         parts.append(Text(one_line(diagnosis.drift.sentence)))
+    if diagnosis.proof is not None:
+        from envcheck.report.proof import proof_screen  # noqa: PLC0415 - who only looks waits for neither
+
+        parts += ["", proof_screen(diagnosis.proof)]
     parts += ["", findings_screen(diagnosis)]
+    if diagnosis.plan is not None:
+        from envcheck.report.plan import plan_screen  # noqa: PLC0415
+
+        parts += ["", plan_screen(diagnosis.plan)]
     if whole and situation.chosen is not None:
         parts += ["", chosen_lines(situation), "", Text("Next:  envcheck run demo")]
     return Group(*parts)

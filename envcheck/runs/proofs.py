@@ -34,8 +34,23 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
         hold(kept)
         shutil.copyfile(kept, folder / "proof.json")
         return
+    ended, said = ask(ready, work, folder)
+    if ended.code != 0 or not (folder / "proof.json").is_file():
+        raise unproved(ended, said, ready.place, work.limits)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(f".{os.getpid()}")  # another run must not be lent half of it
+    shutil.copyfile(folder / "proof.json", part)
+    part.replace(kept)
+
+
+def ask(ready: Ready, work: Work, folder: Path, *, deep: bool = False) -> tuple[Ended, str]:
+    """Let pose prove an environment into `folder`, where its promise lies; return its end, and what it said.
+
+    Raises `KeyboardInterrupt` where somebody stopped it.
+    """
     heard = bytearray()
-    argv = ready.environment.stage(ready.place, ["--run-dir", str(folder), "env"])
+    words = ["--run-dir", str(folder), "env", *(["--deep"] if deep else [])]
+    argv = ready.environment.stage(ready.place, words)
     asking = Work(
         argv=argv,
         variables=work.variables,
@@ -49,15 +64,10 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
     ended = ready.environment.run(ready.place, asking)
     if ended.code in STOPPED:
         raise KeyboardInterrupt
-    if ended.code != 0 or not (folder / "proof.json").is_file():
-        raise _unproved(ended, heard.decode("utf-8", "replace"), ready.place, work.limits)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(f".{os.getpid()}")  # another run must not be lent half of it
-    shutil.copyfile(folder / "proof.json", part)
-    part.replace(kept)
+    return ended, heard.decode("utf-8", "replace")
 
 
-def _unproved(ended: Ended, said: str, place: Place, limits: Limits) -> EnvcheckError:
+def unproved(ended: Ended, said: str, place: Place, limits: Limits) -> EnvcheckError:
     """Return the error for a proof that did not come about."""
     symptom = inside(ended, said, limits) if place.is_container else None
     if symptom is not None:

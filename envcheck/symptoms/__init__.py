@@ -15,7 +15,7 @@ from envcheck.symptoms import cards, driver, inside, packages, several, system
 from envcheck.symptoms.engine import ENGINE, FULL_ENGINE
 from envcheck.symptoms.inside import CONTAINER_OUT_OF_MEMORY, INSIDE, SHUT_OFF
 from envcheck.symptoms.pip import FULL_DISK, PIP
-from envcheck.symptoms.symptom import Fix, Symptom, error_kind, find
+from envcheck.symptoms.symptom import Action, Fix, Symptom, error_kind, find
 
 __all__ = [
     "CONTAINER_OUT_OF_MEMORY",
@@ -26,6 +26,7 @@ __all__ = [
     "PIP",
     "SHUT_OFF",
     "SYMPTOMS",
+    "Action",
     "Fix",
     "Symptom",
     "error_kind",

@@ -5,8 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from envcheck.errors import EnvcheckError, RetryError
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A step that envcheck can take itself, when told to: it needs no root, and one command undoes it."""
+
+    kind: Literal["install-python"]
+    subject: str  # "3.11"
+    undo: str  # the command
+
+    @property
+    def words(self) -> str:
+        """What it does, in a line."""
+        return f"download Python {self.subject} into the home, with uv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +33,7 @@ class Fix:
     needs_root: bool = False
     reboot: bool = False
     destructive: bool = False  # it can end running work or lose data
+    action: Action | None = None  # the same as the commands, where envcheck can do it
 
     @property
     def hint(self) -> str:

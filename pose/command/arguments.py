@@ -139,7 +139,10 @@ STAGES = (
     Stage(
         "env",
         "what torch sees here, proved by a computation",
-        (Option("--json", "", "as one JSON document"),),
+        (
+            Option("--json", "", "as one JSON document"),
+            Option("--deep", "", "every operation of a network, bfloat16 and copies too, on every GPU"),
+        ),
     ),
 )
 
@@ -170,6 +173,11 @@ class Arguments:
     def deterministic(self) -> bool:
         """Whether only repeatable kernels may be used."""
         return "--deterministic" in self.values
+
+    @property
+    def deep(self) -> bool:
+        """Whether the proof is to be the deep one."""
+        return "--deep" in self.values
 
     @property
     def expects(self) -> bool:

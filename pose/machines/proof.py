@@ -1,12 +1,14 @@
 """The proof: what torch really sees here, and a computation on every device against a float64 reference.
 
 A wheel that lacks a GPU's code imports well and lists the GPU; only a kernel tells. In a run folder the proof
-is kept as proof.json and held against promise.json, what the environment's builder promised.
+is kept as proof.json and held against promise.json, what the environment's builder promised. The deep proof
+measures more `operations`, which no stage has to wait for.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import platform
 import time
 from dataclasses import asdict, dataclass
@@ -18,10 +20,10 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from pose.errors import FAILED, PoseError
+from pose.machines.operations import NO_NUMBER, OperationProof, exactly, first_line, measure, relative
 from pose.report import note
 from pose.writing import write_json
 
@@ -65,16 +67,27 @@ class Proof:
     arch_flags: tuple[str, ...]
     threads: int
     devices: tuple[DeviceProof, ...]
+    operations: tuple[OperationProof, ...] = ()  # the deep proof's
 
-    def document(self, differences: tuple[str, ...]) -> dict[str, Any]:
+    def document(self, promise: dict[str, Any]) -> dict[str, Any]:
         """The JSON document, with what differs from the promise."""
-        kept = not differences
-        return {"schema": PROOF_SCHEMA, **asdict(self), "kept": kept, "differences": list(differences)}
+        unkept = broken(promise, self)
+        differences = wrong(self) + unkept
+        return {
+            "schema": PROOF_SCHEMA,
+            **asdict(self),
+            "kept": not differences,
+            "differences": list(differences),
+            "unkept": list(unkept),
+        }
 
 
 @lru_cache(maxsize=1)
-def prove() -> Proof:
-    """Measures this process, once: half a second on a CPU at most, more on a GPU that has to wake up."""
+def prove(*, deep: bool = False) -> Proof:
+    """Measures this process, once: half a second on a CPU at most, more on a GPU that has to wake up.
+
+    The deep proof takes half a second more on a CPU.
+    """
     names = ["cpu"]
     if torch.cuda.is_available():
         names += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
@@ -91,6 +104,7 @@ def prove() -> Proof:
         arch_flags=_arch_flags(),
         threads=torch.get_num_threads(),
         devices=tuple(_prove_device(name) for name in names),
+        operations=measure([torch.device(name) for name in names]) if deep else (),
     )
 
 
@@ -100,17 +114,17 @@ def _arch_flags() -> tuple[str, ...]:
     return tuple((flags() or "").split()) if flags else ()
 
 
-def require(run_dir: Path | None) -> None:
+def require(run_dir: Path | None, *, deep: bool = False) -> None:
     """Proves, keeps proof.json in the run folder, and stops where a promise or a computation does not hold.
 
     Raises:
         PoseError: exit code 1, with the first difference.
     """
     promise = _read_promise(run_dir / "promise.json") if run_dir else {}
-    proof = prove()
+    proof = prove(deep=deep)
     differences = compare(promise, proof)
     if run_dir:
-        write_json(run_dir / "proof.json", proof.document(differences))
+        write_json(run_dir / "proof.json", proof.document(promise))
     if differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         raise PoseError(
@@ -123,11 +137,27 @@ def require(run_dir: Path | None) -> None:
 
 def compare(promise: dict[str, Any], proof: Proof) -> tuple[str, ...]:
     """What does not hold, in sentences; nothing is promised by an empty dict except that devices compute."""
+    return wrong(proof) + broken(promise, proof)
+
+
+def wrong(proof: Proof) -> tuple[str, ...]:
+    """What was computed wrongly, or not at all."""
     found = [
         f"{device.device} ({device.name}) computes wrongly or not at all: {_why(device)}"
         for device in proof.devices
         if not device.computes
     ]
+    found += [
+        f"{one.operation} in {one.dtype} on {one.device}: {one.failure or f'off by {one.error:.1e}'}"
+        for one in proof.operations
+        if not one.is_right
+    ]
+    return tuple(found)
+
+
+def broken(promise: dict[str, Any], proof: Proof) -> tuple[str, ...]:
+    """What was promised and is not so."""
+    found = []
     release = proof.torch.split("+")[0]
     if promise.get("torch") not in {None, release, proof.torch}:
         found.append(f"torch {promise['torch']} was promised, {proof.torch} is here")
@@ -166,14 +196,19 @@ def _prove_device(name: str) -> DeviceProof:
     matmul_error: float | None
     conv_error: float | None
     try:
-        matmul_error, conv_error = _errors(device)
-        failure = None
+        matmul_error, conv_error = map(_finite, _errors(device))
+        failure = None if None not in (matmul_error, conv_error) else NO_NUMBER
     except RuntimeError as error:  # "no kernel image is available for execution on the device" is one
         matmul_error = conv_error = None
-        failure = str(error).strip().splitlines()[0]
+        failure = first_line(error)
     return DeviceProof(
         name, *described, matmul_error, conv_error, round(time.perf_counter() - begin, 3), failure
     )
+
+
+def _finite(error: float) -> float | None:
+    """The error, None where it is no number: JSON has none for that."""
+    return error if math.isfinite(error) else None
 
 
 def _describe(device: torch.device) -> tuple[str, str | None, str | None]:
@@ -191,21 +226,13 @@ def _errors(device: torch.device) -> tuple[float, float]:
     a, b = (torch.randn(192, 192, generator=generator) for _ in range(2))
     pictures = torch.randn(2, 16, 24, 24, generator=generator)
     weights = torch.randn(16, 16, 3, 3, generator=generator)
-    former = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    try:
+    with exactly():
         product = (a.to(device) @ b.to(device)).cpu()
         convolved = functional.conv2d(pictures.to(device), weights.to(device), padding=1).cpu()
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = former
     return (
-        _relative(product, a.double() @ b.double()),
-        _relative(convolved, functional.conv2d(pictures.double(), weights.double(), padding=1)),
+        relative(product, a.double() @ b.double()),
+        relative(convolved, functional.conv2d(pictures.double(), weights.double(), padding=1)),
     )
-
-
-def _relative(value: Tensor, reference: Tensor) -> float:
-    return float((value.double() - reference).abs().max() / reference.abs().max())
 
 
 def _why(device: DeviceProof) -> str:

@@ -9,6 +9,8 @@ A file holds the checks of one subject:
         without   paths of facts that are taken away, so that they are not known
         primary   the id of what stands on top; this check's own where it is in trouble, else not compared
         baseline  a second machine, for the checks of drift
+        proof     what the picked environment has proved, for the checks of --deep
+        stress    what dcgmi has said, for those of --stress
       unknown: {never: why it always knows}
 """
 
@@ -20,9 +22,13 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+
+from envcheck.doctor.proof import Proof
+from envcheck.doctor.stress import Stress
+from envcheck.documents import parse_json
 
 HERE = Path(__file__).parent
 HOSTS = HERE.parent / "hosts"
@@ -41,6 +47,8 @@ class Case:
     without: tuple[str, ...]
     primary: str | None
     baseline: str | None
+    proof: Proof | None
+    stress: Stress | None
     never: str = ""  # why there is no such machine
 
     @property
@@ -80,11 +88,20 @@ def _case(check: str, status: str, entry: str | dict[str, Any]) -> Case:
         without=tuple(said.pop("without", ())),
         primary=said.pop("primary", check if status in TROUBLE else None),
         baseline=said.pop("baseline", None),
+        proof=_value(Proof, said.pop("proof", None)),
+        stress=_value(Stress, said.pop("stress", None)),
         never=said.pop("never", ""),
     )
     assert not said, f"{check}: {sorted(said)}"
     assert bool(one.host) != bool(one.never), f"{check}: a machine, or why there is none"
     return one
+
+
+T = TypeVar("T")
+
+
+def _value(kind: type[T], said: Any) -> T | None:
+    return None if said is None else parse_json(json.dumps(said).encode(), kind, source=kind.__name__)
 
 
 def _steps(path: str) -> list[str | int]:

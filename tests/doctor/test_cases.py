@@ -22,7 +22,9 @@ def test_what_is_said_of_a_machine(case: Case, tmp_path):
     file.write_text(json.dumps(case.machine()))
     seen = look(str(file))
     before = look_back(str(HOSTS / f"{case.baseline}.json")) if case.baseline else None
-    diagnosis = diagnose(seen.host, seen.choice, checks=ALL, baseline=before)
+    diagnosis = diagnose(
+        seen.host, seen.choice, checks=ALL, baseline=before, proof=case.proof, stress=case.stress
+    )
     finding = next(one for one in diagnosis.findings if one.id == case.check)
     assert finding.status == case.status
     if case.primary is not None:

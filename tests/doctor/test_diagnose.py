@@ -124,7 +124,7 @@ def test_the_document_has_the_fields_that_were_promised(machine):
     assert set(first) == {
         "id", "status", "title", "evidence", "cause", "fix", "link", "seconds", "follows_from"
     }  # fmt: skip
-    assert set(first["fix"]) == {"text", "commands", "needs_root", "reboot", "destructive"}
+    assert set(first["fix"]) == {"text", "commands", "needs_root", "reboot", "destructive", "action"}
 
 
 def test_what_keeps_a_check_from_knowing_does_not_explain_its_own_trouble(diagnosis_of):

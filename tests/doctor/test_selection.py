@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from envcheck.doctor.checks import ALL, CHECKS
+from envcheck.doctor.checks import ALL, CHECKS, DEEP, STRESS
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.finding import SEVERITIES
-from envcheck.doctor.selection import listing, select
+from envcheck.doctor.selection import asked_for, given, listing, select
 from envcheck.documents import read_json
 from envcheck.errors import UsageError
 from envcheck.host.facts import SCHEMA, Host
@@ -19,7 +19,7 @@ def ids(only=(), skip=()):
 
 def test_without_names_every_check_is_made_in_its_order():
     assert ids() == [check.id for check in ALL]
-    without = [check.id for check in select(ALL, [], [], with_baseline=False)]
+    without = [check.id for check in select(ALL, [], [], given=())]
     assert without == [check.id for check in CHECKS]
 
 
@@ -84,11 +84,40 @@ def test_the_exit_code_is_that_of_the_level_and_of_what_was_asked(machine, statu
     from tests.doctor.test_diagnose import check
 
     diagnosis = diagnose(machine("h100-mig"), checks=[check("a", status), check("b")])
-    assert diagnosis.exit_code(level, asked=asked) == code
+    assert diagnosis.exit_code(level, asked={"a", "b"} if asked else {"b"}) == code
 
 
 @pytest.mark.parametrize("only", [["drift"], ["gpu,drift.pick"]])
 def test_a_comparison_without_a_snapshot_is_refused(only):
     with pytest.raises(UsageError, match="compares with a snapshot") as caught:
-        select(ALL, only, [], with_baseline=False)
+        select(ALL, only, [], given=("deep", "stress"))
     assert "--baseline" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("only", "said", "option"),
+    [
+        (["deep"], "deep.environment is about the proof", "--deep"),
+        (["gpu,deep.peers"], "deep.peers is about the proof", "--deep"),
+        (["stress.dcgm"], "stress.dcgm is about NVIDIA's own tests", "--stress"),
+    ],
+)
+def test_what_is_not_tried_cannot_be_asked_for(only, said, option):
+    with pytest.raises(UsageError) as caught:
+        select(ALL, only, [], given=("baseline",))
+    assert caught.value.message.startswith(said)
+    assert option in caught.value.hint
+
+
+def test_what_is_tried_is_checked_besides_everything_else():
+    has = given(baseline=False, deep=True, stress=False)
+    assert select(ALL, [], [], given=has) == (*CHECKS, *DEEP)
+    has = given(baseline=False, deep=False, stress=True)
+    assert select(ALL, [], [], given=has) == (*CHECKS, *STRESS)
+    assert given(baseline=True, deep=False, stress=False) == {"baseline"}
+
+
+def test_an_answer_is_wanted_to_what_is_named_and_to_what_is_tried():
+    assert asked_for(CHECKS, []) == frozenset()
+    assert asked_for(ALL, []) == {check.id for check in (*DEEP, *STRESS)}
+    assert asked_for(CHECKS[:2], ["driver"]) == {check.id for check in CHECKS[:2]}

@@ -69,6 +69,21 @@ def test_pyenv_keeps_its_versions_where_pyenv_root_says(search_path, tmp_path):
     assert read(search_path, PYENV_ROOT=str(tmp_path / "pyenv")).interpreters == {"3.13": "/x y/python3.13"}
 
 
+def test_uv_keeps_its_pythons_in_the_data_folder_or_where_it_is_told_to(search_path, tmp_path):
+    own = search_path / ".local/share/uv/python/cpython-3.12.4-linux-x86_64-gnu/bin/python3.12"
+    stand_in(own, "cpython 3.12 1 /own")
+    stand_in(search_path / ".local/share/uv/python/pypy-3.11.1-linux/bin/python3.11", "pypy 3.11 1 /pypy")
+    threads = (
+        search_path / ".local/share/uv/python/cpython-3.13.0+freethreaded-linux-x86_64-gnu/bin/python3.13"
+    )
+    stand_in(threads, "cpython 3.13 1 /threads")
+    assert read(search_path).interpreters == {"3.12": "/own"}
+    stand_in(tmp_path / "kept/cpython-3.13.1-linux/bin/python3.13", "cpython 3.13 1 /told")
+    assert read(search_path, UV_PYTHON_INSTALL_DIR=str(tmp_path / "kept")).interpreters == {"3.13": "/told"}
+    stand_in(tmp_path / "data/uv/python/cpython-3.11.1-linux/bin/python3.11", "cpython 3.11 1 /data")
+    assert read(search_path, XDG_DATA_HOME=str(tmp_path / "data")).interpreters == {"3.11": "/data"}
+
+
 def test_pyenvs_shims_do_not_hide_what_stands_behind_them_on_path(search_path):
     stand_in(search_path / ".pyenv/shims/python3.11", "cpython 3.11 1 /shim")
     stand_in(search_path / "bin/python3.11", "cpython 3.11 1 /usr/bin/python3.11")

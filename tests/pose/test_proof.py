@@ -102,6 +102,16 @@ def test_a_device_without_code_in_this_torch_is_a_finding_and_no_traceback(monke
     assert difference.endswith("CUDA error: no kernel image is available for execution on the device")
 
 
+def test_what_is_no_number_is_a_failure_that_json_can_hold(monkeypatch):
+    monkeypatch.setattr(proof, "_errors", lambda _device: (1e-7, float("nan")))
+    found = prove()
+    assert [(one.matmul_error, one.conv_error, one.computes) for one in found.devices] == [
+        (1e-7, None, False)
+    ]
+    assert "NaN" not in json.dumps(found.document({}))
+    assert compare({}, found)[0].endswith("the result holds what is no number")
+
+
 @pytest.mark.usefixtures("workplace")
 def test_a_stage_keeps_its_proof_before_its_work(pose):
     Path("run").mkdir()

@@ -11,6 +11,7 @@ from envcheck.doctor.checks import (
     cards,
     cdi,
     containers,
+    deep,
     drift,
     driver,
     engines,
@@ -25,6 +26,7 @@ from envcheck.doctor.checks import (
     limits,
     packages,
     several,
+    stress,
     surroundings,
     system,
     tools,
@@ -124,4 +126,21 @@ DRIFT: tuple[Check, ...] = (
     drift.Pick(),
 )
 
-ALL = (*CHECKS, *DRIFT)
+# Made where the picked environment is asked to prove itself.
+DEEP: tuple[Check, ...] = (
+    deep.EnvironmentBuilt(),
+    deep.PromiseKept(),
+    deep.Computed("matmul", "Matrices are multiplied", ("matmul",), ("float32",)),
+    deep.Computed("conv", "Convolutions are computed", ("conv",), ("float32",)),
+    deep.Computed("deconv", "Transposed convolutions are computed", ("deconv",), ("float32",)),
+    deep.Computed("bf16", "bfloat16 is computed", ("matmul", "conv", "deconv"), ("bfloat16",), devices=1),
+    deep.Computed(
+        "copies", "Copies to and from GPUs arrive", ("to-device", "from-device"), ("int32",), devices=1
+    ),
+    deep.Computed("peers", "Copies between GPUs arrive", ("peer",), ("int32",), devices=2),
+)
+
+# Made where NVIDIA's own tests are run.
+STRESS: tuple[Check, ...] = (stress.Dcgm(),)
+
+ALL = (*CHECKS, *DRIFT, *DEEP, *STRESS)

@@ -19,7 +19,7 @@ _NO_BASELINE = "There is no snapshot to compare with (--baseline)."
 class Facts(Check):
     """Facts of one kind, compared."""
 
-    needs_baseline = True
+    needs = "baseline"
 
     def __init__(self, subject: str, noun: str, facts: str, worst: Status = "warn") -> None:
         """`noun` begins the titles; `facts` is a pattern for the paths of the facts that it is about."""
@@ -54,7 +54,7 @@ class Pick(Check):
     id = "drift.pick"
     title = "The recipe is picked that the snapshot's machine would get"
     worst = "warn"
-    needs_baseline = True
+    needs = "baseline"
 
     def look(self, case: Case) -> Finding:
         """Compare both picks, and say what is in the way of the old one."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from envcheck.choice.candidates import Judgement
+from envcheck.choice.candidates import Judgement, obstacles
+from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.doctor.remedies import install_venv
+from envcheck.doctor.remedies import install_python, install_venv
+
+# Every recipe serves it.
+PYTHON_FOR_ALL = "3.11"
 
 
 class VenvModule(Check):
@@ -120,8 +124,19 @@ class RecipeFits(Check):
             "No recipe runs on this machine",
             _reasons_against(choice.verdicts),
             "A rule refuses each recipe, or a fact that would settle it is not known.",
-            Fix(choice.advice, ("envcheck pick",)) if choice.advice else None,
+            _way_out(choice) if choice.advice else None,
         )
+
+
+def _way_out(choice: Choice) -> Fix:
+    """Return what leads to a recipe: a Python, where nothing else is in the way; else what is advised."""
+    only_python = any(
+        all((reason.rule, reason.verdict) == ("python", "refused") for reason in obstacles(one))
+        for one in choice.verdicts
+    )
+    if only_python:
+        return install_python(choice.advice, PYTHON_FOR_ALL)
+    return Fix(choice.advice, ("envcheck pick",))
 
 
 def _reasons_against(verdicts: Iterable[Judgement]) -> tuple[str, ...]:
