@@ -122,7 +122,7 @@ def read_yaml(path: Path, kind: type[T]) -> T:
         raw = yaml.load(_read(path), Loader=_LOADER)  # noqa: S506 - a safe loader, whichever of the two it is
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise _not_yaml(str(path), error) from None
-    _refuse_unknown_keys(raw, kind, str(path))
+    _refuse_unknown_keys(raw, msgspec.inspect.type_info(kind), str(path))
     return _convert(raw, kind, str(path))
 
 
@@ -244,26 +244,21 @@ def _encode(value: object) -> object:
     raise NotImplementedError(type(value))
 
 
-def _refuse_unknown_keys(raw: object, kind: Any, source: str, path: str = "$") -> None:  # noqa: ANN401 - walks type annotations
+def _refuse_unknown_keys(raw: object, info: msgspec.inspect.Type, source: str, path: str = "$") -> None:
     """Raise for a key that the dataclass does not have; msgspec forbids these for its own structs only."""
-    info = msgspec.inspect.type_info(kind)
-    _walk_unknown(raw, info, source, path)
-
-
-def _walk_unknown(raw: object, info: msgspec.inspect.Type, source: str, path: str) -> None:
     if isinstance(info, msgspec.inspect.DataclassType) and isinstance(raw, dict):
         fields = {field.encode_name: field.type for field in info.fields}
         for key, value in raw.items():
             if key not in fields:
                 known = ", ".join(field.name for field in dataclasses.fields(info.cls))
                 raise UsageError(f"{source}: unknown key {key!r:.60} in `{path}`", f"Known keys: {known}")
-            _walk_unknown(value, fields[key], source, f"{path}.{key}")
+            _refuse_unknown_keys(value, fields[key], source, f"{path}.{key}")
     elif isinstance(info, msgspec.inspect.UnionType):
         for option in info.types:
-            _walk_unknown(raw, option, source, path)
+            _refuse_unknown_keys(raw, option, source, path)
     elif isinstance(info, msgspec.inspect.DictType) and isinstance(raw, dict):
         for key, value in raw.items():
-            _walk_unknown(value, info.value_type, source, f"{path}[{key!r:.60}]")
+            _refuse_unknown_keys(value, info.value_type, source, f"{path}[{key!r:.60}]")
     elif isinstance(info, (msgspec.inspect.VarTupleType, msgspec.inspect.ListType)) and isinstance(raw, list):
         for index, value in enumerate(raw):
-            _walk_unknown(value, info.item_type, source, f"{path}[{index}]")
+            _refuse_unknown_keys(value, info.item_type, source, f"{path}[{index}]")

@@ -77,7 +77,7 @@ def resolve(
     `EnvcheckError` when no set of wheels satisfies the recipe.
     """
     target = Target(python, machine, recipe.glibc)
-    packages = wanted_packages(recipe)
+    packages = _wanted_packages(recipe)
     compile_for = partial(
         compile_wheels, constraints=recipe.constraints, target=target, index=index, chosen=chosen
     )
@@ -93,7 +93,7 @@ def resolve(
     return Resolved(target, pins)
 
 
-def wanted_packages(recipe: Recipe) -> tuple[str, ...]:
+def _wanted_packages(recipe: Recipe) -> tuple[str, ...]:
     """Return what a recipe holds beside torch: what pose needs, and somebody's own packages."""
     own = {canonicalize_name(_requirement(recipe, line).name) for line in recipe.packages}
     pose = read_packages(bundle("recipes") / "pose.in")
@@ -147,8 +147,7 @@ def _sibling_dependencies(recipe: Recipe, target: Target, index: str) -> tuple[s
         argv = [
             *(sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--disable-pip-version-check"),
             *("--no-deps", "--ignore-installed", "--only-binary=:all:", "--report", "-"),
-            *("--target", "nowhere", "--implementation", "cp", "--python-version", sibling.python),
-            *(option for platform in sibling.platforms for option in ("--platform", platform)),
+            *("--target", "nowhere", *sibling.pip_options),
             *(("--extra-index-url", index) if index else ()),
             recipe.requirement,
         ]

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +36,17 @@ class Outcome:
 
 
 def capture(
-    argv: Sequence[str], *, seconds: float, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    argv: Sequence[str],
+    *,
+    seconds: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stage: Callable[[bytes], object] | None = None,
 ) -> Outcome:
-    """Return what a program said; one that hangs is killed after `seconds`. Never raises."""
+    """Return what a program said; one that hangs is killed after `seconds`. Never raises.
+
+    With `stage`, which tells from the output so far how far it has come, each stage has `seconds` of its own.
+    """
     try:
         process = subprocess.Popen(  # noqa: S603 - an argv list of ours
             list(argv),
@@ -50,7 +59,7 @@ def capture(
     except OSError as error:
         return Outcome(None, "", error.strerror or str(error))
     try:
-        stdout, stderr = process.communicate(timeout=seconds)
+        stdout, stderr = _heard_out(process, seconds, stage)
     except subprocess.TimeoutExpired as error:
         return Outcome(None, _text(error.stdout), f"no answer within {seconds:g} seconds")
     finally:
@@ -138,6 +147,24 @@ def terminal_hints() -> dict[str, str]:
         return {}
     columns = os.get_terminal_size(sys.stderr.fileno()).columns
     return {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1", "COLUMNS": str(columns or 80)}
+
+
+def _heard_out(
+    process: subprocess.Popen[bytes], seconds: float, stage: Callable[[bytes], object] | None
+) -> tuple[bytes, bytes]:
+    """Return all that a program says. Raises `TimeoutExpired`, with what it said until then."""
+    if stage is None:
+        return process.communicate(timeout=seconds)
+    reached, ends = stage(b""), time.monotonic() + seconds
+    while True:
+        try:
+            return process.communicate(timeout=min(_AWAKE_S, max(0.0, ends - time.monotonic())))
+        except subprocess.TimeoutExpired as error:  # noqa: PERF203 - once a second
+            now = stage(error.stdout or b"")
+            if now != reached:
+                reached, ends = now, time.monotonic() + seconds
+            elif time.monotonic() >= ends:
+                raise
 
 
 def _started(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - Popen's own

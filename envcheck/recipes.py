@@ -127,9 +127,9 @@ class Recipe(Written):
         return path if path.is_file() else None
 
 
-def load_recipes(folder: Path | None = None) -> tuple[Recipe, ...]:
-    """Return a folder's recipes, the shipped ones by default, ordered by name. Raises `UsageError`."""
-    return tuple(_load(file) for file in sorted((folder or bundle("recipes")).glob("*.yaml")))
+def load_recipes() -> tuple[Recipe, ...]:
+    """Return the shipped recipes, ordered by name. Raises `UsageError`."""
+    return tuple(_load(file) for file in sorted(bundle("recipes").glob("*.yaml")))
 
 
 def load_recipe(name_or_file: str) -> Recipe:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line says of the environment, as it was typed."""
+    """What the command line asks for, as it was typed."""
 
     recipe: str | None = None  # a name or a file
     gpus: str | None = None  # a list with commas, or "none"
@@ -42,6 +42,9 @@ class Request:
     cuda: str | None = None
     python: str | None = None
     requirements: Path | None = None  # what somebody else's repository asks for
+
+
+ANY = Request()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Situation:
     judged: tuple[Gpu, ...]  # the GPUs that the choice is for
     chosen: Recipe | None  # as this machine sees it
     visible: str = ""  # what CUDA_VISIBLE_DEVICES stands for, where it decided which GPUs are judged
-    request: Request = Request()
+    request: Request = ANY
     is_here: bool = True  # and not the facts of another machine
 
     @property
@@ -75,7 +78,7 @@ class Situation:
 
 
 def look(
-    host: str | None = None, request: Request | None = None, *, facts: Callable[[], Host] | None = None
+    host: str | None = None, request: Request = ANY, *, facts: Callable[[], Host] | None = None
 ) -> Situation:
     """Return the situation on this machine, or on the one whose facts lie in file `host` ("-": stdin).
 
@@ -83,19 +86,18 @@ def look(
     and where `host` is several machines.
     """
     if host is None:
-        return _on((facts or probe)(), request or Request(), os.environ)
+        return _on((facts or probe)(), request, os.environ)
     seen = survey([host], request)
     if not isinstance(seen, Situation):
         raise UsageError(f"{host} holds {seen.hosts} hosts, and one is asked for here")
     return seen
 
 
-def survey(hosts: Sequence[str], request: Request | None = None) -> Situation | Fleet:
+def survey(hosts: Sequence[str], request: Request) -> Situation | Fleet:
     """Return the situation of one host, or for several the recipes that cover them all.
 
     `hosts` are files, folders and "-". Raises `UsageError` for bad input.
     """
-    request = request or Request()
     named = read_hosts(hosts)
     first = next(named)
     second = next(named, None)
@@ -170,9 +172,9 @@ def _wished(request: Request) -> tuple[tuple[Recipe, ...], Wishes]:
         ),
     )
     if request.requirements is not None:
-        from envcheck.choice.requirements.read import read_requirements  # noqa: PLC0415 - see above
+        from envcheck.choice.requirements.read import read  # noqa: PLC0415 - see above
 
-        theirs = read_requirements(request.requirements, python=wishes.python)
+        theirs = read(request.requirements, python=wishes.python).wishes
         wishes = replace(combine(wishes, theirs), requirements=str(request.requirements))
     return recipes, wishes
 
@@ -191,7 +193,7 @@ def _gpus(text: str | None) -> tuple[str, ...] | Literal["none"] | None:
 def _visible(gpus: tuple[Gpu, ...] | None, environ: Mapping[str, str], request: Request) -> Visible | None:
     """Return what CUDA_VISIBLE_DEVICES, set by a scheduler or the user, leaves; None where it says nothing.
 
-    The environment says less than the command line.
+    A variable says less than the command line.
     """
     value = environ.get("CUDA_VISIBLE_DEVICES")
     if value is None or request.gpus is not None or not gpus:

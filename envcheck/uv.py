@@ -61,6 +61,12 @@ class Target:
                 names.append(f"{LEGACY_MANYLINUX[minor]}_{self.machine}")
         return (*names, f"linux_{self.machine}")
 
+    @property
+    def pip_options(self) -> tuple[str, ...]:
+        """What tells pip to choose for there, and not for the interpreter that runs it."""
+        platforms = (word for platform in self.platforms for word in ("--platform", platform))
+        return ("--implementation", "cp", "--python-version", self.python, *platforms)
+
     @cached_property
     def tags(self) -> dict[Tag, int]:
         """The wheel tags that run there, with their rank: 0 is the best."""
@@ -205,7 +211,7 @@ def uv_version() -> str:
 def read_pip_settings() -> dict[str, str]:
     """Return the user's pip settings for `pip install`, by its own precedence."""
     answer = capture([sys.executable, "-m", "pip", "config", "list"], seconds=60)
-    # The environment wins over the command's section, which wins over the global one.
+    # Variables win over the command's section, which wins over the global one.
     found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for section, key, value in _settings(answer.stdout):
         if section in found:

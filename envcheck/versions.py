@@ -1,8 +1,8 @@
-"""Versions that compare as versions and are written as they were read."""
+"""Versions: compared as versions and written as they were read; and the one that pins a build of torch."""
 
 from __future__ import annotations
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 
 class Spelled(Version):
@@ -15,3 +15,12 @@ class Spelled(Version):
 
     def __str__(self) -> str:
         return self._spelling
+
+
+def pinned_torch(text: str) -> Version | None:
+    """Return the version in "torch==2.0.1+cu118", None for a text that says less, more or something else."""
+    name, _, version = text.replace(" ", "").partition("==")
+    try:
+        return Version(version) if name == "torch" else None
+    except InvalidVersion:
+        return None

@@ -31,6 +31,34 @@ def test_capture_of_a_program_that_hangs_says_so_instead_of_hanging(tmp_path):
     assert "0.5 seconds" in answer.stderr
 
 
+STAGES = """
+    import time
+    for number in range(3):
+        print("stage", number, flush=True)
+        time.sleep({pause})
+"""
+
+
+def stages(output: bytes) -> int:
+    return output.count(b"stage")
+
+
+def test_each_stage_of_a_program_has_its_own_time(tmp_path):
+    answer = capture(program(tmp_path, STAGES.format(pause=1.5)), seconds=2.5, stage=stages)
+    assert (answer.code, answer.stdout.count("stage")) == (0, 3)
+
+
+def test_a_program_that_hangs_in_a_stage_is_ended_and_what_it_said_is_kept(tmp_path):
+    answer = capture(program(tmp_path, STAGES.format(pause=60)), seconds=1.5, stage=stages)
+    assert (answer.code, answer.stdout) == (None, "stage 0\n")
+    assert "1.5 seconds" in answer.stderr
+
+
+def test_a_program_that_talks_on_within_a_stage_is_ended_all_the_same(tmp_path):
+    talk = "import time\nwhile True:\n    print('...', flush=True)\n    time.sleep(0.1)"
+    assert capture(program(tmp_path, talk), seconds=1.5, stage=stages).code is None
+
+
 def test_capture_of_a_missing_program_is_an_answer():
     assert capture(["/nonexistent/program"], seconds=1).code is None
 

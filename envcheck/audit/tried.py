@@ -102,12 +102,8 @@ def _measured(build: Build, seen: Measured) -> Result:
 def _pip_options(recipe: Recipe, python: str) -> list[str]:
     """Return what tells pip for whom to fetch, and where builds with a tag are besides."""
     target = Target(python, recipe.machine, recipe.glibc)
-    index = PYTORCH_INDEX.format(tag=recipe.tag) if "+" in recipe.requirement else ""
-    return [
-        *("--implementation", "cp", "--python-version", python),
-        *(option for platform in target.platforms for option in ("--platform", platform)),
-        *(("--extra-index-url", index) if index else ()),
-    ]
+    index = ("--extra-index-url", PYTORCH_INDEX.format(tag=recipe.tag)) if "+" in recipe.requirement else ()
+    return [*target.pip_options, *index]
 
 
 def environment(recipe: Recipe, lock: Path, cache: Path) -> Result:

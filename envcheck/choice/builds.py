@@ -34,14 +34,11 @@ class Builds:
         return tuple(one for one in self.builds if can_run(one))
 
 
-def builds_for(
-    hosts: Iterable[tuple[str, Host]], recipes: Sequence[Recipe], wishes: Wishes | None = None
-) -> Builds:
+def builds_for(hosts: Iterable[tuple[str, Host]], recipes: Sequence[Recipe], wishes: Wishes) -> Builds:
     """Return the verdict on every official build that the wishes allow, on all of the named `hosts` at once.
 
     With several hosts each reason begins with the host that it is about.
     """
-    wishes = wishes or Wishes()
     judged = [(name, tuple(judge_builds(narrow(host, wishes.gpus), recipes, wishes))) for name, host in hosts]
     builds = judged[0][1] if len(judged) == 1 else _joined(judged)
     return Builds(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from packaging.version import InvalidVersion, Version
 
-from envcheck.choice.wishes import Wishes
+from envcheck.choice.wishes import ANYTHING, Wishes
 from envcheck.compat import tables
 from envcheck.compat.rules import judge, reasons
 from envcheck.compat.tables import Build
@@ -54,9 +54,7 @@ class BuildVerdict:
         return f"{self.torch} {self.tag}"
 
 
-def judge_recipes(
-    host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None
-) -> tuple[Judgement, ...]:
+def judge_recipes(host: Host, recipes: Sequence[Recipe], wishes: Wishes = ANYTHING) -> tuple[Judgement, ...]:
     """Return the verdict on every recipe for a narrowed host, the most wanted first.
 
     A wish for a Python narrows what each is asked about: the others do not matter then.
@@ -66,9 +64,7 @@ def judge_recipes(
     return tuple(_judged(host, recipe, wishes) for recipe in order)
 
 
-def judge_builds(
-    host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None
-) -> Iterator[BuildVerdict]:
+def judge_builds(host: Host, recipes: Sequence[Recipe], wishes: Wishes) -> Iterator[BuildVerdict]:
     """Yield the verdict on every official build for a narrowed host, the most wanted first.
 
     A wish for a Python narrows what each is asked about, as with recipes; other wishes are not asked here.
@@ -142,7 +138,7 @@ def runs(host: Host, recipes: Sequence[Recipe], wishes: Wishes) -> Recipe | None
     return None
 
 
-def _judged(host: Host, recipe: Recipe, wishes: Wishes | None) -> Judgement:
+def _judged(host: Host, recipe: Recipe, wishes: Wishes) -> Judgement:
     said = judge(host, _for_python(recipe.build, wishes))
     return Judgement(recipe.name, join(said), said)
 
@@ -183,10 +179,8 @@ def _preference(host: Host, build: Build) -> tuple[bool, Version, Version]:
     return (build.cuda is None and host.gpus == (), build.torch, build.cuda or _NO_CUDA)
 
 
-def _for_python(build: Build, wishes: Wishes | None) -> Build:
-    if wishes is None or not wishes.python:
-        return build
-    return replace(build, pythons=pythons_for(wishes, build.pythons))
+def _for_python(build: Build, wishes: Wishes) -> Build:
+    return replace(build, pythons=pythons_for(wishes, build.pythons)) if wishes.python else build
 
 
 def _is_wished(wishes: Wishes, python: str) -> bool:

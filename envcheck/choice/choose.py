@@ -11,7 +11,7 @@ from envcheck.choice.answers import Answer, answers, in_words
 from envcheck.choice.candidates import Judgement, can_run, judge_recipes, pythons_for, serves
 from envcheck.choice.gpus import devices_of, handed_over, narrow
 from envcheck.choice.way_out import way_out
-from envcheck.choice.wishes import Wishes
+from envcheck.choice.wishes import ANYTHING, Wishes
 from envcheck.compat.rules.base_image import base_image
 from envcheck.compat.rules.system import host_pythons
 from envcheck.compat.verdict import Reason
@@ -40,9 +40,8 @@ class Choice:
     verdicts: tuple[Judgement, ...]  # the most wanted first: the newest torch, without a GPU the CPU's
 
 
-def choose(host: Host, recipes: Sequence[Recipe], wishes: Wishes | None = None) -> Choice:
+def choose(host: Host, recipes: Sequence[Recipe], wishes: Wishes = ANYTHING) -> Choice:
     """Return the recipe for a machine and the verdict on each. Raises `UsageError` for an impossible wish."""
-    wishes = wishes or Wishes()
     recipes = [recipe.on(host.os.machine) for recipe in recipes]
     if wishes.recipe is not None and wishes.recipe not in {recipe.name for recipe in recipes}:
         raise no_such_recipe(wishes.recipe, tuple(recipe.name for recipe in recipes))

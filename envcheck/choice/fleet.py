@@ -6,6 +6,7 @@ kinds among them. The machines stream through; what is kept of each is its name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -16,7 +17,7 @@ from envcheck.choice.answers import in_words
 from envcheck.choice.candidates import Judgement, can_run, judge_recipes, obstacles, serves
 from envcheck.choice.gpus import narrow
 from envcheck.choice.way_out import way_out
-from envcheck.choice.wishes import Wishes
+from envcheck.choice.wishes import ANYTHING, Wishes
 from envcheck.compat.rules.devices import unlisted_cards
 from envcheck.compat.rules.system import host_pythons
 from envcheck.compat.verdict import Reason
@@ -24,6 +25,9 @@ from envcheck.host.facts import Gpu, Host
 from envcheck.recipes import Recipe
 
 SCHEMA = "envcheck.fleet/1"
+
+# Of a GPU, rules read what it is; how it fares at the moment differs from host to host and decides nothing.
+_HOW_IT_FARES = re.compile(r"gpus\[\d+\]\.(?!(uuid|name|brand|compute_capability|pci_address|mig)\b)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +69,9 @@ class _Kind:
 
 
 def choose_for_all(
-    hosts: Iterable[tuple[str, Host]], recipes: Sequence[Recipe], wishes: Wishes | None = None
+    hosts: Iterable[tuple[str, Host]], recipes: Sequence[Recipe], wishes: Wishes = ANYTHING
 ) -> Fleet:
     """Return the smallest set of recipes that covers all `hosts`, which are named; of equals the newest."""
-    wishes = wishes or Wishes()
     kinds = _kinds(hosts)
     wanted = tuple(recipe for recipe in recipes if serves(wishes, recipe))
     covered: dict[frozenset[str], list[_Kind]] = {}
@@ -162,7 +165,8 @@ def _standing_for_all(host: Host) -> Host:
     gpus = host.gpus or ()
     split = any(gpu.mig and gpu.mig.enabled is not False for gpu in gpus)
     # What is not known stands under a card's place: gpus[1].mig.
-    if not gpus or split or unlisted_cards(host) or any(fact.startswith("gpus[") for fact in host.unknown):
+    is_open = any(fact.startswith("gpus[") for fact in _open_questions(host))
+    if not gpus or split or is_open or unlisted_cards(host):
         return host
     kinds = {_kind_of(gpu): gpu for gpu in reversed(gpus)}
     return replace(host, gpus=tuple(reversed(kinds.values())), pci=None)
@@ -182,8 +186,13 @@ def _told_apart_by(host: Host) -> Hashable:
         (host_pythons(host), tuple(host.python.incomplete)),
         host.engines == (),
         frozenset(engine.gpu_request for engine in host.engines or ()),
-        frozenset(host.unknown),
+        _open_questions(host),
     )
+
+
+def _open_questions(host: Host) -> frozenset[str]:
+    """Return the facts that are not known, of those that a rule may ask for."""
+    return frozenset(fact for fact in host.unknown if not _HOW_IT_FARES.match(fact))
 
 
 def _kind_of(gpu: Gpu) -> Hashable:

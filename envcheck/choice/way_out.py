@@ -18,7 +18,7 @@ from envcheck.choice.candidates import (
 )
 from envcheck.choice.concessions import concession
 from envcheck.choice.drivers import lowest_driver
-from envcheck.choice.wishes import Wishes
+from envcheck.choice.wishes import ANYTHING, Wishes
 from envcheck.compat import tables
 from envcheck.compat.rules.code import code
 from envcheck.compat.rules.ptx import ptx
@@ -26,8 +26,6 @@ from envcheck.compat.verdict import Reason
 from envcheck.compat.words import card
 from envcheck.host.facts import Gpu, Host
 from envcheck.recipes import Recipe
-
-_ANYTHING = Wishes()
 
 
 def way_out(host: Host, seen: Host, recipes: Sequence[Recipe], wishes: Wishes) -> str:
@@ -101,7 +99,7 @@ def _one_kind_at_a_time(host: Host, seen: Host, recipes: Sequence[Recipe]) -> st
         return ""
     ways = []
     for gpu in sorted(kinds.values(), key=gpus.index):
-        alone = runs(replace(seen, gpus=(gpu,), pci=None), recipes, _ANYTHING)
+        alone = runs(replace(seen, gpus=(gpu,), pci=None), recipes, ANYTHING)
         if alone is not None:
             ways.append(f"{card(gpu)} on {alone.name} (--gpus {_index(host, gpu)})")
     if not ways:
@@ -136,7 +134,7 @@ def _cudas_with_code(seen: Host, gpus: tuple[Gpu, ...]) -> set[Version]:
 def _nothing(seen: Host, recipes: Sequence[Recipe], judged: Sequence[Judgement]) -> str:
     first = next(iter(_for_gpus(judged)), None)
     reasons = [reason.because for reason in obstacles(first) if not _has_way(seen, reason)] if first else []
-    if seen.gpus and (left := runs(replace(seen, gpus=(), pci=None), recipes, _ANYTHING)):
+    if seen.gpus and (left := runs(replace(seen, gpus=(), pci=None), recipes, ANYTHING)):
         reasons.append(f"The CPU is left: --gpus none, with {left.name}.")
     return " ".join(reasons) or "Nothing that is known here helps."
 

@@ -45,15 +45,18 @@ class Wishes:
     origins: tuple[str, ...] = ()  # where each was read: "requirements.txt:3: torch==1.13.1+cu117"
 
 
-def specifier(option: str, text: str) -> SpecifierSet:
-    """Return the versions that an option's text means: "11.8" every 11.8.x, else what PEP 440 says.
+ANYTHING = Wishes()
 
-    `--cuda` and `--python` give sets of minor versions. Raises `UsageError`.
+
+def specifier(option: str, text: str) -> SpecifierSet:
+    """Return the minor versions that a text of `--cuda` or `--python` means: "11.8", ">=3.10".
+
+    Raises `UsageError`, which names `option`.
     """
     asked, tag = _read(option, text)
     if tag is not None:
         raise _unreadable(option, text)
-    return asked if option == "--torch" else minors(asked)
+    return minors(asked)
 
 
 def torch_wish(text: str, option: str = "--torch") -> tuple[SpecifierSet, str | None]:

@@ -182,7 +182,6 @@ def _order(
     is_stage: bool = False,
 ) -> Order:
     """Return what `run`, `exec` and `shell` have in common, its texts read. Raises `UsageError`."""
-    from envcheck.engine.containers import bytes_of
     from envcheck.runs.order import Order
 
     if cpus is not None and not math.isfinite(cpus):
@@ -198,7 +197,7 @@ def _order(
         base_image=base_image,
         variables=_variables(env or ()),
         network=network,
-        memory=None if memory is None else bytes_of(memory),
+        memory=_bytes(memory),
         cpus=cpus,
         data=data,
         output=output,
@@ -234,6 +233,14 @@ def _variables(words: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--env {name!r:.60}: there is no such variable", "--env NAME=VALUE sets one.")
         found[name] = value if has_value else os.environ[name]
     return found
+
+
+def _bytes(size: str | None) -> int | None:
+    if size is None:
+        return None
+    from envcheck.engine.containers import bytes_of  # no run without a limit waits for it here
+
+    return bytes_of(size)
 
 
 def _stage_help(stage: Stage) -> int:

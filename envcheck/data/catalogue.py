@@ -58,9 +58,9 @@ class _Written:
     datasets: tuple[Dataset, ...]
 
 
-def find_dataset(name: str, only: Sequence[str] = (), file: Path | None = None) -> Dataset:
+def find_dataset(name: str, only: Sequence[str] = ()) -> Dataset:
     """Return a dataset by its name, with the parts that `only` names, else all. Raises `UsageError`."""
-    datasets = {one.name: one for one in read_yaml(file or FILE, _Written).datasets}
+    datasets = {one.name: one for one in read_yaml(FILE, _Written).datasets}
     if name not in datasets:
         raise _unknown("There is no dataset", name, tuple(datasets))
     dataset = datasets[name]

@@ -143,7 +143,7 @@ class Fetcher:
         except requests.RequestException as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise EnvcheckError(
-                    f"The certificate of {source.host} was not accepted",
+                    f"The certificate of {source.server} was not accepted",
                     "Behind an inspecting proxy, REQUESTS_CA_BUNDLE=FILE names its CA bundle.",
                     "network.certificate",
                 ) from None

@@ -57,7 +57,7 @@ def get(plan: Plan, watch: Watcher, patience: Patience = PATIENT) -> Got:
     fetcher = Fetcher(patience)
     asked = [item for item in plan.missing if item.arrived < item.part.size]
     if asked:
-        with watch.step(f"ask {asked[0].source.host} for {_counted(asked)}") as update:
+        with watch.step(f"ask {asked[0].source.server} for {_counted(asked)}") as update:
             for item in asked:
                 fetcher.ask(item.source, update)
     parts = []

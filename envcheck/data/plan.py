@@ -127,7 +127,7 @@ def plan(name: str, only: Sequence[str], to: Path | None, mirror: str | None, *,
     return Plan(dataset=dataset, folder=folder, base=base, keep=keep, items=items)
 
 
-def in_the_way(path: Path, why: str) -> EnvcheckError:
+def _in_the_way(path: Path, why: str) -> EnvcheckError:
     """Return the error for a file that is not ours to replace."""
     return EnvcheckError(f"{path} is another file: {why}", "Move it away; the same command then fetches it.")
 
@@ -135,9 +135,9 @@ def in_the_way(path: Path, why: str) -> EnvcheckError:
 def check_kept(item: Item, *, by_digest: bool) -> None:
     """Raise `EnvcheckError` when what lies in a file's place is not that file."""
     if not item.kept.is_file() or item.kept.stat().st_size != item.part.size:
-        raise in_the_way(item.kept, f"one of {item.part.size:,} bytes is expected")
+        raise _in_the_way(item.kept, f"one of {item.part.size:,} bytes is expected")
     if by_digest and not (digest := sha256(item.kept)).startswith(item.part.sha256):
-        raise in_the_way(item.kept, f"its SHA-256 is {digest}, expected {item.source.expected}")
+        raise _in_the_way(item.kept, f"its SHA-256 is {digest}, expected {item.source.expected}")
 
 
 def _look(part: Part, folder: Path, base: str) -> Item:
@@ -173,7 +173,7 @@ def _received(item: Item) -> int:
     sizes = {name: _size(item.home / name) for name in receipt.files}
     for name, size in receipt.files.items():
         if sizes[name] not in (None, size):
-            raise in_the_way(item.home / name, f"one of {size:,} bytes was unpacked")
+            raise _in_the_way(item.home / name, f"one of {size:,} bytes was unpacked")
     return 0 if None in sizes.values() else len(sizes)
 
 

@@ -23,7 +23,7 @@ class Source:
         return shown(self.url)
 
     @property
-    def host(self) -> str:
+    def server(self) -> str:
         """Who is asked."""
         return urlsplit(self.url).hostname or ""
 

@@ -46,6 +46,7 @@ class Check(Protocol):
     worst: Status = "error"  # what it says where it is bad; any check can be unknown
     needs: Need | None = None  # without that it has nothing to look at, and is not made
     caused_by: tuple[str, ...] = ()  # ids of checks whose trouble explains this one's, the likeliest first
+    silenced_by: tuple[str, ...] = ()  # ids of checks whose trouble explains only that this one knows nothing
 
     def look(self, case: Case) -> Finding:
         """Return the answer. An exception is not one: `diagnose` makes it unknown."""

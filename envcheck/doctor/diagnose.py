@@ -94,7 +94,14 @@ def _look(check: Check, case: Case) -> Finding:
 def _folded(findings: Sequence[Finding], checks: Sequence[Check]) -> list[Finding]:
     """Return the findings with `follows_from` set to the root of what explains each."""
     troubles = {finding.id for finding in findings if finding.is_trouble}
-    root = roots({check.id: check.caused_by for check in checks}, troubles)
+    open_questions = {finding.id for finding in findings if finding.status == "unknown"}
+    root = roots(
+        {
+            check.id: check.caused_by + (check.silenced_by if check.id in open_questions else ())
+            for check in checks
+        },
+        troubles,
+    )
     return [
         replace(finding, follows_from=root[finding.id])
         if finding.status not in ("ok", "skip") and root[finding.id] != finding.id

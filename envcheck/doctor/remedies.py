@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from envcheck.doctor.finding import Fix
 from envcheck.host.facts import Host
 from envcheck.symptoms import Action
@@ -103,6 +105,13 @@ def install_compiler(host: Host) -> Fix:
 def hand_over_gpus(text: str) -> Fix:
     """Return how the GPUs get into a container; nothing that is done inside brings them there."""
     return Fix(text, ("docker run --gpus all ...",))
+
+
+def of_the_machine(host: Host, fix: Fix) -> Fix:
+    """Return a fix that only the machine's own administrator can make; from a container, that is outside."""
+    if host.os.container is None:
+        return fix
+    return replace(fix, text=f"On the machine outside: {fix.text[:1].lower()}{fix.text[1:]}")
 
 
 def install_venv(host: Host, python: str) -> Fix:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from envcheck.compat import tables
 from envcheck.compat.tables import Build
@@ -25,6 +25,7 @@ from envcheck.errors import EnvcheckError, UsageError
 from envcheck.locks import CV2, Resolved, lock_text, resolve
 from envcheck.recipes import MACHINE, Recipe, Size, Tried, load_recipe, load_recipes
 from envcheck.uv import IndexUnreachableError
+from envcheck.versions import pinned_torch
 
 _OPENCV = "opencv-python-headless<5"  # 5.0 warps pictures differently, and the numbers of pose depend on it
 # The first OpenCV that was compiled for NumPy 2; older ones do not say so. Measured with NumPy 2.4.6:
@@ -104,7 +105,9 @@ def parse_build(text: str, machine: str = MACHINE) -> Build:
 
     Raises `UsageError` with what there is.
     """
-    wanted = _pinned(text)
+    wanted = pinned_torch(text)
+    if wanted is None:
+        raise UsageError(f"{text!r:.60} is not one build of torch", "For example torch==2.0.1+cu118")
     release, tag = Version(wanted.public), wanted.local
     rows = [row for row in tables.torch().builds if row.torch == release and machine in row.machines]
     meant = [row for row in rows if row.tag == tag or (tag is None and row.default)]
@@ -116,18 +119,6 @@ def parse_build(text: str, machine: str = MACHINE) -> Build:
             f"It has: {', '.join(row.tag for row in rows)}. {_MEASURE.format(build=text)}",
         )
     raise UsageError(f"The torch table has no torch {release} for {machine}", _MEASURE.format(build=text))
-
-
-def _pinned(text: str) -> Version:
-    """Return the version in "torch==2.0.1+cu118", which is all that the text may say."""
-    name, _, version = text.replace(" ", "").partition("==")
-    try:
-        pinned = Version(version)
-    except InvalidVersion:
-        pinned = None
-    if name != "torch" or pinned is None:
-        raise UsageError(f"{text!r:.60} is not one build of torch", "For example torch==2.0.1+cu118")
-    return pinned
 
 
 def _pythons(build: Build, wanted: Wanted, container: str) -> tuple[str, ...]:

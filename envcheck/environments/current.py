@@ -60,10 +60,6 @@ class Current:
             is_locked=False,
         )
 
-    def health(self, place: Place) -> str:  # noqa: ARG002 - the contract's
-        """Return nothing: whoever asks is running in it; see `Environment.health`."""
-        return ""
-
     def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
         """Return the argv that runs pose; see `Environment.stage`."""
         return (str(place.python), str(self.program), *arguments)

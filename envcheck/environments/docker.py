@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envcheck.engine import containers
-from envcheck.engine import images as engine_images
 from envcheck.engine.addresses import Address, addresses, connect
 from envcheck.engine.containers import Ended, GpuAccess, Settings
 from envcheck.engine.failures import spoken
@@ -50,7 +49,7 @@ class Docker:
     ) -> None:
         """`program` is the copy of pose; `base_image` stands for the recipes' own.
 
-        `variables` go inside besides what of the caller's environment always does.
+        `variables` go inside besides those of the caller's that always do.
         """
         self.engine = engine
         self._cache = cache
@@ -72,7 +71,7 @@ class Docker:
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
         """Return the images of `recipe` on `python`; see `Environment.prepare`."""
         containers.remove_orphans(self.client)
-        builder = self._builder(watch)
+        builder = ImageBuilder(self.client, self._address, self.engine.name == "podman", self._cache, watch)
         base = builder.base(recipe, self._base_image)
         environment = builder.environment(recipe, python, base)
         built = builder.with_pose(environment, self._program)
@@ -80,12 +79,6 @@ class Docker:
         engine = f"{self.engine.name} {self.engine.version or ''}".rstrip()
         image = Image(engine, built.id, built.name, base.name, base.id, base.is_recipes)
         return Place("docker", recipe.name, lock_hash(lock), _PYTHON, python, built.reused, image=image)
-
-    def health(self, place: Place) -> str:
-        """Return whether the image is gone; see `Environment.health`."""
-        assert place.image is not None  # noqa: S101 - of our own making
-        there = engine_images.find(self.client, place.image.id)
-        return "" if there else f"{self.engine.name} no longer has the image {place.image.name}"
 
     def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
         """Return the argv that runs pose; see `Environment.stage`."""
@@ -101,9 +94,6 @@ class Docker:
             folder.mkdir(parents=True, exist_ok=True)
         relay = Relay(None if work.terminal else work.log, show=work.show, heard=work.heard)
         return containers.run(self.client, self._address, self._settings(place, work), relay, work.begun)
-
-    def _builder(self, watch: Watcher) -> ImageBuilder:
-        return ImageBuilder(self.client, self._address, self.engine.name == "podman", self._cache, watch)
 
     def _settings(self, place: Place, work: Work) -> Settings:
         """Return what the container of a command is made of."""

@@ -14,7 +14,7 @@ from envcheck.processes import hand_over, stream
 
 
 def run_here(place: Place, work: Work, variables: Mapping[str, str] | None = None) -> Ended:
-    """Run a command with the caller's whole environment; see `Environment.run`.
+    """Run a command with all of the caller's variables; see `Environment.run`.
 
     Raises `UsageError` where a limit is asked for: nothing here could keep it.
     """

@@ -97,9 +97,6 @@ class Environment(Protocol):
         Raises `EnvcheckError` when it cannot be had; an interrupted or failed build leaves nothing half-made.
         """
 
-    def health(self, place: Place) -> str:
-        """Return what is wrong with a place that was prepared once, "" when nothing is."""
-
     def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
         """Return the argv that runs pose in there."""
 

@@ -32,7 +32,7 @@ Wanted = Literal["auto"] | Kind
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the command line says of the environment."""
+    """How an environment is to be prepared: of which kind, from what, for what."""
 
     kind: Wanted = "auto"
     base_image: str | None = None  # in place of the recipe's own

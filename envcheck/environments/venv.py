@@ -83,17 +83,6 @@ class Venv:
         hold(home)
         return Place("venv", recipe.name, marker.lock_hash, home / "bin" / "python", version, reused)
 
-    def health(self, place: Place) -> str:
-        """Return whether its interpreter is gone; see `Environment.health`."""
-        home = place.python.parent.parent
-        try:
-            marker = read_json(home / "envcheck.json", Marker, schema=SCHEMA)
-        except UsageError as error:
-            return error.message
-        if not place.python.exists():
-            return f"{place.python} points at an interpreter that is gone"
-        return "" if marker.lock_hash == place.lock_hash else f"{home} was built from another lock"
-
     def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
         """Return the argv that runs pose; see `Environment.stage`."""
         return (str(place.python), "-I", str(self.program), *arguments)  # -I: none of the caller's packages

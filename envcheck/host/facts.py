@@ -18,6 +18,8 @@ SCHEMA = "envcheck.host/1"
 
 # Why a fact is unknown that a snapshot, older than the fact or written by hand, does not hold.
 NOT_SAID = "The facts do not say."
+# How a reason tells of an engine that nobody has started.
+NOT_STARTED = "is installed and does not run"
 
 # How an engine is asked for GPUs: a device request to NVIDIA's hook, a CDI device, or there is no way.
 GpuRequest = Literal["nvidia", "cdi", "none"]
@@ -62,8 +64,9 @@ class Driver:
     nodes: Annotated[tuple[DeviceNode, ...], _Few] | None = None  # of /dev/nvidia*; () is none
     modprobe: bool | None = None  # nvidia-modprobe is here, which makes a missing node when it is asked for
     libcuda_files: Annotated[tuple[str, ...], _Few] | None = None  # what a program could load as libcuda.so.1
-    fabric_manager: Version | None = None  # the installed one's, which NVSwitch needs
-    fabric_manager_runs: bool | None = None
+    # What NVSwitch needs; without a reason, null is not installed, where it is known whether it runs.
+    fabric_manager: Version | None = None
+    fabric_manager_runs: bool | None = None  # null without a reason where there is nothing for it to manage
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,10 @@ class Mig:
 
 @dataclass(frozen=True, slots=True)
 class MemoryHealth:
-    """How well a GPU's memory is: what its error correction counted, and what became of bad rows."""
+    """How well a GPU's memory is: what its error correction counted, and what became of bad rows.
+
+    What is null without a reason is not there to be counted: GPUs differ in what they mend, and how.
+    """
 
     ecc: bool | None = None  # error correction is on
     uncorrected: int | None = None  # errors since the driver was loaded that could not be corrected
@@ -137,8 +143,8 @@ class Gpu:
     pcie: PcieLink | None = None
     nvlinks: Annotated[tuple[bool, ...], _Few] | None = None  # each link's state: active or not; () is none
     fabric: str | None = None  # with NVSwitch: "not started", "in progress", "completed"; "none" without
-    fabric_status: str | None = None  # of a completed one: "success", or what failed
-    licensed: bool | None = None  # a virtual GPU's licence; null on a real one, without a reason
+    fabric_status: str | None = None  # of a completed one, else null: "success", or what failed
+    license: str | None = None  # of a virtual GPU: "licensed", "unlicensed"; "none" where none is needed
     processes: Annotated[tuple[GpuProcess, ...], _Few] | None = None  # () is none
 
 

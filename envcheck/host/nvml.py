@@ -1,4 +1,4 @@
-"""The questions to NVML, NVIDIA's management library: the only file that imports pynvml.
+"""The questions to NVML, NVIDIA's management library; only this file and `nvml_state.py` import pynvml.
 
 It runs in a process of its own (`library.py` starts it), because a call into the driver can hang or crash.
 Each question and each answer leaves at once as one line of JSON on stdout, so that what was known before
@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import pynvml
+
+from envcheck.host.nvml_state import QUESTIONS
 
 # By number, because nvidia-ml-py gains names with its releases and the numbers are fixed by the library.
 # Source: nvml.h, nvmlBrandType_t, as nvidia-ml-py 13.615 has it. 0 is "unknown".
@@ -58,8 +60,8 @@ _CODES = {
 _LIBRARY_FILE = re.compile(r"/libnvidia-ml\.so\.(\d+(?:\.\d+)+)$", re.MULTILINE)
 
 
-def main() -> None:
-    """Ask everything, from the library's own version down to every MIG instance."""
+def main(only: int | None = None) -> None:
+    """Ask everything, from the library's own version down to every MIG instance; or `only` one GPU."""
     # Ctrl-C must end a process that hangs inside the library, where Python's own handler never gets a turn.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     start = time.monotonic()
@@ -67,6 +69,9 @@ def main() -> None:
         # The library is silent before it is initialised, but its file carries the version in its name.
         if version := _version_of_library_file():
             _say(fact="driver.version", **{"is": version})
+        return
+    if only is not None:
+        _ask_gpu(f"gpus[{only}]", only)
         return
     _ask("driver.version", pynvml.nvmlSystemGetDriverVersion)
     _ask("driver.cuda", _cuda_version, pynvml.nvmlSystemGetCudaDriverVersion)
@@ -86,13 +91,18 @@ def _ask_gpu(path: str, index: int) -> None:
     _ask(f"{path}.compute_capability", _compute_capability, handle)
     _ask(f"{path}.memory_mib", _memory_mib, handle)
     _ask(f"{path}.pci_address", _pci_address, handle)
-    if not _ask(f"{path}.mig", _mig_enabled, handle):
-        return
-    instances = _ask(f"{path}.mig.instances", _mig_instances, handle, shown=len) or ()
+    if _ask(f"{path}.mig", _mig_enabled, handle):
+        _ask_instances(f"{path}.mig.instances", handle)
+    for fact, question in QUESTIONS.items():
+        _ask(f"{path}.{fact}", question, handle)
+
+
+def _ask_instances(path: str, handle: object) -> None:
+    instances = _ask(path, _mig_instances, handle, shown=len) or ()
     for number, instance in enumerate(instances):
-        _ask(f"{path}.mig.instances[{number}].uuid", pynvml.nvmlDeviceGetUUID, instance)
-        _ask(f"{path}.mig.instances[{number}].name", pynvml.nvmlDeviceGetName, instance)
-        _ask(f"{path}.mig.instances[{number}].memory_mib", _memory_mib, instance)
+        _ask(f"{path}[{number}].uuid", pynvml.nvmlDeviceGetUUID, instance)
+        _ask(f"{path}[{number}].name", pynvml.nvmlDeviceGetName, instance)
+        _ask(f"{path}[{number}].memory_mib", _memory_mib, instance)
 
 
 def _opened() -> bool:
@@ -173,6 +183,9 @@ def _ask(
         answer = question(*arguments)
     except pynvml.NVMLError as error:
         _say(fact=path, unknown=_reason(error))
+        return None
+    except AttributeError:
+        _say(fact=path, unknown="FUNCTION_NOT_FOUND")  # nvidia-ml-py is older than the question
         return None
     except UnicodeDecodeError as error:
         # pynvml decodes strictly; a name with a broken byte is still a name.

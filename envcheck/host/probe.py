@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from envcheck.host.access import Access, read_access, without_access
 from envcheck.host.cdi import read_cdi
 from envcheck.host.engines import read_engines
+from envcheck.host.fabric_manager import FabricManager, read_fabric_manager, with_fabric_manager
 from envcheck.host.facts import (
     Driver,
     Gpu,
@@ -25,6 +26,7 @@ from envcheck.host.installed import read_installed
 from envcheck.host.kernel import Module, read_module, read_pci
 from envcheck.host.library import Library, read_library
 from envcheck.host.pending import Pending
+from envcheck.host.process_table import with_states
 from envcheck.host.python import read_python
 from envcheck.host.surroundings import read_surroundings
 from envcheck.host.system import read_system
@@ -36,43 +38,54 @@ _LIMIT_S = 5.0
 _OWN_LIMIT_S = 300.0
 
 
+class _Sources:
+    """Everybody who is asked; each waits for others (programs, sockets, disks), so all wait at once."""
+
+    def __init__(self) -> None:
+        """Ask them."""
+        cache = cache_dir()
+        self.library = Pending(read_library, _silent_library, seconds=_OWN_LIMIT_S)
+        self.engines = Pending(read_engines, lambda why: (None, {"engines": why}), seconds=_OWN_LIMIT_S)
+        self.python = Pending(
+            lambda: (read_python(), {}), lambda why: (Python(), {"python": why}), seconds=_OWN_LIMIT_S
+        )
+        self.system = Pending(read_system, lambda why: (OperatingSystem(), {"os": why}), seconds=_LIMIT_S)
+        self.hardware = Pending(
+            lambda: read_hardware(cache), lambda why: (Hardware(), {"hardware": why}), seconds=_LIMIT_S
+        )
+        self.cards = Pending(read_cards, lambda why: (None, None, {"pci": why}), seconds=_LIMIT_S)
+        self.access = Pending(read_access, without_access, seconds=_LIMIT_S)
+        self.fabric_manager = Pending(read_fabric_manager, FabricManager.silent, seconds=_LIMIT_S)
+        self.kernel = Pending(read_kernel, lambda why: (Kernel(), {"kernel": why}), seconds=_LIMIT_S)
+        self.toolkit = Pending(read_toolkit, lambda why: (None, {"toolkit": why}), seconds=_LIMIT_S)
+        self.cdi = Pending(read_cdi, lambda why: (None, {"cdi": why}), seconds=_LIMIT_S)
+        self.installed = Pending(read_installed, lambda why: (None, {"installed": why}), seconds=_LIMIT_S)
+        self.surroundings = Pending(
+            read_surroundings, lambda why: (Surroundings(), {"surroundings": why}), seconds=_LIMIT_S
+        )
+
+
 def probe() -> Host:
     """Return this machine's facts. What is missing has its reason in `unknown`; nothing is raised for it."""
-    cache = cache_dir()
-    # Each source waits for others: programs, sockets, disks. So they wait at the same time.
-    library_says = Pending(read_library, _silent_library, seconds=_OWN_LIMIT_S)
-    engines_say = Pending(read_engines, lambda why: (None, {"engines": why}), seconds=_OWN_LIMIT_S)
-    python_says = Pending(
-        lambda: (read_python(), {}), lambda why: (Python(), {"python": why}), seconds=_OWN_LIMIT_S
+    asked = _Sources()
+    system, unknown_system = asked.system.result()
+    hardware, unknown_hardware = asked.hardware.result()
+    module, pci, unknown_cards = asked.cards.result()
+    access = asked.access.result()
+    kernel, unknown_kernel = asked.kernel.result()
+    surroundings, unknown_surroundings = asked.surroundings.result()
+    installed, unknown_installed = asked.installed.result()
+    python, unknown_python = asked.python.result()
+    library = asked.library.result()
+    inside = system.container is not None
+    driver, unknown_manager = with_fabric_manager(
+        reached_by(access, join_driver(library, module, pci)), asked.fabric_manager.result(), inside=inside
     )
-    system_says = Pending(read_system, lambda why: (OperatingSystem(), {"os": why}), seconds=_LIMIT_S)
-    hardware_says = Pending(
-        lambda: read_hardware(cache), lambda why: (Hardware(), {"hardware": why}), seconds=_LIMIT_S
-    )
-    toolkit_says = Pending(read_toolkit, lambda why: (None, {"toolkit": why}), seconds=_LIMIT_S)
-    cdi_says = Pending(read_cdi, lambda why: (None, {"cdi": why}), seconds=_LIMIT_S)
-    cards_say = Pending(read_cards, lambda why: (None, None, {"pci": why}), seconds=_LIMIT_S)
-    installed_says = Pending(read_installed, lambda why: (None, {"installed": why}), seconds=_LIMIT_S)
-    access_says = Pending(read_access, without_access, seconds=_LIMIT_S)
-    surroundings_say = Pending(
-        read_surroundings, lambda why: (Surroundings(), {"surroundings": why}), seconds=_LIMIT_S
-    )
-    kernel_says = Pending(read_kernel, lambda why: (Kernel(), {"kernel": why}), seconds=_LIMIT_S)
-    system, unknown_system = system_says.result()
-    hardware, unknown_hardware = hardware_says.result()
-    access = access_says.result()
-    surroundings, unknown_surroundings = surroundings_say.result()
-    kernel, unknown_kernel = kernel_says.result()
-    module, pci, unknown_cards = cards_say.result()
-    library = library_says.result()
-    engines, unknown_engines = engines_say.result()
-    toolkit, unknown_toolkit = toolkit_says.result()
-    cdi, unknown_cdi = cdi_says.result()
+    gpus, unknown_states = with_states(listed_gpus(library, driver, pci, system), inside=inside)
+    toolkit, unknown_toolkit = asked.toolkit.result()
+    cdi, unknown_cdi = asked.cdi.result()
+    engines, unknown_engines = asked.engines.result()
     engines, unknown_modes = with_gpu_modes(engines, toolkit, jetson=system.jetson is not None)
-    python, unknown_python = python_says.result()
-    installed, unknown_installed = installed_says.result()
-    driver = reached_by(access, join_driver(library, module, pci))
-    gpus = listed_gpus(library, driver, pci, system)
     return Host(
         probed=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         os=system,
@@ -82,16 +95,18 @@ def probe() -> Host:
         engines=engines,
         python=python,
         hardware=hardware,
-        installed=installed,
         kernel=kernel,
-        surroundings=surroundings,
         toolkit=toolkit,
         cdi=cdi,
+        installed=installed,
+        surroundings=surroundings,
         unknown={
             **unknown_system,
             **_unknown_driver(library, driver, module),
             **(access.unknown if driver else {}),
+            **unknown_manager,
             **_unknown_gpus(library, gpus),
+            **unknown_states,
             **unknown_cards,
             **unknown_engines,
             **unknown_modes,
@@ -99,8 +114,8 @@ def probe() -> Host:
             **unknown_cdi,
             **unknown_python,
             **unknown_hardware,
-            **unknown_installed,
             **unknown_kernel,
+            **unknown_installed,
             **unknown_surroundings,
         },
     )

@@ -90,9 +90,9 @@ def gpu_mode(engine: Engine, toolkit: Toolkit | None, *, jetson: bool) -> tuple[
 
 def _automatic(default_runtime: str | None, version: Version | None) -> str | None:
     """Return what "auto" comes to: docker by itself calls the hook, which knows but one way."""
-    if default_runtime is None or default_runtime != "nvidia":
-        return default_runtime and "legacy"
-    if version is None:
+    if default_runtime not in (None, "nvidia"):
+        return "legacy"
+    if default_runtime is None or version is None:
         return None
     return "jit-cdi" if version >= _JUST_IN_TIME else "legacy"
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from envcheck.environments.place import Watcher
 from envcheck.environments.wheelhouse import PYTORCH_INDEX, Pin, Wheelhouse
@@ -20,6 +19,7 @@ from envcheck.errors import EnvcheckError, UsageError
 from envcheck.measure.wheel import machine_of, python_of
 from envcheck.paths import cache_dir
 from envcheck.uv import PublishedWheel, published_wheels
+from envcheck.versions import pinned_torch
 
 _EXAMPLES = "torch==2.7.1, torch==2.0.1+cu118, or a wheel's file"
 _LOCAL = re.compile(r"cpu|cu[0-9]+")
@@ -40,14 +40,8 @@ class Release:
 
 def parse_release(text: str) -> Version:
     """Return the version that "torch==2.0.1+cu118" names. Raises `UsageError`."""
-    try:
-        wanted = Requirement(text)
-        (specifier,) = wanted.specifier
-        version = Version(specifier.version)
-    except (InvalidRequirement, InvalidVersion, ValueError):
-        raise UsageError(f"{text!r:.80} names no build of torch", f"Say {_EXAMPLES}.") from None
-    plain = not (wanted.extras or wanted.marker or wanted.url)
-    if wanted.name != "torch" or specifier.operator != "==" or not plain:
+    version = pinned_torch(text)
+    if version is None:
         raise UsageError(f"{text!r:.80} names no build of torch", f"Say {_EXAMPLES}.")
     if version.local and not _LOCAL.fullmatch(version.local):
         raise UsageError(f"{text!r:.80} is no official build", "They are +cpu, or +cu and a CUDA version.")

@@ -119,7 +119,7 @@ class Redaction:
         return self._seen.setdefault(match[0].lower(), f"{prefix}{word}-{len(self._seen) + 1}")
 
 
-def redact(page: Page, names: Names, host: Host | None = None) -> Page:
+def redact(page: Page, names: Names, host: Host) -> Page:
     """Return the page without what identifies a machine or a person, and with a note of what that was."""
     redaction = Redaction(names, host)
     changed = page.map(redaction)

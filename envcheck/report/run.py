@@ -38,8 +38,8 @@ def footer(finished: Finished) -> RenderableType:
         code or 0, (f"failed with exit code {code}", "bold red")
     )
     lines = [Text.assemble((word, style), f"  {record.stage}")]
-    if finished.finding is not None:
-        lines.append(Text(f"  {finished.finding.meaning}. {finished.finding.fix.hint}", style="yellow"))
+    if finished.symptom is not None:
+        lines.append(Text(f"  {finished.symptom.meaning}. {finished.symptom.fix.hint}", style="yellow"))
     paths = [*(output.path for output in record.outputs), finished.folder / "record.json"]
     lines += [Text(f"  {path}", no_wrap=True, overflow="ignore") for path in paths]
     return Group(*lines)

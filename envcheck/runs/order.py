@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be run, and the options of the command line that say where and with what; None: not said."""
+    """What is to be run, and what the command line says of where and with what; None: not said.
+
+    Plain values: the rooms that give them a meaning are not imported when it is made.
+    """
 
     typed: tuple[str, ...]  # all that stood after envcheck's verb
     name: str  # the stage's, "exec" or "shell"

@@ -33,7 +33,7 @@ class Finished:
 
     folder: Path
     record: Record
-    finding: Symptom | None = None  # why, where what was said of it is known
+    symptom: Symptom | None = None  # why, where what was said of it is known
 
 
 def run_stage(
@@ -113,12 +113,12 @@ def _work(
 def _run(book: Book, at: Ready, work: Work) -> Finished:
     book.begin(work)
     ended = at.environment.run(at.place, work)
-    finding = _finding(ended, work, at.place)
-    book.close(ended.code, problem=finding.meaning if finding else "", finding=finding.id if finding else "")
-    return Finished(book.folder, book.record, finding)
+    symptom = _symptom(ended, work, at.place)
+    book.close(ended.code, problem=symptom.meaning if symptom else "", finding=symptom.id if symptom else "")
+    return Finished(book.folder, book.record, symptom)
 
 
-def _finding(ended: Ended, work: Work, place: Place) -> Symptom | None:
+def _symptom(ended: Ended, work: Work, place: Place) -> Symptom | None:
     if ended.code == errors.OK or not place.is_container:
         return None
     return inside(ended, bytes(work.heard or b"").decode("utf-8", "replace"), work.limits)

@@ -214,7 +214,6 @@ class Arguments:
                 model_dir=self.one("--modelDir"),
                 log_dir=self.one("--logDir"),
                 data_dir=self.one("--dataDir"),
-                previous_model_dir=self.one("--prevModelDir"),
                 data=self.one("--data"),
                 output=self.one("--output"),
             ),

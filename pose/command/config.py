@@ -198,12 +198,11 @@ class Config:
 
 @dataclass(frozen=True)
 class Options:
-    """The options that set config keys; None where not given. The first four are the public ones."""
+    """The options that set config keys; None where not given. The first three are the public ones."""
 
     model_dir: str | None = None
     log_dir: str | None = None
     data_dir: str | None = None
-    previous_model_dir: str | None = None
     data: str | None = None
     output: str | None = None
 
@@ -223,7 +222,7 @@ def load(cfg: str, overrides: tuple[str, ...] = (), options: Options | None = No
     older = config_older.is_older(settings)
     for setting in config_older.converted(settings, path) if older else settings:
         assign(tree, setting, open_extra=True)
-    for setting in pair_up(overrides):
+    for setting in _pair_up(overrides):
         _refuse_doubles(setting.key, options)
         assign(tree, setting, open_extra=False)
     _apply_options(tree, options)
@@ -233,7 +232,7 @@ def load(cfg: str, overrides: tuple[str, ...] = (), options: Options | None = No
     return config, path
 
 
-def pair_up(overrides: tuple[str, ...]) -> tuple[Setting, ...]:
+def _pair_up(overrides: tuple[str, ...]) -> tuple[Setting, ...]:
     """The flat KEY VALUE list as settings."""
     if len(overrides) % 2:
         raise PoseError(

@@ -94,10 +94,10 @@ def _ranges(config: Config) -> None:
         )
     if config.TRAIN.OPTIMIZER == "sgd" and config.TRAIN.NESTEROV and not config.TRAIN.MOMENTUM:
         raise PoseError("TRAIN.NESTEROV: it needs a momentum", "TRAIN.MOMENTUM 0.9")
-    for value in config.TEST.OKS_SIGMAS:
-        if type(value) not in {int, float} or not 0 < value < float("inf"):
+    for sigma in config.TEST.OKS_SIGMAS:
+        if type(sigma) not in {int, float} or not 0 < sigma < float("inf"):
             raise PoseError(
-                f"TEST.OKS_SIGMAS: {value!r} is no tolerance",
+                f"TEST.OKS_SIGMAS: {sigma!r} is no tolerance",
                 "they are above 0, one per joint",
             )
     if config.TEST.OKS_THRE <= 0.0 and config.TEST.SOFT_NMS:
@@ -186,7 +186,7 @@ def _stage(stage: Any, key: str, branches: int) -> None:  # noqa: ANN401 - as ab
     """One stage of HRNet: each has a branch more than the one before, all of basic blocks, fused by sums."""
     if not isinstance(stage, Mapping):
         raise PoseError(f"{key}: must be a section with {', '.join(STAGE_KEYS)}")
-    _each(f"{key}.NUM_MODULES", (stage.NUM_MODULES,), 1)
+    _each(f"{key}.NUM_MODULES", (stage["NUM_MODULES"],), 1)
     for name, right in (("NUM_BRANCHES", branches), ("BLOCK", "BASIC"), ("FUSE_METHOD", "SUM")):
         if stage[name] != right:
             raise PoseError(

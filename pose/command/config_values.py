@@ -80,7 +80,7 @@ class Setting:
         return f"{self.key} {_shell(text)}"
 
 
-def parse_literal(text: str) -> Any:  # noqa: ANN401 - any literal
+def _parse_literal(text: str) -> Any:  # noqa: ANN401 - any literal
     """The Python literal that the text spells, or the text itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # "1if" is a text here, not a mistake
@@ -93,14 +93,14 @@ def parse_literal(text: str) -> Any:  # noqa: ANN401 - any literal
 def assign(tree: dict[str, Any], setting: Setting, *, open_extra: bool) -> None:
     """Sets one key of the nested dict in place; MODEL.EXTRA takes new keys only where `open_extra`."""
     *sections, name = setting.key.split(".")
-    node = tree
+    node: Any = tree
     for section in sections:
         if open_extra and setting.key.startswith("MODEL.EXTRA."):
             node.setdefault(section, {})
         node = node.get(section)
         if not isinstance(node, dict):
             raise _unknown(tree, setting)
-    value = parse_literal(setting.value) if isinstance(setting.value, str) else setting.value
+    value = _parse_literal(setting.value) if isinstance(setting.value, str) else setting.value
     if isinstance(value, list):
         value = _tuples(value)
     if setting.key in MOVED:
@@ -161,13 +161,13 @@ def _unknown(tree: Mapping[str, Any], setting: Setting) -> PoseError:
         near = difflib.get_close_matches(setting.key, inside, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it sets {_some(inside) or 'none'}"
         return setting.error("the config file sets no such key, and only its own can be overridden", hint)
-    near = near_keys(setting.key, leaves)
+    alike = _near_keys(setting.key, leaves)
     return setting.error(
-        "no such key", f"did you mean {' or '.join(near)}?" if near else "pose/README.md lists them"
+        "no such key", f"did you mean {' or '.join(alike)}?" if alike else "pose/README.md lists them"
     )
 
 
-def near_keys(key: str, known: tuple[str, ...]) -> tuple[str, ...]:
+def _near_keys(key: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """Up to three known keys that may have been meant, the likeliest first."""
     upper = key.upper()
     by_name = [candidate for candidate in known if candidate.rpartition(".")[2] == upper.rpartition(".")[2]]

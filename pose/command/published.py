@@ -151,7 +151,7 @@ def _row(network: str, size: tuple[int, int], dataset: str, metrics: Mapping[str
         "MODEL.IMAGE_SIZE": size,
         **(_resnet(int(number)) if is_resnet else _hrnet(int(number.removeprefix("W")))),
     }
-    conditions = {
+    conditions: dict[str, Any] = {
         "DATASET.TEST_SET": "val2017" if is_coco else "valid",
         "DATASET.COLOR_RGB": not is_resnet,
         "TEST.FLIP_TEST": True,

@@ -21,8 +21,6 @@ from pose.data.reading import fields, naming, number_in, numbers, read_json, sho
 from pose.data.record import ImageSet, Record
 from pose.errors import PoseError
 
-JOINT_NAMES, FLIP_PAIRS, SKELETON = COCO.names, COCO.flip_pairs, COCO.skeleton
-
 
 @dataclass(frozen=True)
 class CocoSet(ImageSet):

@@ -8,6 +8,8 @@ Points are (x, y) in pixels; sizes are (height, width).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ PADDING = 1.25  # the box grows by this before it is cropped
 
 
 def box_to_center_scale(
-    box_xywh: NDArray[np.floating] | tuple[float, float, float, float], image_size: tuple[int, int]
+    box_xywh: NDArray[np.floating] | Sequence[float], image_size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Centre (2,) in pixels and padded scale (2,) in units of 200 px, both float32.
 

@@ -162,7 +162,7 @@ def read_picture(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
         encoded = np.frombuffer(archive.read(path), np.uint8) if zipped else np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise PoseError(f"cannot read picture {path}: {error.strerror}") from error
-    if is_truncated_jpeg(encoded):
+    if _is_truncated_jpeg(encoded):
         raise PoseError(f"picture {path} is cut off: its JPEG data has no end", hint="fetch it again")
     flags = cv2.IMREAD_COLOR if upright else READ_FLAGS
     picture = cv2.imdecode(encoded, flags) if encoded.size else None
@@ -171,7 +171,7 @@ def read_picture(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
     return picture
 
 
-def is_truncated_jpeg(encoded: NDArray[np.uint8]) -> bool:
+def _is_truncated_jpeg(encoded: NDArray[np.uint8]) -> bool:
     """True for a JPEG without its end marker: OpenCV would fill the rest with grey and say nothing.
 
     Some cameras append bytes after the marker, so it is looked for in the whole file; a thumbnail's

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Side = Literal["left", "right", "middle"]
-BOTH: tuple[Side, Side] = ("left", "right")
 
 
 @dataclass(frozen=True)

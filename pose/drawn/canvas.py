@@ -54,14 +54,16 @@ def capsule(a: NDArray[np.float64], b: NDArray[np.float64], radius_a: float, rad
 
 def toned(colour: Colour, factor: float) -> Colour:
     """The colour in more light or less."""
-    return tuple(min(255.0, part * factor) for part in colour)
+    blue, green, red = (min(255.0, part * factor) for part in colour)
+    return blue, green, red
 
 
 def sample_colour(draw: np.random.Generator) -> Colour:
     """Cloth, wall or object: mostly muted, sometimes loud, dark and light ones included."""
     hue, saturation, value = draw.uniform(0, 180), 255 * draw.beta(1.3, 1.8), 255 * draw.beta(1.8, 1.4)
     pixel = np.array([[[hue, saturation, value]]], dtype=np.uint8)
-    return tuple(float(part) for part in cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0])
+    blue, green, red = map(float, cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0])
+    return blue, green, red
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ viewer, so that its left side is at positive x.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,7 +64,7 @@ REST: dict[str, Range] = {
     "outward": (0, 25),  # knee and toes turned out
     "knee": (0, 14),
 }
-POSES: dict[str, dict[str, Range]] = {
+POSES: dict[str, Mapping[str, Range]] = {
     "standing": {},
     "walking": (
         {"swing1": (12, 38), "knee1": (5, 30), "swing2": (-28, -6), "knee2": (5, 55)}

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.coco import JOINT_NAMES
+from pose.data.joints import COCO
 from pose.drawn.canvas import SKINS, Brush, Canvas, Colour, Place, sample_colour, toned
 from pose.drawn.figure import SIDES, Figure, Side
 from pose.drawn.head import paint_head
@@ -26,8 +26,6 @@ _PARTS = ("torso", "hips", "neck", "head", "hair", *(f"{side}_{limb}" for side i
 PART = {name: number for number, name in enumerate(_PARTS, start=1)}
 # Depths of limbs against the trunk's, so that a body that stands straight is dressed as people are.
 OVER_THE_SHIRT, UNDER_THE_SHIRT = 0.02, 0.03
-ARM = ("shoulder", "elbow", "wrist", "hand")
-LEG = ("hip", "knee", "ankle", "heel", "toe")
 MEETING = {
     "shoulder": ("upper_arm",),
     "elbow": ("upper_arm", "forearm"),
@@ -119,12 +117,12 @@ def visible_joints(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """COCO's joints (17, 2) in pixels and their visibility (17,): 0 outside, 1 hidden, 2 seen."""
     height, width = canvas.owner.shape[:2]
-    pixels = place.project(np.array([figure.points[name] for name in JOINT_NAMES]))
-    seen = np.zeros(len(JOINT_NAMES), dtype=np.int64)
+    pixels = place.project(np.array([figure.points[name] for name in COCO.names]))
+    seen = np.zeros(len(COCO.names), dtype=np.int64)
     for joint, (x, y) in enumerate(np.rint(pixels).astype(int).tolist()):
         if 0 <= x < width and 0 <= y < height:
             around = canvas.owner[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].reshape(-1, 2)
-            showing = _parts_showing(figure, JOINT_NAMES[joint])
+            showing = _parts_showing(figure, COCO.names[joint])
             seen[joint] = 2 if any(who == person and part in showing for who, part in around.tolist()) else 1
     return pixels, seen
 

@@ -42,7 +42,7 @@ def check_set(config: Config, image_set: str, *, is_decoding: bool) -> list[Find
                 if fault is not None:
                     findings.append(Finding(fault[0], f"{place / name} ({file.name} {where})", fault[1]))
             size = sizes.get(name) if name is not None else None
-            findings += named(person_findings(entry, where, size, has_joints=has_joints), file)
+            findings += named(_person_findings(entry, where, size, has_joints=has_joints), file)
             progress.advance()
     note(f"{file}: {len(entries)} persons in {len(sizes)} pictures")
     if has_joints and image_set == config.DATASET.TEST_SET:
@@ -50,7 +50,7 @@ def check_set(config: Config, image_set: str, *, is_decoding: bool) -> list[Find
     return findings
 
 
-def person_findings(entry: object, where: str, size: Size | None, *, has_joints: bool) -> Iterator[Finding]:
+def _person_findings(entry: object, where: str, size: Size | None, *, has_joints: bool) -> Iterator[Finding]:
     """Of one person of the list, whose picture has that size; None where it has none that can be told."""
     if not isinstance(entry, Mapping):
         yield Finding("entry is no object", where, type(entry).__name__)
@@ -83,9 +83,10 @@ def _joint_findings(
             count = len(values) if isinstance(values, list) else short(values)
             yield Finding("joint count is wrong", where, f"{key} {count}, MPII's people have {COUNT}")
             return
-    if not all(isinstance(values, list) for values in lists.values()):
+    places, visible = lists["joints"], lists["joints_vis"]
+    if not isinstance(places, list) or not isinstance(visible, list):
         return
-    for name, place, seen in zip(MPII.names, lists["joints"], lists["joints_vis"], strict=True):
+    for name, place, seen in zip(MPII.names, places, visible, strict=True):
         point = _point(place)
         if point is None:
             yield Finding("joint is no point", where, f"{name} {short(place)}")
@@ -95,7 +96,7 @@ def _joint_findings(
             what = f"{name} at {point[0]:g}, {point[1]:g} of {size[1]:g}x{size[0]:g}"
             is_near = center is not None and reach is not None and _near(point, center, reach)
             yield Finding("labelled joint outside the picture", where, what, not is_near)
-    if not any(number(seen) for seen in lists["joints_vis"]):
+    if not any(number(seen) for seen in visible):
         yield remark("person without labelled joints", where, "teaches nothing")
 
 

@@ -73,7 +73,7 @@ def judge(
 ) -> dict[str, float]:
     """COCO's numbers of keypoints (N, K, 3), NaN for who was not found, written as COCO's results file."""
     found = ~np.isnan(keypoints[:, 0, 0])
-    truth, records = people.annotated, [people.records[row] for row in np.flatnonzero(found)]
+    truth, records = people.annotated, [people.records[row] for row in np.flatnonzero(found).tolist()]
     results = results_of(
         keypoints[found],
         np.stack([record.center for record in records]),

@@ -8,18 +8,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose.command.config import Config
-from pose.data.record import ImageSet, People
+from pose.data.record import ImageSet, People, SetT
 from pose.errors import PoseError
 from pose.judging import coco_dataset, mpii_dataset
 
 
-class Kind(Protocol):
+class Kind(Protocol[SetT]):
     """One DATASET.DATASET."""
 
     SCORE: str  # the metric by which epochs are compared
@@ -27,14 +27,14 @@ class Kind(Protocol):
     def annotation_file(self, root: Path, image_set: str) -> Path:
         """Where a set's people are listed."""
 
-    def annotated(self, config: Config, image_set: str) -> ImageSet:
+    def annotated(self, config: Config, image_set: str) -> SetT:
         """One set's annotated people, with as many joints as the network finds."""
 
-    def people_to_test(self, config: Config, truth: ImageSet) -> People:
+    def people_to_test(self, config: Config, truth: SetT) -> People[SetT]:
         """Whom TEST_SET asks for, everything that judging them needs read and checked."""
 
     def judge(
-        self, people: People, keypoints: NDArray[np.floating], config: Config, folder: Path
+        self, people: People[SetT], keypoints: NDArray[np.floating], config: Config, folder: Path
     ) -> dict[str, float]:
         """The metrics of keypoints (N, K, 3) in picture pixels, in their order; writes the results file."""
 
@@ -45,10 +45,10 @@ class Kind(Protocol):
         """A digest of everything that is read of the set."""
 
 
-KINDS: Mapping[str, Kind] = {"coco": coco_dataset, "mpii": mpii_dataset}
+KINDS: Mapping[str, Kind[Any]] = {"coco": coco_dataset, "mpii": mpii_dataset}
 
 
-def kind(config: Config) -> Kind:
+def kind(config: Config) -> Kind[Any]:
     """The config's kind of dataset; `config_checks.py` has let pass no other."""
     return KINDS[config.DATASET.DATASET]
 
@@ -64,12 +64,14 @@ def annotated(config: Config, image_set: str) -> ImageSet:
     return kind(config).annotated(config, image_set)
 
 
-def people_to_test(config: Config) -> People:
+def people_to_test(config: Config) -> People[Any]:
     """The people of TEST_SET."""
     return kind(config).people_to_test(config, annotated(config, config.DATASET.TEST_SET))
 
 
-def judge(people: People, keypoints: NDArray[np.floating], config: Config, folder: Path) -> dict[str, float]:
+def judge(
+    people: People[Any], keypoints: NDArray[np.floating], config: Config, folder: Path
+) -> dict[str, float]:
     """What the dataset says to what was found; writes the results file."""
     return kind(config).judge(people, keypoints, config, folder)
 

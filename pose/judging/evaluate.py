@@ -114,18 +114,18 @@ def coco_table(arch: str, metrics: Mapping[str, float], known: Known | None = No
     Below them the published row and how much more each number is, where there is one.
     """
     name = f"{arch[:8]}..." if len(arch) > 15 else arch
-    lines = [table_row("Arch", metrics), "|---" * (len(metrics) + 1) + "|"]
-    lines.append(table_row(name, [f"{value:.3f}" for value in metrics.values()]))
+    lines = [_table_row("Arch", metrics), "|---" * (len(metrics) + 1) + "|"]
+    lines.append(_table_row(name, [f"{value:.3f}" for value in metrics.values()]))
     if known:
         apart = known.apart(metrics)
         title = f"published{MARK if known.differences else ''}"
-        lines.append(table_row(title, [figure(known.row.metrics.get(name), 3) for name in metrics]))
+        lines.append(_table_row(title, [figure(known.row.metrics.get(name), 3) for name in metrics]))
         more = [f"{apart[name]:+.3f}" if name in apart else "-" for name in metrics]
-        lines.append(table_row("difference", more))
+        lines.append(_table_row("difference", more))
     return "\n".join(lines)
 
 
-def table_row(name: str, cells: Iterable[str]) -> str:
+def _table_row(name: str, cells: Iterable[str]) -> str:
     """One line of a markdown table."""
     return f"| {' | '.join((name, *cells))} |"
 

@@ -71,7 +71,7 @@ def heat_maps(
 ) -> Tensor:
     """(B, K, h, w) for uint8 crops, averaged with the mirrored picture's when FLIP_TEST is set."""
     pictures = normalise(crops)
-    with whole_float32():
+    with _whole_float32():
         maps = model(pictures)
         if config.TEST.FLIP_TEST:
             mirrored = model(pictures.flip(3))
@@ -80,7 +80,7 @@ def heat_maps(
 
 
 @contextmanager
-def whole_float32() -> Iterator[None]:
+def _whole_float32() -> Iterator[None]:
     """Convolutions without TF32: it has ten bits where the published figures were computed with 23."""
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False

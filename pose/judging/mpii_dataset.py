@@ -26,13 +26,13 @@ def annotated(config: Config, image_set: str) -> MpiiSet:
     return mpii.load(Path(config.DATASET.ROOT), image_set, image_format=config.DATASET.DATA_FORMAT)
 
 
-def people_to_test(config: Config, people: MpiiSet) -> People[MpiiSet]:
+def people_to_test(config: Config, truth: MpiiSet) -> People[MpiiSet]:
     """Everyone, with the truth about them; a test set's is not public."""
     pckh.scipy_io()
-    if not people.is_test:
-        file = mpii_files.truth_file(Path(config.DATASET.ROOT), people.image_set)
-        people = dataclasses.replace(people, truth=pckh.read_truth(file, len(people.records)))
-    return People(people, people.records, f"boxes: {len(people.records)} by MPII's centres and sizes")
+    if not truth.is_test:
+        file = mpii_files.truth_file(Path(config.DATASET.ROOT), truth.image_set)
+        truth = dataclasses.replace(truth, truth=pckh.read_truth(file, len(truth.records)))
+    return People(truth, truth.records, f"boxes: {len(truth.records)} by MPII's centres and sizes")
 
 
 def judge(
@@ -45,7 +45,7 @@ def judge(
     return {"Null": 0.0} if truth is None else pckh.pckh(truth, found)
 
 
-def results_file(folder: Path, _config: Config) -> Path:
+def results_file(folder: Path, config: Config) -> Path:  # noqa: ARG001 - the kind's
     """Where what was found goes."""
     return folder / "pred.mat"
 

@@ -140,7 +140,7 @@ def _load(file: Path, people: int) -> dict[str, NDArray[Any]]:
         raise PoseError(f"the truth {file} {what}", FETCH) from None
     if size > LARGEST_FILE:
         raise PoseError(f"{file} has {size} bytes, too many for MPII's truth", FETCH)
-    shapes = {"dataset_joints": (1, 16), "jnt_missing": (16, people)}
+    shapes: dict[str, tuple[int, ...]] = {"dataset_joints": (1, 16), "jnt_missing": (16, people)}
     shapes |= {"pos_gt_src": (16, 2, people), "headboxes_src": (2, 2, people)}
     try:
         told = {name: shape for name, shape, _ in io.whosmat(str(file), appendmat=False)}

@@ -29,7 +29,7 @@ def within_memory(step: Callable[[], T], trial: Callable[[int], object], size: i
             raise
         said = " ".join(str(error).split()).split(". ")[0]
     # Only here, after the except block, nothing holds the failed step's memory any more.
-    fits = fitting(trial, size)
+    fits = _fitting(trial, size)
     if fits is None:
         hint = f"not even {key} 1 fits: a smaller MODEL.IMAGE_SIZE or network, or a device with more memory"
     else:
@@ -37,7 +37,7 @@ def within_memory(step: Callable[[], T], trial: Callable[[int], object], size: i
     raise PoseError(said, hint, FAILED)
 
 
-def fitting(trial: Callable[[int], object], size: int) -> int | None:
+def _fitting(trial: Callable[[int], object], size: int) -> int | None:
     """The first of size/2, size/4 ... 1 that `trial` can take; None if none is."""
     size //= 2
     while size and not _goes(trial, size):

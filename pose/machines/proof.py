@@ -193,6 +193,8 @@ def _prove_device(name: str) -> DeviceProof:
     device = torch.device(name)
     described = _describe(device)
     begin = time.perf_counter()
+    matmul_error: float | None
+    conv_error: float | None
     try:
         matmul_error, conv_error = map(_finite, _errors(device))
         failure = None if None not in (matmul_error, conv_error) else NO_NUMBER

@@ -15,7 +15,7 @@ from pose.command.config import Loss
 def joints_loss(output: Tensor, target: Tensor, weight: Tensor | None, settings: Loss) -> Tensor:
     """The loss that the LOSS section asks for: the mean over all joints, or over each person's hardest."""
     if settings.USE_OHKM:
-        return joints_ohkm(output, target, weight, settings.TOPK)
+        return _joints_ohkm(output, target, weight, settings.TOPK)
     return joints_mse(output, target, weight)
 
 
@@ -28,7 +28,7 @@ def joints_mse(output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
     return 0.5 * _squares(output, target, weight).mean()
 
 
-def joints_ohkm(output: Tensor, target: Tensor, weight: Tensor | None, hardest: int) -> Tensor:
+def _joints_ohkm(output: Tensor, target: Tensor, weight: Tensor | None, hardest: int) -> Tensor:
     """Scalar loss: half the mean over a joint's cells, averaged over each person's `hardest` joints.
 
     Online hard keypoint mining: which joints count is decided person by person and batch by batch, by the

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -55,6 +55,9 @@ class Token:
     """What a pickle gets for a name that it imports: callable if that builds data, and never changeable."""
 
     __slots__ = ("_call", "name")
+
+    name: str
+    _call: Callable[..., Any] | None
 
     def __init__(self, name: str, call: Callable[..., Any] | None = None) -> None:
         object.__setattr__(self, "name", name)
@@ -101,7 +104,7 @@ class _NumpyType:
 
     def __init__(self, code: object) -> None:
         self.code = code
-        self.order = "="
+        self.order: Literal["<", ">", "|", "="] = "="
 
     def __setstate__(self, state: object) -> None:
         """Keeps the byte order, the second entry of NumPy's state."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from pose.data import reading
 from pose.data.box import side_fault
-from pose.data.category import PERSON
 from pose.errors import PoseError
 from pose.predicting.sources import Source, digits
 
@@ -35,7 +34,7 @@ def whole(height: int, width: int) -> Boxed:
 
 
 def load_boxes(
-    file: Path, source: Source, threshold: float, person: int = PERSON
+    file: Path, source: Source, threshold: float, person: int
 ) -> dict[str | int, tuple[Boxed, ...]]:
     """The boxes of that category and at least that score, by picture name; for a video by frame number.
 

@@ -17,6 +17,7 @@ from pose.command.config import Config
 from pose.command.output import FINAL, output_folder
 from pose.data.dataset import read_picture
 from pose.errors import Interrupted
+from pose.judging.datasets import fingerprint, results_file
 from pose.report import Result, data
 from pose.stages import synth, test, train
 from pose.telling.draw import draw_people, sheet
@@ -47,12 +48,12 @@ def run(arguments: Arguments, result: Result) -> None:
         test.run(stage, result)
     picture = out / "skeletons.png"
     with _step(4, "draw what was found"):
-        _draw(test.results_file(folder, config), people, config, picture)
-    result.dataset = test.fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
+        _draw(results_file(folder, config), people, config, picture)
+    result.dataset = fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
     result.add_output(picture)
     data(f"\nAP {result.metrics['AP']:.3f}   AP .5 {result.metrics['Ap .5']:.3f}")
     data(f"picture   {picture}   (the first {SHOWN} test pictures, none chosen)")
-    data(f"results   {test.results_file(folder, config)}")
+    data(f"results   {results_file(folder, config)}")
     data(f"weights   {folder / FINAL}")
     data(f"{time.perf_counter() - begin:.0f} s in all")
 

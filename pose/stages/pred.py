@@ -59,7 +59,7 @@ def run(arguments: Arguments, result: Result) -> None:
     result.config, result.seed = as_dict(config), seed
     category = category_of(config)
     require_mirror(config, category)
-    threshold = parse_threshold(arguments.one("--threshold"), config.TEST.IN_VIS_THRE)
+    threshold = _parse_threshold(arguments.one("--threshold"), config.TEST.IN_VIS_THRE)
     typed = tuple(Boxed(parse_box(t), 1.0, f"--box {t}") for t in arguments.values.get("--box", ()))
     file = arguments.one("--boxes")
     if file is not None and typed:
@@ -88,7 +88,8 @@ def run(arguments: Arguments, result: Result) -> None:
     out = picture_folder(arguments)
     result.output_dir = str(out.absolute())
     if source.kind == "picture":
-        _write_one(*found, source, out, how, result)
+        (seen,) = found
+        _write_one(seen, source, out, how, result)
     else:
         _write_many(found, source, out, how, first[0], result)
     result.memory = peak_memory(used)
@@ -115,7 +116,7 @@ def parse_box(text: str) -> Box:
     return box
 
 
-def parse_threshold(text: str | None, default: float) -> float:
+def _parse_threshold(text: str | None, default: float) -> float:
     """`--threshold`: any finite number, or the config's."""
     try:
         value = default if text is None else float(text)

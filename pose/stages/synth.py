@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.command.synth_options import DEFAULT_SIZE, SynthOptions
-from pose.data.coco import JOINT_NAMES, SKELETON
 from pose.data.coco_files import DRAWN_DETECTIONS
+from pose.data.joints import COCO
 from pose.drawn.canvas import Canvas, Place
 from pose.drawn.figure import Figure, pose_figure, sample_angles, sample_build, sample_pose, sample_view
 from pose.drawn.paint import paint_person, sample_look, visible_joints
@@ -43,7 +43,7 @@ class Scene:
     people: tuple[dict[str, Any], ...]
 
 
-def draw_scene(draw: np.random.Generator, size: tuple[int, int], most_people: int = 3) -> Scene:
+def _draw_scene(draw: np.random.Generator, size: tuple[int, int], most_people: int) -> Scene:
     """A picture of one to three people, the nearer ones before the farther."""
     canvas = Canvas(paint_background(draw, size))
     wanted = min(most_people, int(draw.choice([1, 2, 3], p=[0.70, 0.23, 0.07])))
@@ -129,7 +129,7 @@ def _annotation(canvas: Canvas, figure: Figure, place: Place, number: int) -> di
 
 
 def write_dataset(
-    out: Path, *, seed: int = 0, train: int = 1500, val: int = 200, size: tuple[int, int] = DEFAULT_SIZE
+    out: Path, *, seed: int, train: int, val: int, size: tuple[int, int] = DEFAULT_SIZE
 ) -> None:
     """Write `train` and `val` people; a dataset that is there is replaced when the new one is whole."""
     partial = out / ".part"  # inside: beside it nothing may be writable, or another disk
@@ -155,7 +155,8 @@ def _write_set(
 ) -> list[dict[str, Any]]:
     folder = out / "images" / image_set
     folder.mkdir(parents=True)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for image_id, scene in _scenes(image_set, seed, count, size):
         name = f"{image_id:012d}.jpg"
         encoded = cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
@@ -167,8 +168,8 @@ def _write_set(
         "id": 1,
         "name": "person",
         "supercategory": "person",
-        "keypoints": list(JOINT_NAMES),
-        "skeleton": [[a + 1, b + 1] for a, b in SKELETON],
+        "keypoints": list(COCO.names),
+        "skeleton": [[a + 1, b + 1] for a, b in COCO.skeleton],
     }
     document = {
         "info": {"description": "people drawn by pose synth", "seed": seed},
@@ -185,7 +186,7 @@ def _scenes(image_set: str, seed: int, count: int, size: tuple[int, int]) -> Ite
     image_id = FIRST_ID[image_set]
     left = count
     while left > 0:
-        scene = draw_scene(np.random.default_rng((seed, image_id)), size, most_people=left)
+        scene = _draw_scene(np.random.default_rng((seed, image_id)), size, most_people=left)
         if scene.people:
             yield image_id, scene
         left -= len(scene.people)

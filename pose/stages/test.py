@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,7 +81,7 @@ def run(arguments: Arguments, result: Result) -> None:
         expected.hold(metrics)
 
 
-def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: bool = False) -> str:
+def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: bool) -> str:
     """TEST.MODEL_FILE's weights, else this config's final_state.pth; says which."""
     if config.TEST.MODEL_FILE:
         path = Path(config.TEST.MODEL_FILE)
@@ -99,7 +100,7 @@ def load_weights(model: nn.Module, config: Config, folder: Path, *, untrained: b
 
 def evaluate(
     model: nn.Module,
-    people: People,
+    people: People[Any],
     config: Config,
     used: devices.Devices,
     folder: Path,

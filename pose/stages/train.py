@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -61,7 +62,7 @@ class Plan:
     """Everything that stays the same from epoch to epoch."""
 
     learner: Learner
-    people: People  # to test on
+    people: People[Any]  # to test on
     folder: Path
 
     @property

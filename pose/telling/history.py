@@ -91,7 +91,7 @@ def header(score: str) -> str:
     return f"    epoch      loss    acc  {score:>5}        lr  samples/s  time left"
 
 
-def table_line(row: Row, end_epoch: int, left: str, *, is_best: bool = False) -> str:
+def table_line(row: Row, end_epoch: int, left: str, *, is_best: bool) -> str:
     """The row under the header's columns."""
     score = next(
         (f"{row.metrics[name]:.{places}f}" for name, places in SCORES.items() if name in row.metrics), "-"

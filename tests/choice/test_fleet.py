@@ -86,6 +86,17 @@ def test_hosts_that_no_rule_tells_apart_are_one_kind(recipes):
     assert choose_for_all(named(one, other, another), recipes).kinds == 1
 
 
+def test_how_a_gpu_fares_tells_no_hosts_apart_and_what_it_is_does(recipes):
+    one = machine(RTX_3090, driver="550.54.14")
+    hot = replace(one, unknown={"gpus[0].processes[0].state": "NOT_SEEN", "gpus[0].memory_health.ecc": "X"})
+    split = replace(one, unknown={"gpus[0].mig": "NO_PERMISSION"})
+    assert choose_for_all(named(one, hot), recipes).kinds == 1
+    assert choose_for_all(named(one, split), recipes).kinds == 2
+    # Two cards of a kind are judged as one, though one of them does not tell how it fares.
+    pair = machine(RTX_3090, RTX_3090, driver="550.54.14")
+    assert choose_for_all(named(pair, replace(pair, unknown=hot.unknown)), recipes).kinds == 1
+
+
 @pytest.mark.parametrize(
     "change",
     [

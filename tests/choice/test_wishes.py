@@ -44,8 +44,6 @@ def test_a_text_for_torch_is_a_set_of_versions_and_perhaps_a_build(text, meant, 
 @pytest.mark.parametrize(
     ("option", "text", "meant"),
     [
-        ("--torch", "1.13", "==1.13.*"),
-        ("--torch", ">=2.1.2", ">=2.1.2"),
         ("--cuda", "11.8", "==11.8.*"),
         ("--cuda", "11.8.0", "==11.8.*"),
         ("--cuda", "12", "==12.*"),
@@ -58,7 +56,7 @@ def test_an_option_is_a_set_of_versions(option, text, meant):
     assert specifier(option, text) == SpecifierSet(meant)
 
 
-@pytest.mark.parametrize("option", ["--torch", "--cuda", "--python"])
+@pytest.mark.parametrize("option", ["--cuda", "--python"])
 @pytest.mark.parametrize(
     "text", ["", "latest", "=1.13", ">=2,,<x", "==" + "9" * 100, "===foo", "9" * 5000, "\x1b", "11.8+cu118"]
 )
@@ -66,6 +64,14 @@ def test_what_is_no_set_is_refused_by_the_option_with_an_example(option, text):
     with pytest.raises(UsageError, match=rf"^{option}: ") as caught:
         specifier(option, text)
     assert f"{option} '>=" in caught.value.hint
+    assert len(caught.value.message) < 150
+
+
+@pytest.mark.parametrize("text", ["", "latest", "=1.13", ">=2,,<x", "==" + "9" * 100, "===foo", "\x1b"])
+def test_what_is_no_torch_is_refused_with_an_example(text):
+    with pytest.raises(UsageError, match=r"^--torch: ") as caught:
+        torch_wish(text)
+    assert "--torch '>=" in caught.value.hint
     assert len(caught.value.message) < 150
 
 
@@ -148,7 +154,7 @@ def test_wishes_that_leave_something_do_not_contradict(one, other):
 
 @given(st.text(max_size=80) | st.from_regex(r"[=<>!~]{0,3}[\d.*]{0,9}(\+cu11\d)?", fullmatch=True))
 def test_any_text_is_a_set_or_a_usage_error(text):
-    for option in ("--torch", "--cuda", "--python"):
+    for option in ("--cuda", "--python"):
         with suppress(UsageError):
             specifier(option, text).contains("1.13.1")
     with suppress(UsageError):

@@ -13,7 +13,7 @@ from envcheck.doctor.finding import SEVERITIES, Finding
 from envcheck.documents import to_json
 
 
-def check(identifier, status="ok", caused_by=()):
+def check(identifier, status="ok", caused_by=(), silenced_by=()):
     """Return a check that always answers `status`, or raises it when it is an exception."""
 
     class Made(Check):
@@ -26,6 +26,7 @@ def check(identifier, status="ok", caused_by=()):
             return Finding(identifier, status, f"{identifier} says {status}")
 
     Made.caused_by = caused_by
+    Made.silenced_by = silenced_by
     return Made()
 
 
@@ -126,14 +127,25 @@ def test_the_document_has_the_fields_that_were_promised(machine):
     assert set(first["fix"]) == {"text", "commands", "needs_root", "reboot", "destructive", "action"}
 
 
+def test_what_keeps_a_check_from_knowing_does_not_explain_its_own_trouble(diagnosis_of):
+    lost = check("lost", "error")
+    blind = check("blind", "unknown", silenced_by=("lost",))
+    ill = check("ill", "warn", silenced_by=("lost",))
+    assert {one.id: one.follows_from for one in diagnosis_of(lost, blind, ill).findings} == {
+        "lost": None,
+        "blind": "lost",
+        "ill": None,
+    }
+
+
 def test_identifiers_are_unique_and_causes_exist():
     identifiers = [one.id for one in ALL]
     assert len(identifiers) == len(set(identifiers))
-    assert {cause for one in ALL for cause in one.caused_by} <= set(identifiers)
+    assert {cause for one in ALL for cause in one.caused_by + one.silenced_by} <= set(identifiers)
 
 
 def test_causes_never_run_in_a_circle():
-    causes = {one.id: one.caused_by for one in ALL}
+    causes = {one.id: one.caused_by + one.silenced_by for one in ALL}
 
     def above(identifier, seen):
         assert identifier not in seen, seen

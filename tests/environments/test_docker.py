@@ -268,15 +268,6 @@ def test_what_runs_pose_and_a_shell_are_the_images_own(tmp_path):
     assert docker.shell(PLACE, tmp_path)[0] == "/bin/sh"
 
 
-@pytest.mark.parametrize(("is_there", "wrong"), [(True, ""), (False, "docker no longer has the image")])
-def test_a_place_is_healthy_while_its_image_is_there(tmp_path, sockets, stand_in, is_there, wrong):
-    image = {"Id": "sha256:00ab"} if is_there else (404, {"message": "No such image: sha256:00ab"})
-    stand_in(sockets / "e.sock", {"GET /version": DOCKER, "GET /images/sha256:00ab/json": image})
-    docker = Docker(Engine("docker", address=f"unix://{sockets / 'e.sock'}"), tmp_path, tmp_path)
-    assert docker.health(PLACE).startswith(wrong)
-    assert bool(docker.health(PLACE)) is not is_there
-
-
 def test_an_engine_that_has_gone_since_it_was_found_says_so(tmp_path, sockets):
     docker = Docker(Engine("docker", address=f"unix://{sockets / 'gone.sock'}"), tmp_path, tmp_path)
     with pytest.raises(EnvcheckError, match="docker could not be asked: the container engine") as caught:

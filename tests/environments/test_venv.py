@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -176,16 +176,6 @@ def test_the_marker_says_what_an_environment_was_built_from(venvs, recipe, liste
     marker = json.loads((place.python.parent.parent / "envcheck.json").read_text(encoding="utf-8"))
     assert marker["schema"] == "envcheck.environment/1"
     assert marker["lock_hash"] == place.lock_hash
-
-
-def test_a_place_is_healthy_until_its_interpreter_or_its_content_has_gone(venvs, recipe, listener):
-    place = venvs.prepare(recipe, MINE, watch=listener)
-    assert venvs.health(place) == ""
-    assert "another lock" in venvs.health(replace(place, lock_hash="f" * 64))
-    place.python.unlink()
-    assert "is gone" in venvs.health(place)
-    (place.python.parent.parent / "envcheck.json").unlink()
-    assert "envcheck.json" in venvs.health(place)
 
 
 def test_a_command_finds_the_environment_first_and_is_told_of_it(

@@ -18,6 +18,19 @@ FLAGS = b"\0sm_80 sm_90 compute_90\0"
 NUMPY_1 = b"\0numpy.core._multiarray_umath\0"
 NUMPY_2 = b"\0numpy._core._multiarray_umath\0" + NUMPY_1
 
+PINNED = """Name: torch
+Requires-Dist: filelock
+Requires-Dist: nvidia-cudnn-cu12 (==8.9.2.26) ; platform_system == "Linux" and platform_machine == "x86_64"
+Requires-Dist: nvidia-nccl-cu12==2.18.1; platform_system == "Linux"
+Requires-Dist: nvidia-nvtx-cu12==12.1.105
+Requires-Dist: nvidia-cusparse-cu12==12.1.0.106
+Requires-Dist: nvidia-cublas-cu12>=12.1
+Requires-Dist: nvidia-cufft-cu12==11.0.2.54,<12
+Requires-Dist: triton==2.1.0
+
+Requires-Dist: nvidia-curand-cu12==10.3.2.106 is what a description may say
+"""
+
 
 @pytest.fixture
 def read(lay_out):
@@ -246,3 +259,39 @@ def test_the_environment_that_runs_these_tests_holds_what_python_says_it_does():
     if torch is not None:
         assert Version(torch.version).public == Version(metadata.version("torch")).public
         assert found.torch_cuda is not None
+
+
+def test_libraries_of_another_version_than_torch_pins_are_told(read):
+    entries = torch(SITE, "2.1.0+cu121", cuda="12.1")
+    entries[f"{SITE}/torch-2.1.0.dist-info/METADATA"] = PINNED
+    others = (
+        "nvidia_cudnn_cu12-9.1.0.70",  # of another version
+        "nvidia_cusparse_cu12-12.3.1.170",
+        "nvidia_nccl_cu12-2.18.1",  # as it is asked for
+        "nvidia_cublas_cu12-12.4.5.8",  # asked for by other means than one version
+        "nvidia_cufft_cu12-11.2.1.3",
+        "nvidia_curand_cu12-10.3.5.147",
+        "triton-3.0.0",
+    )
+    ((found,), _) = read({**entries, **{f"{SITE}/{name}.dist-info/RECORD": "" for name in others}})
+    assert found.torch_unmet == (
+        "nvidia-cudnn-cu12 9.1.0.70, not 8.9.2.26",
+        "nvidia-cusparse-cu12 12.3.1.170, not 12.1.0.106",
+    )
+    assert [one.name for one in found.packages] == ["torch"]
+
+
+@pytest.mark.parametrize("metadata", ["", PINNED])
+def test_a_torch_whose_pins_nothing_contradicts_lacks_nothing(read, metadata):
+    entries = torch(SITE, "2.1.0+cu121", cuda="12.1")
+    ((found,), _) = read({**entries, f"{SITE}/torch-2.1.0.dist-info/METADATA": metadata})
+    assert found.torch_unmet == ()
+
+
+def test_the_library_that_python_loads_counts(read):
+    entries = torch(SITE, "2.1.0+cu121", cuda="12.1")
+    entries[f"{SITE}/torch-2.1.0.dist-info/METADATA"] = PINNED
+    entries[f"{SITE}/nvidia_nccl_cu12-2.20.5.dist-info/RECORD"] = ""
+    entries["first/nvidia_nccl_cu12-2.18.1.dist-info/RECORD"] = ""
+    ((found,), _) = read(entries, PYTHONPATH="/first")
+    assert found.torch_unmet == ()

@@ -12,22 +12,25 @@ import pynvml
 import pytest
 from packaging.version import Version
 
-from envcheck.host import library as library_module
-from envcheck.host.facts import Gpu, Mig, MigInstance
-from envcheck.host.library import read_library
+from envcheck.host.facts import Gpu, GpuProcess, MemoryHealth, Mig, MigInstance, PcieLink
+from envcheck.host.library import child, read_library
 from envcheck.host.nvml import BRANDS
 from tests.nvml.fixtures import SONAME
 
 
 def test_the_fake_library_has_the_layouts_that_pynvml_hands_over(nvml_folders):
     fake = ctypes.CDLL(str(nvml_folders["new"] / SONAME))
-    sizes = {
-        name: ctypes.c_ulong.in_dll(fake, f"fake_nvml_sizeof_{name}").value for name in ("memory", "pci_info")
+    layouts = {
+        "memory": pynvml.c_nvmlMemory_t,
+        "pci_info": pynvml.nvmlPciInfo_t,
+        "utilization": pynvml.c_nvmlUtilization_t,
+        "process_info": pynvml.c_nvmlProcessInfo_v3_t,
+        "fabric_info": pynvml.c_nvmlGpuFabricInfo_t,
+        "fabric_info_v2": pynvml.c_nvmlGpuFabricInfo_v2_t,
+        "licensable_features": pynvml.c_nvmlGridLicensableFeatures_v4_t,
     }
-    assert sizes == {
-        "memory": ctypes.sizeof(pynvml.c_nvmlMemory_t),
-        "pci_info": ctypes.sizeof(pynvml.nvmlPciInfo_t),
-    }
+    sizes = {name: ctypes.c_ulong.in_dll(fake, f"fake_nvml_sizeof_{name}").value for name in layouts}
+    assert sizes == {name: ctypes.sizeof(layout) for name, layout in layouts.items()}
 
 
 def test_a_t4_answers_every_question(nvml_machine):
@@ -49,6 +52,17 @@ def test_a_t4_answers_every_question(nvml_machine):
             memory_mib=15360,
             mig=None,
             pci_address="0000:00:1e.0",
+            memory_free_mib=14848,
+            utilization=37,
+            persistence=False,
+            compute_mode="default",
+            slowed_by=("sw power cap",),
+            memory_health=MemoryHealth(ecc=True, uncorrected=0, retirement_pending=False),
+            pcie=PcieLink(generation=3, width=8, most_generation=3, most_width=16),
+            nvlinks=(),
+            fabric="none",
+            license="none",
+            processes=(GpuProcess(pid=4194999, name="python3", memory_mib=512),),
         ),
     )
     assert said.seconds is not None
@@ -126,6 +140,12 @@ def test_unanswered_questions_are_unknown_with_their_reason_and_the_others_stand
         "gpus[0].memory_mib": "NOT_SUPPORTED",
         "gpus[0].brand": "NOT_SUPPORTED",
         "gpus[0].pci_address": "NOT_SUPPORTED",
+        "gpus[0].memory_free_mib": "NOT_SUPPORTED",
+        "gpus[0].utilization": "NOT_SUPPORTED",
+        "gpus[0].persistence": "NOT_SUPPORTED",
+        "gpus[0].compute_mode": "NOT_SUPPORTED",
+        "gpus[0].slowed_by": "NOT_SUPPORTED",
+        "gpus[0].pcie": "NOT_SUPPORTED",
     }
 
 
@@ -144,7 +164,18 @@ def test_a_library_from_before_mig_is_asked_the_older_questions(nvml_machine):
     assert said.cuda == Version("12.2")
     assert said.libcuda is None
     assert said.gpus[0].mig is None
-    assert said.unknown == {"driver.libcuda": "FUNCTION_NOT_FOUND"}
+    assert said.gpus[0].slowed_by == ("sw power cap",)
+    assert said.gpus[0].processes == (GpuProcess(pid=4194999, name="python3", memory_mib=512),)
+    assert said.unknown == dict.fromkeys(
+        (
+            "driver.libcuda",
+            "gpus[0].memory_health.remap_pending",
+            "gpus[0].memory_health.remap_failed",
+            "gpus[0].fabric",
+            "gpus[0].fabric_status",
+        ),
+        "FUNCTION_NOT_FOUND",
+    )
 
 
 def test_the_driver_and_libcuda_are_asked_for_their_cuda_each(nvml_machine):
@@ -189,11 +220,10 @@ def test_a_crash_of_the_library_is_a_fact(nvml_machine):
 
 def test_ctrl_c_ends_a_child_that_hangs_inside_the_library(nvml_machine):
     nvml_machine(b"hang nvmlInitWithFlags\n")
-    argv = [sys.executable, "-I", "-c", library_module._START, *sys.path]  # noqa: SLF001 - what is started
-    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
-        assert child.stderr.readline() == b"fake_nvml: nvmlInitWithFlags hangs\n"
-        child.send_signal(signal.SIGINT)
-        assert child.wait(timeout=30) == -signal.SIGINT
+    with subprocess.Popen(child(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as started:
+        assert started.stderr.readline() == b"fake_nvml: nvmlInitWithFlags hangs\n"
+        started.send_signal(signal.SIGINT)
+        assert started.wait(timeout=30) == -signal.SIGINT
 
 
 def test_a_name_with_a_broken_byte_is_still_a_name(nvml_machine):

@@ -92,7 +92,7 @@ def test_a_broken_cache_is_as_good_as_none(machine, content):
 
 def test_a_text_without_an_end_is_none(machine):
     content = struct.pack("=20sII20xiIIIQ", b"glibc-ld.so.cache1.1", 1, 0, X86_64, 72, 74, 0, 0)
-    loader = read_loader(machine(content + b"a\0" + b"/" * 100_000), {})
+    loader = read_loader(machine(content + b"a\0" + b"/" * 100_000 + b"\0"), {})
     assert loader.cached == {"a": ("",)}
     assert loader.find("a") == ()
 

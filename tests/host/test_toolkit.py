@@ -177,6 +177,16 @@ def test_the_hook_has_had_two_names(machine, name):
     assert has_hook(machine(files={f"usr/bin/{name}": ""}))
 
 
+def test_what_stands_in_closed_folders_is_not_there_for_this_user(machine, monkeypatch):
+    root = machine({"usr/bin/nvidia-ctk": CTK})
+
+    def closed(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(root), "exists", closed)
+    assert read_toolkit(root) == (None, {})
+
+
 # What the toolkit's own sources say of each: see gpu_mode.
 @pytest.mark.parametrize(
     ("request_", "default_runtime", "version", "mode", "jetson", "expected"),

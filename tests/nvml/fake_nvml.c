@@ -9,9 +9,21 @@
  *     gpu                                  one more GPU; then its name, uuid, bus, brand, capability, memory_mib
  *     mig on                               or `mig off`; without the line the GPU cannot do MIG
  *     instance MIG-0a1b 9984 H100 MIG 1g   uuid, memory and name of a slice; `instance -` is an empty place
- *     fail nvmlDeviceGetName 3             the call returns that code; `hang NAME` never returns, `crash NAME` dies
+ *     free_mib 15000                       without the line all of its memory
+ *     utilization 80                       percent; with persistence 1, compute_mode 3, ecc 1, uncorrected 2,
+ *                                          retirement_pending 1 and clocks 72 (a mask) the GPU's other numbers;
+ *                                          without the line the call is not supported
+ *     pcie 3 8 4 16                        generation and width, then the most of both
+ *     remap 1 0                            rows to be exchanged: pending, failed
+ *     nvlinks 1101                         the state of each link; one beyond them is an invalid argument
+ *     fabric 3 0                           its state and, where that is 3, NVML's code of its status
+ *     licensed 1                           a virtual GPU with its licence; 0 without it
+ *     process 4242 512 /usr/bin/python3    pid, memory and name; `mps` in place of `process`: behind MPS
+ *     fail nvmlDeviceGetName 3             the call returns that code; `hang NAME` never returns, `crash NAME` dies,
+ *                                          `slow NAME 0.5` takes that many seconds
  *
- * With -DOLD_LIBRARY the library is one from before MIG and before the second CUDA question.
+ * With -DOLD_LIBRARY the library is one from before MIG, before the second CUDA question and before the second
+ * name of the clocks' reasons.
  * Signatures and layouts: nvml.h as nvidia-ml-py 13.615 repeats them; tests/host/test_library.py compares the sizes.
  */
 #include <signal.h>
@@ -20,16 +32,36 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6 };
-enum { MOST_GPUS = 8, MOST_INSTANCES = 8, MOST_TROUBLES = 32 };
-enum { FAIL, HANG, CRASH };
+enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7 };
+enum { MOST_GPUS = 8, MOST_INSTANCES = 8, MOST_TROUBLES = 32, MOST_PROCESSES = 8 };
+enum { FAIL, HANG, CRASH, SLOW };
+enum { UNSAID = -1 };
+enum { VGPU = 2, COMPLETED = 3 };
+
+/* What is one number of a GPU, by its word in the machine's file. */
+enum number { UTILIZATION, PERSISTENCE, COMPUTE_MODE, ECC, UNCORRECTED, RETIREMENT_PENDING, CLOCKS, LICENSED, NUMBERS };
+static const char *const WORDS[NUMBERS] = {
+    "utilization", "persistence", "compute_mode", "ecc", "uncorrected", "retirement_pending", "clocks", "licensed",
+};
+
+struct process {
+    unsigned pid;
+    unsigned long long memory_mib;
+    char name[96];
+    int behind_mps;
+};
 
 struct device {
     char name[96], uuid[96], bus[32];
     unsigned brand;
     int major, minor;
-    unsigned long long memory_mib;
-    int mig; /* -1: not supported */
+    unsigned long long memory_mib, used_mib;
+    int mig; /* UNSAID: not supported */
+    int numbers[NUMBERS];
+    int pcie[4], remap[2], fabric[2];
+    char nvlinks[40];
+    struct process processes[MOST_PROCESSES];
+    unsigned process_count;
     unsigned places;
     struct device *instances[MOST_INSTANCES]; /* NULL: an empty place */
 };
@@ -37,6 +69,7 @@ struct device {
 struct trouble {
     char function[64];
     int kind, code;
+    double seconds;
     const struct device *device; /* NULL: with every device, and without one */
 };
 
@@ -50,6 +83,49 @@ typedef struct {
     char busId[32];
 } nvmlPciInfo_t;
 
+typedef struct {
+    unsigned gpu, memory;
+} nvmlUtilization_t;
+
+typedef struct {
+    unsigned pid;
+    unsigned long long usedGpuMemory;
+    unsigned gpuInstanceId, computeInstanceId;
+} nvmlProcessInfo_t;
+
+typedef struct {
+    unsigned char clusterUuid[16];
+    unsigned status, cliqueId, state;
+} nvmlGpuFabricInfo_t;
+
+typedef struct {
+    unsigned version;
+    unsigned char clusterUuid[16];
+    unsigned status, cliqueId, state, healthMask;
+} nvmlGpuFabricInfo_v2_t;
+
+typedef struct {
+    unsigned year;
+    unsigned short month, day, hour, min, sec;
+    unsigned char status;
+} nvmlGridLicenseExpiry_t;
+
+typedef struct {
+    int isGridLicenseSupported;
+    unsigned licensableFeaturesCount;
+    struct {
+        unsigned featureCode, featureState;
+        char licenseInfo[128], productName[128];
+        unsigned featureEnabled;
+        nvmlGridLicenseExpiry_t licenseExpiry;
+    } gridLicensableFeatures[3];
+} nvmlGridLicensableFeatures_v4_t;
+
+const unsigned long fake_nvml_sizeof_utilization = sizeof(nvmlUtilization_t);
+const unsigned long fake_nvml_sizeof_process_info = sizeof(nvmlProcessInfo_t);
+const unsigned long fake_nvml_sizeof_fabric_info = sizeof(nvmlGpuFabricInfo_t);
+const unsigned long fake_nvml_sizeof_fabric_info_v2 = sizeof(nvmlGpuFabricInfo_v2_t);
+const unsigned long fake_nvml_sizeof_licensable_features = sizeof(nvmlGridLicensableFeatures_v4_t);
 const unsigned long fake_nvml_sizeof_memory = sizeof(nvmlMemory_t);
 const unsigned long fake_nvml_sizeof_pci_info = sizeof(nvmlPciInfo_t);
 
@@ -68,8 +144,10 @@ static void refuse(const char *line) {
 
 static void read_trouble(int kind, const char *rest, const struct device *gpu) {
     struct trouble *one = &troubles[trouble_count++];
-    if (trouble_count > MOST_TROUBLES || sscanf(rest, "%63s %d", one->function, &one->code) < 1 + (kind == FAIL))
+    int wanted = kind == FAIL || kind == SLOW ? 2 : 1;
+    if (trouble_count > MOST_TROUBLES || sscanf(rest, "%63s %lf", one->function, &one->seconds) < wanted)
         refuse(rest);
+    one->code = (int)one->seconds;
     one->kind = kind;
     one->device = gpu;
 }
@@ -85,6 +163,44 @@ static void read_instance(const char *rest, struct device *gpu) {
         refuse(rest);
 }
 
+static void read_process(const char *rest, struct device *gpu, int behind_mps) {
+    if (!gpu || gpu->process_count == MOST_PROCESSES)
+        refuse(rest);
+    struct process *one = &gpu->processes[gpu->process_count++];
+    if (sscanf(rest, "%u %llu %95[^\n]", &one->pid, &one->memory_mib, one->name) != 3)
+        refuse(rest);
+    one->behind_mps = behind_mps;
+}
+
+static void add_gpu(void) {
+    struct device *gpu = &gpus[gpu_count++];
+    gpu->mig = gpu->pcie[0] = gpu->remap[0] = gpu->fabric[0] = UNSAID;
+    for (int i = 0; i < NUMBERS; i++)
+        gpu->numbers[i] = UNSAID;
+}
+
+/* Returns whether the word is one of a GPU's numbers, and takes it. */
+static int read_number(const char *word, const char *rest, struct device *gpu) {
+    for (int i = 0; gpu && i < NUMBERS; i++) {
+        if (!strcmp(word, WORDS[i])) {
+            gpu->numbers[i] = (int)strtol(rest, NULL, 0);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Returns whether the word is one that several numbers follow, and takes them. */
+static int read_numbers(const char *word, const char *rest, struct device *gpu) {
+    if (!gpu)
+        return 0;
+    if (!strcmp(word, "pcie"))
+        return sscanf(rest, "%d %d %d %d", gpu->pcie, gpu->pcie + 1, gpu->pcie + 2, gpu->pcie + 3) == 4;
+    if (!strcmp(word, "remap"))
+        return sscanf(rest, "%d %d", gpu->remap, gpu->remap + 1) == 2;
+    return !strcmp(word, "fabric") && sscanf(rest, "%d %d", gpu->fabric, gpu->fabric + 1) >= 1;
+}
+
 static void read_line(char *line) {
     struct device *gpu = gpu_count ? &gpus[gpu_count - 1] : NULL;
     char *rest = strchr(line, ' ');
@@ -92,7 +208,7 @@ static void read_line(char *line) {
     if (!*line || *line == '#')
         return;
     if (!strcmp(line, "gpu") && gpu_count < MOST_GPUS)
-        gpus[gpu_count++].mig = -1;
+        add_gpu();
     else if (!strcmp(line, "driver"))
         snprintf(driver, sizeof driver, "%s", rest);
     else if (!strcmp(line, "cuda"))
@@ -105,6 +221,16 @@ static void read_line(char *line) {
         read_trouble(HANG, rest, gpu);
     else if (!strcmp(line, "crash"))
         read_trouble(CRASH, rest, gpu);
+    else if (!strcmp(line, "slow"))
+        read_trouble(SLOW, rest, gpu);
+    else if (!strcmp(line, "process") || !strcmp(line, "mps"))
+        read_process(rest, gpu, *line == 'm');
+    else if (read_number(line, rest, gpu) || read_numbers(line, rest, gpu))
+        return;
+    else if (gpu && !strcmp(line, "nvlinks"))
+        snprintf(gpu->nvlinks, sizeof gpu->nvlinks, "%s", rest);
+    else if (gpu && !strcmp(line, "free_mib"))
+        gpu->used_mib = gpu->memory_mib - strtoull(rest, NULL, 10);
     else if (!strcmp(line, "instance"))
         read_instance(rest, gpu);
     else if (gpu && !strcmp(line, "name"))
@@ -144,6 +270,10 @@ static int code_of(const char *function, const struct device *device) {
         const struct trouble *one = &troubles[i];
         if (strcmp(one->function, function) || (one->device && one->device != device))
             continue;
+        if (one->kind == SLOW) {
+            usleep((useconds_t)(one->seconds * 1e6));
+            continue;
+        }
         if (one->kind == FAIL)
             return one->code;
         if (one->kind == CRASH)
@@ -238,8 +368,9 @@ int nvmlDeviceGetCudaComputeCapability(const struct device *device, int *major, 
 
 int nvmlDeviceGetMemoryInfo(const struct device *device, nvmlMemory_t *memory) {
     ANSWER(device);
-    memory->total = memory->free = device->memory_mib << 20;
-    memory->used = 0;
+    memory->total = device->memory_mib << 20;
+    memory->used = device->used_mib << 20;
+    memory->free = memory->total - memory->used;
     return SUCCESS;
 }
 
@@ -271,6 +402,154 @@ int nvmlDeviceGetMigDeviceHandleByIndex(const struct device *device, unsigned in
     if (index >= device->places || !device->instances[index])
         return NOT_FOUND;
     *instance = device->instances[index];
+    return SUCCESS;
+}
+#endif
+
+/* A question that one number of the machine's file answers. */
+#define NUMBER(function, type, number)                                                                             \
+    int function(const struct device *device, type *value) {                                                       \
+        ANSWER(device);                                                                                            \
+        if ((number) < 0)                                                                                          \
+            return NOT_SUPPORTED;                                                                                  \
+        *value = (type)(number);                                                                                   \
+        return SUCCESS;                                                                                            \
+    }
+
+NUMBER(nvmlDeviceGetPersistenceMode, unsigned, device->numbers[PERSISTENCE])
+NUMBER(nvmlDeviceGetComputeMode, unsigned, device->numbers[COMPUTE_MODE])
+NUMBER(nvmlDeviceGetCurrentClocksThrottleReasons, unsigned long long, device->numbers[CLOCKS])
+NUMBER(nvmlDeviceGetRetiredPagesPendingStatus, unsigned, device->numbers[RETIREMENT_PENDING])
+NUMBER(nvmlDeviceGetCurrPcieLinkGeneration, unsigned, device->pcie[0])
+NUMBER(nvmlDeviceGetCurrPcieLinkWidth, unsigned, device->pcie[0] < 0 ? UNSAID : device->pcie[1])
+NUMBER(nvmlDeviceGetMaxPcieLinkGeneration, unsigned, device->pcie[0] < 0 ? UNSAID : device->pcie[2])
+NUMBER(nvmlDeviceGetMaxPcieLinkWidth, unsigned, device->pcie[0] < 0 ? UNSAID : device->pcie[3])
+NUMBER(nvmlDeviceGetVirtualizationMode, unsigned long long, device->numbers[LICENSED] < 0 ? 0 : VGPU)
+
+int nvmlDeviceGetUtilizationRates(const struct device *device, nvmlUtilization_t *rates) {
+    ANSWER(device);
+    if (device->numbers[UTILIZATION] < 0)
+        return NOT_SUPPORTED;
+    rates->gpu = (unsigned)device->numbers[UTILIZATION];
+    rates->memory = 0;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetEccMode(const struct device *device, unsigned *current, unsigned *pending) {
+    ANSWER(device);
+    if (device->numbers[ECC] < 0)
+        return NOT_SUPPORTED;
+    *current = *pending = (unsigned)device->numbers[ECC];
+    return SUCCESS;
+}
+
+int nvmlDeviceGetTotalEccErrors(const struct device *device, unsigned type, unsigned counter, unsigned long long *count) {
+    ANSWER(device);
+    if (device->numbers[UNCORRECTED] < 0)
+        return NOT_SUPPORTED;
+    /* Type 1 is those that could not be corrected, counter 0 is since the driver was loaded. */
+    *count = type == 1 && counter == 0 ? (unsigned long long)device->numbers[UNCORRECTED] : 99;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetNvLinkState(const struct device *device, unsigned link, unsigned *active) {
+    ANSWER(device);
+    if (!*device->nvlinks)
+        return NOT_SUPPORTED;
+    if (link >= strlen(device->nvlinks))
+        return INVALID_ARGUMENT;
+    *active = device->nvlinks[link] == '1';
+    return SUCCESS;
+}
+
+/* Writes the processes of one kind, as many as there is room for, and counts them. */
+static int write_processes(const struct device *device, int behind_mps, unsigned *count, nvmlProcessInfo_t *infos) {
+    unsigned room = infos ? *count : 0, found = 0;
+    for (unsigned i = 0; i < device->process_count; i++) {
+        const struct process *one = &device->processes[i];
+        if (one->behind_mps != behind_mps)
+            continue;
+        if (found < room) {
+            memset(&infos[found], 0, sizeof *infos);
+            infos[found].pid = one->pid;
+            infos[found].usedGpuMemory = one->memory_mib << 20;
+        }
+        found++;
+    }
+    *count = found;
+    return found > room ? INSUFFICIENT_SIZE : SUCCESS;
+}
+
+int nvmlSystemGetProcessName(unsigned pid, char *name, unsigned length) {
+    ANSWER(NULL);
+    for (unsigned gpu = 0; gpu < gpu_count; gpu++) {
+        for (unsigned i = 0; i < gpus[gpu].process_count; i++) {
+            if (gpus[gpu].processes[i].pid == pid) {
+                snprintf(name, length, "%s", gpus[gpu].processes[i].name);
+                return SUCCESS;
+            }
+        }
+    }
+    return NOT_FOUND;
+}
+
+int nvmlDeviceGetComputeRunningProcesses_v2(const struct device *device, unsigned *count, nvmlProcessInfo_t *infos) {
+    ANSWER(device);
+    return write_processes(device, 0, count, infos);
+}
+
+#ifndef OLD_LIBRARY
+NUMBER(nvmlDeviceGetCurrentClocksEventReasons, unsigned long long, device->numbers[CLOCKS])
+
+int nvmlDeviceGetComputeRunningProcesses_v3(const struct device *device, unsigned *count, nvmlProcessInfo_t *infos) {
+    ANSWER(device);
+    return write_processes(device, 0, count, infos);
+}
+
+int nvmlDeviceGetMPSComputeRunningProcesses_v3(const struct device *device, unsigned *count, nvmlProcessInfo_t *infos) {
+    ANSWER(device);
+    return write_processes(device, 1, count, infos);
+}
+
+int nvmlDeviceGetRemappedRows(const struct device *device, unsigned *corrected, unsigned *uncorrected, unsigned *pending,
+                              unsigned *failed) {
+    ANSWER(device);
+    if (device->remap[0] < 0)
+        return NOT_SUPPORTED;
+    *corrected = *uncorrected = 99;
+    *pending = (unsigned)device->remap[0];
+    *failed = (unsigned)device->remap[1];
+    return SUCCESS;
+}
+
+int nvmlDeviceGetGpuFabricInfo(const struct device *device, nvmlGpuFabricInfo_t *info) {
+    ANSWER(device);
+    if (device->fabric[0] < 0)
+        return NOT_SUPPORTED;
+    info->state = (unsigned)device->fabric[0];
+    info->status = device->fabric[0] == COMPLETED ? (unsigned)device->fabric[1] : 99;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetGpuFabricInfoV(const struct device *device, nvmlGpuFabricInfo_v2_t *info) {
+    ANSWER(device);
+    if (info->version != (sizeof *info | 2 << 24))
+        return INVALID_ARGUMENT;
+    nvmlGpuFabricInfo_t older;
+    int code = nvmlDeviceGetGpuFabricInfo(device, &older);
+    info->state = older.state;
+    info->status = older.status;
+    return code;
+}
+
+int nvmlDeviceGetGridLicensableFeatures_v4(const struct device *device, nvmlGridLicensableFeatures_v4_t *features) {
+    ANSWER(device);
+    memset(features, 0, sizeof *features);
+    if (device->numbers[LICENSED] < 0)
+        return SUCCESS;
+    features->isGridLicenseSupported = 1;
+    features->licensableFeaturesCount = 1;
+    features->gridLicensableFeatures[0].featureState = (unsigned)device->numbers[LICENSED];
     return SUCCESS;
 }
 #endif

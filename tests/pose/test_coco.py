@@ -12,6 +12,7 @@ pytest.importorskip("cv2", reason="needs the pose extra")
 from pose.data import coco  # noqa: E402
 from pose.data.crop import affine_matrix, map_points  # noqa: E402
 from pose.data.detections import load_detections  # noqa: E402
+from pose.data.joints import COCO  # noqa: E402
 from pose.data.pictures import check_pictures, fingerprint  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 
@@ -52,7 +53,7 @@ def dataset(tmp_path):
         content = {
             "images": images,
             "annotations": list(annotations),
-            "categories": [{"id": 1, "name": "person", "keypoints": list(coco.JOINT_NAMES)}],
+            "categories": [{"id": 1, "name": "person", "keypoints": list(COCO.names)}],
             **document,
         }
         file = coco.annotation_file(tmp_path, image_set)
@@ -308,7 +309,7 @@ def test_a_crowd_that_leaves_out_what_can_be_filled_in_is_no_error(dataset):
 
 
 def test_a_joint_too_few_is_blamed_on_the_count_and_not_on_the_skeleton(dataset):
-    names = list(coco.JOINT_NAMES)[:16]
+    names = list(COCO.names)[:16]
     category = {"id": 1, "keypoints": names, "skeleton": [[16, 17]]}
     root = dataset(person(), categories=[category], load=False)
     with pytest.raises(PoseError, match=r"val2017\.json names 16 joints, MODEL\.NUM_JOINTS is 17"):

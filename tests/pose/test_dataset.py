@@ -12,9 +12,9 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 
 from pose.data import dataset as module  # noqa: E402
-from pose.data.coco import FLIP_PAIRS  # noqa: E402
 from pose.data.crop import box_to_center_scale  # noqa: E402
 from pose.data.dataset import CropDataset, batches, half_body, mirror, read_picture, shuffled  # noqa: E402
+from pose.data.joints import COCO  # noqa: E402
 from pose.data.record import Record  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 
@@ -130,7 +130,7 @@ def test_a_mirrored_sample_is_the_sample_of_the_mirrored_picture(tmp_path, recor
     cv2.imwrite(str(path), picture)
     joints = record.joints.copy()
     joints[:, 0] = 120 - joints[:, 0] - 1
-    for left, right in FLIP_PAIRS:
+    for left, right in COCO.flip_pairs:
         joints[[left, right]] = joints[[right, left]]
     center = np.float32([120 - record.center[0] - 1, record.center[1]])
     other = Record(7, path, record.box_xywh, center, record.scale, joints, record.visible, 1.0, None)

@@ -9,7 +9,7 @@ cv2 = pytest.importorskip("cv2", reason="needs the pose extra")
 torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 
-from pose.data.coco import FLIP_PAIRS  # noqa: E402
+from pose.data.joints import COCO  # noqa: E402
 from pose.judging.decode import decode, flip_back, pck_accuracy, peaks  # noqa: E402
 from tests.pose import reference  # noqa: E402
 
@@ -87,8 +87,8 @@ def test_of_equal_maxima_the_first_in_reading_order_wins():
 
 def test_flip_back_mirrors_swaps_the_sides_and_shifts_one_cell_keeping_the_first_column():
     maps = torch.arange(17 * 2 * 4, dtype=torch.float32).reshape(1, 17, 2, 4)
-    plain = flip_back(maps, FLIP_PAIRS, shift=False)
-    shifted = flip_back(maps, FLIP_PAIRS, shift=True)
+    plain = flip_back(maps, COCO.flip_pairs, shift=False)
+    shifted = flip_back(maps, COCO.flip_pairs, shift=True)
     for joint in range(17):
         partner = joint if joint == 0 else (joint + 1 if joint % 2 else joint - 1)
         for row in range(2):

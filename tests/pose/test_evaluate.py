@@ -93,7 +93,7 @@ def small_set(tmp_path, image_set="val2017"):
     document = {
         "images": [{"id": 7, "width": 100, "height": 80, "file_name": "7.jpg"}],
         "annotations": [{**person, "iscrowd": 0, "keypoints": joints, "num_keypoints": 17}],
-        "categories": [{"id": 1, "name": "person", "keypoints": list(coco.JOINT_NAMES)}],
+        "categories": [{"id": 1, "name": "person", "keypoints": list(coco.COCO.names)}],
     }
     file = coco.annotation_file(tmp_path, image_set)
     file.parent.mkdir()

@@ -14,6 +14,7 @@ pytest.importorskip("pycocotools", reason="needs the pose extra")
 
 from pose.command import synth_options  # noqa: E402
 from pose.data import coco  # noqa: E402
+from pose.data.joints import COCO  # noqa: E402
 from pose.data.pictures import check_pictures  # noqa: E402
 from pose.drawn.canvas import Canvas, Place  # noqa: E402
 from pose.drawn.figure import POSES, REST, pose_figure, sample_angles, sample_build, sample_view  # noqa: E402
@@ -23,7 +24,7 @@ from pose.judging.evaluate import coco_metrics, results_of  # noqa: E402
 from pose.report import Result  # noqa: E402
 from pose.stages import synth  # noqa: E402
 
-NAMES = coco.JOINT_NAMES
+NAMES = COCO.names
 PARTS = ["annotations", "images", "person_detection_results"]
 
 

@@ -288,11 +288,11 @@ BUS_ERROR = "RuntimeError: DataLoader worker (pid 30) is killed by signal: Bus e
 )
 def test_how_a_container_failed_is_named_where_it_is_known(contained, stub, finding):
     finished = contained(run_stage, stub, "train", "0")
-    assert (finished.finding.id if finished.finding else None) == finding
+    assert (finished.symptom.id if finished.symptom else None) == finding
     assert read(finished.folder)["finding"] == (finding or "")
 
 
 def test_what_a_stage_says_on_this_machine_itself_is_its_own_affair(run, tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM.replace('print("data"', f'print("{BUS_ERROR}"'))
     assert "Bus error" in (run(code=1) / "log.txt").read_text(encoding="utf-8")
-    assert run.finished.finding is None
+    assert run.finished.symptom is None

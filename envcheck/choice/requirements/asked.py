@@ -120,7 +120,7 @@ def about(requirement: Requirement, origin: str, python: str) -> Said:
     if not holds(requirement, origin, python):
         return Said(origin=f"{origin} (does not hold on Linux with Python {python})")
     if requirement.url:
-        wishes = wheel_wishes(requirement.url, origin)
+        wishes = _wheel_wishes(requirement.url, origin)
         unsaid = " (which version, its address does not say)" if wishes is None else ""
         return Said(origin=f"{origin}{unsaid}", wishes=wishes or Wishes())
     torch, tag = without_tag(requirement.specifier, origin)
@@ -134,14 +134,14 @@ def about_wheel(address: str, origin: str, python: str) -> Said | None:
         return None
     name = parsed[0]
     if name == "torch":
-        return Said(origin=origin, wishes=wheel_wishes(address, origin) or Wishes())
+        return Said(origin=origin, wishes=_wheel_wishes(address, origin) or Wishes())
     if "://" not in address and name not in _PARTNERS:
         return Said(origin=f"{origin} (a file, left out)")
     requirement = read_requirement(f"{name} @ {address}", origin)
     return about(requirement, origin, python) if requirement else None
 
 
-def wheel_wishes(address: str, origin: str) -> Wishes | None:
+def _wheel_wishes(address: str, origin: str) -> Wishes | None:
     """Return the version, build and Python that the name of torch's wheel says, None where it is no wheel."""
     parsed = _wheel(address, origin)
     if parsed is None:

@@ -63,7 +63,7 @@ def read_dockerfile(text: str, path: Path, python: str) -> Iterator[Said]:
             if not one.image or "$" in one.image:
                 hint = "Give its ARG a default, as in ARG TAG=1."
                 raise UsageError(f"{path}:{one.start.line}: FROM {one.start.text:.200} names no image", hint)
-            yield about_image(one.image, f"{path}:{one.start.line}: FROM {one.image}")
+            yield _about_image(one.image, f"{path}:{one.start.line}: FROM {one.image}")
         for instruction in one.instructions:
             where = f"{path}:{instruction.line}"
             if instruction.name in ("ARG", "ENV"):
@@ -72,7 +72,7 @@ def read_dockerfile(text: str, path: Path, python: str) -> Iterator[Said]:
                 yield from _read_run(_fill(instruction.text, variables, where), where, path, python)
 
 
-def about_image(image: str, origin: str) -> Said:
+def _about_image(image: str, origin: str) -> Said:
     """Return what the name of a base image says of torch, CUDA and Python."""
     name, _, tag = image.partition("@")[0].rpartition(":")
     if not name or "/" in tag:  # no tag, or the colon of a registry's port

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from envcheck.choice.requirements.asked import Asked, Said, assumed_python, settle
@@ -14,7 +13,6 @@ from envcheck.choice.requirements.conda import read_conda
 from envcheck.choice.requirements.dockerfile import read_dockerfile
 from envcheck.choice.requirements.pip import read_pip
 from envcheck.choice.requirements.pyproject import read_pyproject
-from envcheck.choice.wishes import Wishes
 from envcheck.documents import read_text
 from envcheck.errors import UsageError
 
@@ -30,22 +28,12 @@ _FORMATS: tuple[tuple[str, str, _Reader], ...] = (
 )
 
 
-def read_requirements(path: Path, *, python: SpecifierSet | None = None) -> Wishes:
-    """Return what a file asks of torch, CUDA and Python. Raises `UsageError`."""
-    return read(path, python=python).wishes
-
-
-def packages(path: Path, *, python: SpecifierSet | None = None) -> tuple[Requirement, ...]:
-    """Return what a file asks for beside torch, markers as they are written. Raises `UsageError`.
+def read(path: Path, *, python: SpecifierSet | None = None) -> Asked:
+    """Return all that a file asks for; markers are read for a Python that the file, or `python`, allows.
 
     torchvision and torchaudio come without a version, torch's own dependencies not at all; what no index
-    serves is left out, and the wishes' origins say so.
+    serves is left out, and the wishes' origins say so. Raises `UsageError`.
     """
-    return read(path, python=python).packages
-
-
-def read(path: Path, *, python: SpecifierSet | None = None) -> Asked:
-    """Return all that a file asks for; markers are read for a Python that the file, or `python`, allows."""
     text = read_text(path)
     return settle(_said(text, path, assumed_python(python or SpecifierSet())), str(path))
 

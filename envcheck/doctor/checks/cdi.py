@@ -6,6 +6,7 @@ from packaging.version import Version
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.containers import weight, without_gpus
+from envcheck.doctor.checks.engines import dockers, unsaid
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.toolkit_fixes import write_spec
 from envcheck.host.facts import Cdi, Engine, Host
@@ -28,7 +29,7 @@ class Unresolvable(Check):
         """Look for a readable specification, where an engine needs one."""
         host = case.host
         asked = [engine for engine in host.engines or () if _needs_spec(engine)]
-        if nothing := without_gpus(self, host) or self._not_asked(asked):
+        if nothing := without_gpus(self, host) or self._not_asked(host, asked):
             return nothing
         if old := next(filter(_is_too_old, asked), None):
             return self._too_old(host, old)
@@ -54,8 +55,13 @@ class Unresolvable(Check):
             NO_SPEC.link,
         )
 
-    def _not_asked(self, asked: list[Engine]) -> Finding | None:
-        return None if asked else skip(self, "No engine here looks for GPUs in CDI specifications.")
+    def _not_asked(self, host: Host, asked: list[Engine]) -> Finding | None:
+        if asked:
+            return None
+        by_another_way = [(place, one) for place, one in dockers(host) if one.gpu_request != "none"]
+        if path := unsaid(by_another_way, "gpu_request", "gpu_mode"):
+            return unknown(self, host.why(path))
+        return skip(self, "No engine here looks for GPUs in CDI specifications.")
 
     def _too_old(self, host: Host, engine: Engine) -> Finding:
         return Finding(

@@ -160,15 +160,18 @@ class Hang(Check):
         if case.host.driver is None:
             return skip(self, "There is no driver.")
         reasons = dict.fromkeys(
-            why for why in case.host.unknown.values() if why.startswith(("HANG:", "CRASH:"))
+            why
+            for path, why in case.host.unknown.items()
+            if path.startswith(("driver", "gpus")) and why.startswith(("HANG:", "CRASH:"))
         )
         if not reasons:
             return ok(self)
+        silent = "A GPU does not answer" if case.host.gpus else "The driver does not answer"
         crashed = any(why.startswith("CRASH:") for why in reasons)
         return Finding(
             self.id,
             "error",
-            "The driver's library crashed" if crashed else "The driver does not answer",
+            "The driver's library crashed" if crashed else silent,
             tuple(reasons),
             "A GPU that has failed blocks everybody who asks for it; the kernel's log names it.",
             Fix(
@@ -222,7 +225,7 @@ class Slow(Check):
     id = "driver.quick"
     title = "The driver answers quickly"
     worst = "warn"
-    caused_by = ("driver.hang", "driver.answers", "system.jetson")
+    caused_by = ("gpu.persistence", "driver.hang", "driver.answers", "system.jetson")
 
     def look(self, case: Case) -> Finding:
         """Hold the time of all answers against the number of GPUs."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.system import needed_mib
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.host.facts import Engine, Host
+from envcheck.host.facts import NOT_STARTED, Engine, Host
 from envcheck.symptoms import find
 from envcheck.symptoms.engine import CONTEXT, DENIED, GONE
 from envcheck.symptoms.inside import PLATFORM
@@ -67,7 +67,7 @@ class Gone(Check):
                 return unknown(self, host.why("engines"))
             return ok(self) if host.engines else skip(self, "No engine is here that could answer.")
         # Another one does the work, or nobody has started this one.
-        harmless = bool(host.engines) or all("does not run" in why for why in reasons)
+        harmless = bool(host.engines) or all(NOT_STARTED in why for why in reasons)
         fix = Fix(
             "Start it: docker by the first, podman's socket by the second.",
             GONE.fix.commands,

@@ -52,7 +52,7 @@ class CLibrary(Check):
         said = reasons_of(case.choice, "glibc")
         refused = tuple(reason for reason in said if reason.verdict == "refused")
         if refused:
-            nothing_fits = case.choice.recipe is None and len(refused) == len(said)
+            nothing_fits = len(refused) == len(said)
             return Finding(
                 self.id,
                 "error" if nothing_fits else "info",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from envcheck.doctor.check import Case, Check, ok, unknown, without_gpus
 from envcheck.doctor.checks.faults import fallen_off
 from envcheck.doctor.finding import Finding, Fix
@@ -10,6 +12,11 @@ from envcheck.symptoms.cards import LOST, MIG_EMPTY
 
 # What keeps the driver from naming its GPUs.
 SILENT = ("driver.answers", "system.jetson")
+
+# What a GPU is; how it fares is another check's to ask, and no GPU answers all of that.
+_WHO_IT_IS = re.compile(
+    r"gpus\[\d+\](\.(uuid|name|brand|compute_capability|memory_mib|pci_address|mig(\..+)?))?"
+)
 
 # Without these nobody can say what runs on a GPU; the other facts are good to have.
 _NEEDED = ("compute_capability", "uuid")
@@ -24,19 +31,20 @@ class Lost(Check):
 
     def look(self, case: Case) -> Finding:
         """Look for GPUs that the driver gave up."""
-        lost = tuple(
-            f"{path}: {why}"
+        # A GPU that is lost while it is asked answers nothing from then on: one line for each is enough.
+        lost = dict.fromkeys(
+            f"{path.partition('.')[0]}: {why}"
             for path, why in case.host.unknown.items()
             if path.startswith("gpus[") and why in ("GPU_IS_LOST", "RESET_REQUIRED")
         )
-        lost += fallen_off(case.host)
+        lost.update(dict.fromkeys(fallen_off(case.host)))
         if not lost:
             return without_gpus(self, case.host) or ok(self)
         return Finding(
             self.id,
             "error",
             LOST.title,
-            lost,
+            tuple(lost),
             LOST.why,
             LOST.fix,
             LOST.link,
@@ -55,7 +63,7 @@ class Answered(Check):
         """Look for missing facts: those that decide make the answer unknown, the others are a note."""
         if nothing := without_gpus(self, case.host):
             return nothing
-        reasons = {path: why for path, why in case.host.unknown.items() if path.startswith("gpus[")}
+        reasons = {path: why for path, why in case.host.unknown.items() if _WHO_IT_IS.fullmatch(path)}
         missing = [
             f"gpus[{place}].{name}"
             for place, gpu in enumerate(case.host.gpus or ())

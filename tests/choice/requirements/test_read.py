@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from envcheck.choice.requirements.read import packages, read, read_requirements
+from envcheck.choice.requirements.read import read
 from envcheck.errors import UsageError
 
 TOML = "[project]\ndependencies = ['torch==1.13.1']\n"
@@ -49,14 +49,14 @@ def test_other_kinds_of_files_are_refused_with_those_that_are_read(folder, name)
 
 def test_a_file_that_asks_nothing_says_so(folder):
     file = folder.write("requirements.txt", "rich\n")
-    wishes = read_requirements(file)
-    assert wishes.origins == (f"{file}: asks nothing about torch, CUDA or Python",)
-    assert [str(one) for one in packages(file)] == ["rich"]
+    asked = read(file)
+    assert asked.wishes.origins == (f"{file}: asks nothing about torch, CUDA or Python",)
+    assert [str(one) for one in asked.packages] == ["rich"]
 
 
 def test_markers_are_read_for_the_python_that_is_wished_for(folder):
     file = folder.write("requirements.txt", "torch==1.10.0; python_version < '3.9'\n")
-    assert read_requirements(file, python=SpecifierSet("==3.8.*")).torch == "==1.10.0"
+    assert read(file, python=SpecifierSet("==3.8.*")).wishes.torch == "==1.10.0"
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml", "environment.yml", "Dockerfile"])
