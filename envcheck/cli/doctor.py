@@ -29,6 +29,12 @@ _BaselineOption = Annotated[
         "--baseline", metavar="FILE", help="Say what has changed since this snapshot, by `envcheck probe`."
     ),
 ]
+_ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", metavar="DIR", help="Say what of this repository's files cannot work on the machine."
+    ),
+]
 _OnlyOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -51,6 +57,7 @@ _FormatOption = Annotated[
 def doctor(
     host: HostOption = None,
     baseline: _BaselineOption = None,
+    project: _ProjectOption = None,
     only: _OnlyOption = None,
     skip: _SkipOption = None,
     fail_on: _FailOption = Level.error,
@@ -62,18 +69,26 @@ def doctor(
     from envcheck.doctor.checks import ALL
     from envcheck.doctor.diagnose import diagnose
     from envcheck.doctor.drift import look_back
+    from envcheck.doctor.project.read import read_project
     from envcheck.doctor.selection import select
     from envcheck.report.tell import tell, tell_checks
     from envcheck.situation import look
 
-    checks = select(ALL, only or (), skip or (), with_baseline=list_ or baseline is not None)
+    checks = select(
+        ALL,
+        only or (),
+        skip or (),
+        with_baseline=list_ or baseline is not None,
+        with_project=list_ or project is not None,
+    )
     if list_:
         tell_checks(checks, format.value if format else "text", output)
         return
     wanted = format or _default_format(output)
     before = look_back(baseline) if baseline is not None else None
     seen = look(host)
-    diagnosis = diagnose(seen.host, seen.choice, checks=checks, baseline=before)
+    theirs = read_project(project, seen.host) if project is not None else None
+    diagnosis = diagnose(seen.host, seen.choice, checks=checks, baseline=before, project=theirs)
     tell(diagnosis, seen, wanted.value, output, fail_on=fail_on.status, whole=not only)
     if code := diagnosis.exit_code(fail_on.status, asked=bool(only)):
         raise typer.Exit(code)

@@ -12,6 +12,7 @@ from typing import Protocol
 from envcheck.choice.choose import Choice
 from envcheck.doctor.drift import Baseline
 from envcheck.doctor.finding import Finding, Status
+from envcheck.doctor.project.facts import Project
 from envcheck.host.facts import Host
 
 
@@ -22,6 +23,7 @@ class Case:
     host: Host
     choice: Choice | None = None
     baseline: Baseline | None = None  # what the machine was, where there is a snapshot
+    project: Project | None = None  # somebody's repository, where one was named
 
     @property
     def in_container(self) -> bool:
@@ -36,6 +38,7 @@ class Check(Protocol):
     title: str  # what is so when all is well
     worst: Status = "error"  # what it says where it is bad; any check can be unknown
     needs_baseline: bool = False  # it compares with a snapshot
+    needs_project: bool = False  # it is about a repository
     caused_by: tuple[str, ...] = ()  # ids of checks whose trouble explains this one's, the likeliest first
 
     def look(self, case: Case) -> Finding:

@@ -14,6 +14,8 @@ from envcheck.doctor.check import Case, Check, unknown
 from envcheck.doctor.checks import CHECKS
 from envcheck.doctor.drift import Baseline, Drift, drift
 from envcheck.doctor.finding import SEVERITIES, Finding, Status
+from envcheck.doctor.project.facts import Project
+from envcheck.doctor.project.serving import Serving, serving
 from envcheck.errors import FAILED, OK, UNANSWERED
 from envcheck.host.facts import Host
 from envcheck.symptoms.cascade import roots
@@ -29,6 +31,7 @@ class Diagnosis:
     status: Status  # the worst of all findings
     findings: tuple[Finding, ...]
     drift: Drift | None = None  # what has changed since a snapshot, where there is one
+    serving: tuple[Serving, ...] | None = None  # what serves a repository's files, where one was named
 
     @property
     def primary(self) -> Finding | None:
@@ -63,13 +66,18 @@ def diagnose(
     *,
     checks: Sequence[Check] = CHECKS,
     baseline: Baseline | None = None,
+    project: Project | None = None,
 ) -> Diagnosis:
-    """Return what is wrong with a machine and what was picked for it, and what is not as in `baseline`."""
-    case = Case(host, choice, baseline)
+    """Return what is wrong with a machine and what was picked for it.
+
+    And what is not as in `baseline`, and what of a `project` cannot work there.
+    """
+    case = Case(host, choice, baseline, project)
     findings = _folded([_look(check, case) for check in checks], checks)
     worst = max((finding.severity for finding in findings), default=SEVERITIES.index("ok"))
     drifted = drift(baseline, host, choice) if baseline and choice else None
-    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings), drifted)
+    served = serving(project, host) if project is not None else None
+    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings), drifted, served)
 
 
 def _look(check: Check, case: Case) -> Finding:

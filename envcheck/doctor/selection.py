@@ -41,19 +41,30 @@ def room(identifier: str) -> str:
 
 
 def select(
-    checks: Sequence[Check], only: Sequence[str], skip: Sequence[str], *, with_baseline: bool = True
+    checks: Sequence[Check],
+    only: Sequence[str],
+    skip: Sequence[str],
+    *,
+    with_baseline: bool = True,
+    with_project: bool = True,
 ) -> tuple[Check, ...]:
     """Return the checks that `only` names, all where it names none, without those that `skip` names.
 
     Each entry holds ids and rooms, with commas between them. Raises `UsageError` for a name that no check
-    has, where no check is left, and where one is asked for that compares with a snapshot and there is none.
+    has, where no check is left, and where one is asked for whose snapshot or repository was not named.
     """
-    possible = {check.id for check in checks if with_baseline or not check.needs_baseline}
+    without_snapshot = {check.id for check in checks if check.needs_baseline and not with_baseline}
+    without_project = {check.id for check in checks if check.needs_project and not with_project}
+    possible = {check.id for check in checks} - without_snapshot - without_project
     asked = _named("--only", only, checks) or possible
-    if impossible := sorted(asked - possible):
+    if impossible := sorted(asked & without_snapshot):
         raise UsageError(
             f"{impossible[0]} compares with a snapshot, and there is none",
             "--baseline FILE names one, made by `envcheck probe --output FILE`.",
+        )
+    if impossible := sorted(asked & without_project):
+        raise UsageError(
+            f"{impossible[0]} is about a repository, and none was named", "--project DIR names one."
         )
     left = asked - _named("--skip", skip, checks)
     if not left:

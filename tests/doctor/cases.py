@@ -9,6 +9,7 @@ A file holds the checks of one subject:
         without   paths of facts that are taken away, so that they are not known
         primary   the id of what stands on top; this check's own where it is in trouble, else not compared
         baseline  a second machine, for the checks of drift
+        project   a repository of projects/, for the checks of repositories
       unknown: {never: why it always knows}
 """
 
@@ -25,6 +26,7 @@ import yaml
 
 HERE = Path(__file__).parent
 HOSTS = HERE.parent / "hosts"
+PROJECTS = HERE / "projects"
 
 TROUBLE = ("warn", "error")
 
@@ -40,12 +42,14 @@ class Case:
     without: tuple[str, ...]
     primary: str | None
     baseline: str | None
+    project: str | None
     never: str = ""  # why there is no such machine
 
     @property
     def name(self) -> str:
         """What pytest calls it."""
-        return f"{self.check}-{self.status}-{self.host or 'never'}"
+        words = (self.check, self.status, self.host or "never", self.project)
+        return "-".join(filter(None, words))
 
     def machine(self) -> dict[str, Any]:
         """Return the machine's document."""
@@ -79,6 +83,7 @@ def _case(check: str, status: str, entry: str | dict[str, Any]) -> Case:
         without=tuple(said.pop("without", ())),
         primary=said.pop("primary", check if status in TROUBLE else None),
         baseline=said.pop("baseline", None),
+        project=said.pop("project", None),
         never=said.pop("never", ""),
     )
     assert not said, f"{check}: {sorted(said)}"

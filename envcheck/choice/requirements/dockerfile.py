@@ -63,7 +63,9 @@ def read_dockerfile(text: str, path: Path, python: str) -> Iterator[Said]:
             if not one.image or "$" in one.image:
                 hint = "Give its ARG a default, as in ARG TAG=1."
                 raise UsageError(f"{path}:{one.start.line}: FROM {one.start.text:.200} names no image", hint)
-            yield about_image(one.image, f"{path}:{one.start.line}: FROM {one.image}")
+            where = f"{path}:{one.start.line}"
+            said = about_image(one.image, f"{where}: FROM {one.image}")
+            yield replace(said, line=f"{where}: FROM {one.start.text}")
         for instruction in one.instructions:
             where = f"{path}:{instruction.line}"
             if instruction.name in ("ARG", "ENV"):

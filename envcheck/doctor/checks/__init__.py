@@ -6,7 +6,7 @@ To add one: write its class in the file of its subject, and put it here.
 from __future__ import annotations
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import cards, drift, driver, environment, gpus, system
+from envcheck.doctor.checks import cards, compose, drift, driver, environment, gpus, images, project, system
 
 CHECKS: tuple[Check, ...] = (
     cards.Nouveau(),
@@ -45,4 +45,16 @@ DRIFT: tuple[Check, ...] = (
     drift.Pick(),
 )
 
-ALL = (*CHECKS, *DRIFT)
+# Made where a repository is named.
+PROJECT: tuple[Check, ...] = (
+    project.Unreadable(),
+    images.BaseImage(),
+    project.MADE,
+    project.CODE,
+    project.CUDA,
+    project.PythonServed(),
+    compose.Gpus(),
+    compose.SharedMemory(),
+)
+
+ALL = (*CHECKS, *DRIFT, *PROJECT)

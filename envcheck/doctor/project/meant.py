@@ -1,0 +1,131 @@
+"""Which official build of torch a file of a repository brings, so far as its words decide it. Pure.
+
+pip takes the newest release that a file allows, and of a release the build that the public index has unless
+another is named. What an image has already stays, where the file is content with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from envcheck.choice.candidates import asks_for, official_builds, pythons_for
+from envcheck.choice.requirements.asked import Said
+from envcheck.choice.wishes import Wishes
+from envcheck.compat.tables import Build
+from envcheck.doctor.project.facts import Listing, Project
+from envcheck.host.facts import Host
+
+# What a distribution calls python3 (general knowledge).
+_PYTHONS = {
+    "ubuntu18.04": "3.6",
+    "ubuntu20.04": "3.8",
+    "ubuntu22.04": "3.10",
+    "ubuntu24.04": "3.12",
+    "bullseye": "3.9",
+    "bookworm": "3.11",
+    "trixie": "3.13",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Torch:
+    """What one file means by torch."""
+
+    listing: Listing
+    builds: tuple[Build, ...]  # that it may be, all of one release; () is none that is official
+    lines: tuple[str, ...]  # where it is said
+    wishes: Wishes
+    is_default: bool = False  # no line says which build of the release: the public index does
+    unknown: str = ""  # why it cannot be told
+
+    @property
+    def words(self) -> str:
+        """The builds as people call them: "torch 2.1.0 cu121"."""
+        release = self.builds[0].torch
+        return f"torch {release} {' or '.join(build.tag for build in self.builds)}"
+
+
+def torches(project: Project, host: Host) -> tuple[Torch, ...]:
+    """Return what each file means by torch, without those that ask for none."""
+    meant = (_torch(listing, host) for listing in project.listings)
+    return tuple(one for one in meant if one is not None)
+
+
+def python_of(base: Said) -> str | None:
+    """Return the Python that an image has from its distribution; a line may put another before it."""
+    image = base.wishes.base_image or ""
+    return next((python for name, python in _PYTHONS.items() if name in image), None)
+
+
+def _torch(listing: Listing, host: Host) -> Torch | None:
+    lines = [one for one in listing.said if one.by == "line" and _is_about_torch(one)]
+    base = next((one for one in listing.said if one.by == "base"), None)
+    brings = base is not None and bool(base.wishes.torch)
+    if not lines and not brings:
+        return None
+    asked = Wishes(
+        torch=_joined(one.wishes.torch for one in lines),
+        tag=listing.wishes.tag,
+        cuda=_joined(one.wishes.cuda for one in listing.said if one.by == "line"),
+        python=listing.wishes.python,
+    )
+    shown = [*lines, *(one for one in listing.said if one.by == "index")]
+    by_pip = any(one.written is not None for one in lines)
+    if base is not None and brings and _is_content(asked, base.wishes):
+        asked = Wishes(torch=base.wishes.torch, cuda=base.wishes.cuda, python=asked.python)
+        shown, by_pip = [base, *lines], False
+    is_default = by_pip and asked.tag is None and not asked.cuda
+    builds = [
+        one for one in official_builds(host) if asks_for(asked, one) and (one.default or not is_default)
+    ]
+    return Torch(
+        listing=listing,
+        builds=_newest(builds, asked, python_of(base) if base is not None else None),
+        lines=tuple(one.line or one.origin for one in shown),
+        wishes=asked,
+        is_default=is_default,
+        unknown=_hidden_in(base) if not brings and is_default and not asked.torch else "",
+    )
+
+
+def _is_about_torch(said: Said) -> bool:
+    """Return whether a line names torch: to pip, to conda or by a wheel's address."""
+    if said.written is not None:
+        return canonicalize_name(said.written.name) == "torch" and bool(said.origin)
+    return bool(said.wishes.torch or said.wishes.tag)
+
+
+def _is_content(asked: Wishes, has: Wishes) -> bool:
+    """Return whether the torch of an image is what a file asks for, so that it stays."""
+    if asked.tag is not None or asked.cuda:
+        return False
+    release = next(iter(has.torch)).version.removesuffix(".*")
+    return asked.torch.contains(release, prereleases=True)
+
+
+def _hidden_in(base: Said | None) -> str:
+    """Return why the torch of an image is not known, "" for an image that need not have one."""
+    image = (base.wishes.base_image or "") if base is not None else ""
+    return f"Which torch is in {image}, its name does not say." if "pytorch" in image else ""
+
+
+def _newest(builds: Iterable[Build], asked: Wishes, python: str | None) -> tuple[Build, ...]:
+    """Return the builds of the newest release that has a wheel for the Python; pip passes over others.
+
+    `python` is the image's own, which counts where no line says another.
+    """
+    if python is not None and not asked.python:
+        asked = replace(asked, python=SpecifierSet(f"=={python}.*"))
+    every = list(builds)
+    served = [one for one in every if pythons_for(asked, one.pythons)] or every
+    newest = max((one.torch for one in served), default=None)
+    return tuple(one for one in served if one.torch == newest)
+
+
+def _joined(sets: Iterable[SpecifierSet]) -> SpecifierSet:
+    return reduce(lambda one, other: one & other, sets, SpecifierSet())

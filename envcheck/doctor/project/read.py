@@ -1,0 +1,71 @@
+"""Reads a repository: each file that says what is installed, and what is picked for it on a machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from envcheck.choice.choose import choose
+from envcheck.choice.requirements.asked import Said, settle, shown
+from envcheck.choice.requirements.read import lines
+from envcheck.doctor.project.compose import read_compose
+from envcheck.doctor.project.facts import Listing, Project, Service, Unread
+from envcheck.doctor.project.find import find
+from envcheck.documents import read_text
+from envcheck.errors import UsageError
+from envcheck.host.facts import Host
+from envcheck.recipes import Recipe, load_recipes
+
+
+def read_project(folder: Path, host: Host) -> Project:
+    """Return a repository as it lies there. Raises `UsageError` where there is no such folder."""
+    if not folder.is_dir():
+        raise UsageError(f"--project {folder}: there is no such folder", "Name the folder of a repository.")
+    found = find(folder)
+    recipes = load_recipes()
+    read = [
+        *(_listing(folder, file, host, recipes) for file in found.listings),
+        *(one for file in found.compose for one in _services(folder, file)),
+    ]
+    return Project(
+        folder=str(folder),
+        listings=tuple(one for one in read if isinstance(one, Listing)),
+        services=tuple(one for one in read if isinstance(one, Service)),
+        unread=(*found.unread, *(one for one in read if isinstance(one, Unread))),
+    )
+
+
+def _listing(folder: Path, file: str, host: Host, recipes: tuple[Recipe, ...]) -> Listing | Unread:
+    path = folder / file
+    try:
+        said = tuple(lines(path))
+        wishes = settle(said, str(path)).wishes
+        choice = choose(host, recipes, replace(wishes, requirements=str(path)))
+    except UsageError as error:
+        return Unread(file, _why(folder, error))
+    within = tuple(_within(folder, one) for one in said)
+    return Listing(file=file, path=str(path), said=within, wishes=wishes, choice=choice)
+
+
+def _services(folder: Path, file: str) -> Iterator[Service | Unread]:
+    try:
+        yield from read_compose(read_text(folder / file), file)
+    except UsageError as error:
+        yield Unread(file, _why(folder, error))
+
+
+def _within(folder: Path, said: Said) -> Said:
+    """Return what a line says with its place within the repository, fit to be shown."""
+    origin, line = (shown(_inside(folder, text)) for text in (said.origin, said.line))
+    return replace(said, origin=origin, line=line)
+
+
+def _why(folder: Path, error: UsageError) -> str:
+    return _inside(folder, f"{error.message}. {error.hint}".strip())
+
+
+def _inside(folder: Path, text: str) -> str:
+    """Return a text with the paths of the repository's files as the repository has them."""
+    return text if folder == Path() else re.sub(rf"(?<![\w./-]){re.escape(str(folder))}/", "", text)
