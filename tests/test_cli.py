@@ -315,16 +315,20 @@ def test_the_list_of_checks_needs_no_machine(envcheck):
 
 def test_doctor_makes_the_checks_that_are_asked_for(envcheck, root):
     broken = host(root, "kernel-upgrade-without-module")
-    one = envcheck("doctor", "--host", broken, "--only", "gpu", "--format", "json")
-    assert [finding["id"] for finding in json.loads(one.stdout)["findings"]] == [
-        "gpu.lost",
-        "gpu.answers",
-        "gpu.mig",
-    ]
+    one = envcheck("doctor", "--host", broken, "--only", "system.wsl,card.vfio", "--format", "json")
+    assert [finding["id"] for finding in json.loads(one.stdout)["findings"]] == ["card.vfio", "system.wsl"]
     assert one.returncode == 0
+    assert envcheck("doctor", "--host", broken, "--only", "gpu").returncode == 3, "nobody could be asked"
     assert envcheck("doctor", "--host", broken, "--only", "driver.module-match").returncode == 3
     assert envcheck("doctor", "--host", broken, "--skip", "card,driver,recipe").returncode == 0
     assert envcheck("doctor", "--host", broken, "--only", "gpu.migs").returncode == 2
+
+
+def test_a_host_from_a_stdin_that_is_closed_is_bad_input():
+    argv = ["sh", "-c", '"$0" -c "from envcheck.cli import main; main()" doctor --host - <&-', sys.executable]
+    said = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert said.returncode == 2
+    assert said.stderr.startswith("error: -: there is no stdin")
 
 
 PAGES = {

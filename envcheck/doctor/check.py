@@ -59,3 +59,10 @@ def skip(check: Check, why: str) -> Finding:
 def unknown(check: Check, why: str, *evidence: str) -> Finding:
     """Return that the facts do not suffice for an answer."""
     return Finding(check.id, "unknown", f"Not verified: {check.title}", evidence, why)
+
+
+def without_gpus(check: Check, host: Host) -> Finding | None:
+    """Return the answer where the driver lists no GPU, or does not say; None where there are some."""
+    if host.gpus is None:
+        return unknown(check, host.why("gpus"))
+    return None if host.gpus else skip(check, "The driver lists no GPU.")

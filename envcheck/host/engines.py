@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from envcheck.documents import parse_plain_yaml, read_text
-from envcheck.engine.addresses import Address, addresses, connect
+from envcheck.engine.addresses import Address, addresses
 from envcheck.engine.failures import innermost
+from envcheck.engine.question import ask
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import Engine, GpuRequest
 
@@ -49,18 +50,14 @@ def _ask(address: Address, root: Path) -> Engine | str:
 
 
 def _answer(address: Address, root: Path) -> Engine:
-    client = connect(address, seconds=_TIME_LIMIT_S)
-    try:
-        said: dict[str, Any] = client.version(api_version=False)
-        version = str(said["Version"]) if said.get("Version") else None
-        components = " ".join(str(part.get("Name")) for part in said.get("Components") or ())
-        if "podman" in components.lower():  # whose info takes a quarter of a second
-            # Through docker's interface podman 4.3 ignores a device request, and takes a CDI name for a path.
-            rootless = _is_rootless(address.url)
-            return Engine("podman", version, address=address.url, rootless=rootless, gpu_request="none")
-        info: dict[str, Any] = client.info()
-    finally:
-        client.close()
+    said = ask(address, "version", seconds=_TIME_LIMIT_S)
+    version = str(said["Version"]) if said.get("Version") else None
+    components = " ".join(str(part.get("Name")) for part in said.get("Components") or ())
+    if "podman" in components.lower():  # whose info takes a quarter of a second
+        # Through docker's interface podman 4.3 ignores a device request, and takes a CDI name for a path.
+        rootless = _is_rootless(address.url)
+        return Engine("podman", version, address=address.url, rootless=rootless, gpu_request="none")
+    info = ask(address, "info", seconds=_TIME_LIMIT_S)
     return Engine(
         "docker",
         version,

@@ -233,18 +233,40 @@ class Python:
 
 
 @dataclass(frozen=True, slots=True)
+class Package:
+    """A package as its metadata has it; where several have its name, Python imports the first."""
+
+    name: str  # "torch"
+    version: str | None = None  # "2.10.0+cu128"
+    folder: str | None = None  # where its metadata lies: "/venv/lib/python3.11/site-packages"
+    origin: Literal["wheel", "built here", "conda", "system"] | None = None
+    of_user: bool | None = None  # ~/.local brings it in
+    numpy: Literal["1", "2"] | None = (
+        None  # with whose headers it was compiled; null without a reason: not read
+    )
+    broken: str | None = (
+        None  # what its files lack: "numpy.libs is missing"; null: nothing that was looked for
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Installed:
-    """What is installed where a Python looks; read from files and metadata, nothing of it imported."""
+    """What lies where a Python looks for packages; read from files and metadata, nothing of it imported."""
 
     executable: str | None = None
     version: Version | None = None  # of that Python
-    name: str | None = None  # which one it is: "the environment in use", "python3 on PATH"
-    packages: dict[str, str] | None = None  # those that matter here: "torch" -> "2.10.0+cu128"
-    user_site: Annotated[tuple[str, ...], _Few] | None = None  # those of them that ~/.local brings in
-    twice: Annotated[tuple[str, ...], _Few] | None = None  # "torch 2.1.0 in ..., 2.3.0 in ..."
-    torch_cuda: str | None = None  # that it was built for: "12.8"; "none" is a CPU build
-    torch_architectures: Annotated[tuple[str, ...], _Few] | None = None  # "sm_80", "compute_90"
-    broken: dict[str, str] | None = None  # a package -> what its files lack: "numpy.libs is missing"
+    active: bool | None = None  # an environment that somebody activated, rather than a python3 on PATH
+    packages: Annotated[tuple[Package, ...], _Few] | None = (
+        None  # those that matter here, as Python finds them
+    )
+    torch_cuda: str | None = (
+        None  # that torch was built for: "12.8"; else "none" for a CPU build, "rocm", "xpu"
+    )
+    torch_architectures: Annotated[tuple[str, ...], _Few] | None = None  # "sm_80", "compute_90"; () is none
+
+    def package(self, name: str) -> Package | None:
+        """Return the package that Python imports, the first of its name."""
+        return next((one for one in self.packages or () if one.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)

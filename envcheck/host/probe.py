@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from envcheck.host.engines import read_engines
 from envcheck.host.facts import Driver, Gpu, Hardware, Host, OperatingSystem, PciDevice, Python
 from envcheck.host.hardware import read_hardware
+from envcheck.host.installed import read_installed
 from envcheck.host.kernel import Module, read_module, read_pci
 from envcheck.host.library import Library, read_library
 from envcheck.host.pending import Pending
@@ -33,12 +34,14 @@ def probe() -> Host:
         lambda: read_hardware(cache), lambda why: (Hardware(), {"hardware": why}), seconds=_LIMIT_S
     )
     cards_say = Pending(read_cards, lambda why: (None, None, {"pci": why}), seconds=_LIMIT_S)
+    installed_says = Pending(read_installed, lambda why: (None, {"installed": why}), seconds=_LIMIT_S)
     system, unknown_system = system_says.result()
     hardware, unknown_hardware = hardware_says.result()
     module, pci, unknown_cards = cards_say.result()
     library = library_says.result()
     engines, unknown_engines = engines_say.result()
     python, unknown_python = python_says.result()
+    installed, unknown_installed = installed_says.result()
     driver = join_driver(library, module, pci)
     gpus = listed_gpus(library, driver, pci, system)
     return Host(
@@ -50,6 +53,7 @@ def probe() -> Host:
         engines=engines,
         python=python,
         hardware=hardware,
+        installed=installed,
         unknown={
             **unknown_system,
             **_unknown_driver(library, driver, module),
@@ -58,6 +62,7 @@ def probe() -> Host:
             **unknown_engines,
             **unknown_python,
             **unknown_hardware,
+            **unknown_installed,
         },
     )
 

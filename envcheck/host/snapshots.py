@@ -27,6 +27,8 @@ def read_hosts(names: Iterable[str]) -> Iterator[tuple[str, Host]]:
     """
     for name in names:
         if name == "-":
+            if sys.stdin is None:
+                raise UsageError("-: there is no stdin", "A file or a folder is read, or - for stdin.")
             yield from _lines_or_one(sys.stdin.buffer, "standard input")
         elif Path(name).is_dir():
             yield from _folder(Path(name))

@@ -1,8 +1,7 @@
 """What a torch wheel says of itself, read off its bytes: nothing of it is imported or run.
 
-The CUDA version stands in `torch/version.py`. The list of code is a constant of `libtorch_python.so`, there
-since 1.6: what `torch._C._cuda_getArchFlags()` returns. So is the name by which code that was compiled
-against NumPy's headers looks for NumPy. Pythons and platforms are the file name's, because pip goes by it.
+Where the CUDA version, the list of code and NumPy's name stand, `host.torch_files` knows. Pythons and
+platforms are the file name's, because pip goes by it.
 """
 
 from __future__ import annotations
@@ -20,17 +19,12 @@ from packaging.version import InvalidVersion, Version
 
 from envcheck.compat import tables
 from envcheck.errors import UsageError
+from envcheck.host.torch_files import FLAGS, NUMPY_1, NUMPY_2, assignments
 from envcheck.measure.archive import Archive, open_archive
 from envcheck.uv import LEGACY_MANYLINUX
 
 _LIBRARY = "torch/lib/libtorch_python.so"
-_FLAGS = re.compile(rb"\0((?:sm|compute)_[0-9]{1,4}[a-z]?(?: (?:sm|compute)_[0-9]{1,4}[a-z]?)*)\0")
-# NumPy 2 moved the module; its headers look for the new name first and for the old one after it. The shorter
-# "numpy._core" proves nothing: pybind11 looks for both, whatever torch was compiled against.
-_NUMPY_2 = b"\0numpy._core._multiarray_umath\0"
-_NUMPY_1 = (b"\0numpy.core._multiarray_umath\0", b"\0numpy.core.multiarray\0")  # from 1.16 on, and before
 
-_ASSIGNMENT = re.compile(r"^(\w+)(?: *:[^=\n]*)? *= *(?:'([^'\n]{0,64})'|None) *$", re.MULTILINE)
 _ABI = re.compile(r"cp(3)([0-9]+)(t?)m?")
 _PLATFORM = re.compile(r"(manylinux[0-9]+|manylinux_([0-9]+)_([0-9]+)|linux)_(x86_64|aarch64)")
 _COMPANION = re.compile(r"(nvidia|cuda)-.+|(pytorch-)?triton")
@@ -59,7 +53,7 @@ def read_wheel(path: Path) -> Measured:
     python, machine, glibc = _target(path, tags)
     with open_archive(path) as archive:
         metadata = HeaderParser().parsestr(archive.text(f"torch-{version}.dist-info/METADATA"))
-        said = dict(_ASSIGNMENT.findall(archive.text("torch/version.py")))
+        said = assignments(archive.text("torch/version.py"))
         strings, numpy = _library(archive)
     if metadata["Version"] != str(version):
         raise UsageError(f"{path} holds torch {metadata['Version']!r:.40}", "Was the file renamed?")
@@ -150,9 +144,9 @@ def _library(archive: Archive) -> tuple[frozenset[bytes], Literal["<2", ""] | No
     old = new = False
     for window in archive.windows(_LIBRARY):
         if len(strings) < 2:  # noqa: PLR2004 - two are refused, and more would only fill the memory
-            strings.update(_FLAGS.findall(window))
-        old = old or any(name in window for name in _NUMPY_1)
-        new = new or _NUMPY_2 in window
+            strings.update(FLAGS.findall(window))
+        old = old or any(name in window for name in NUMPY_1)
+        new = new or NUMPY_2 in window
     return frozenset(strings), "" if new else "<2" if old else None
 
 

@@ -14,7 +14,7 @@ from envcheck.report.choice import chosen_lines
 from envcheck.report.disarm import few, one_line
 from envcheck.report.finding import MARKS, rows, told, whole
 from envcheck.report.host import host_lines
-from envcheck.report.page import NO_TORCH_ASKED, counted, in_full
+from envcheck.report.page import NO_TORCH_ASKED, counted, followers, in_full, unsaid
 from envcheck.situation import Situation
 
 # A log, a mail, a terminal beside another one.
@@ -54,6 +54,8 @@ def findings_screen(diagnosis: Diagnosis) -> RenderableType:
     parts: list[RenderableType] = []
     for finding in in_full(diagnosis):
         parts += [_finding(finding, diagnosis), ""]
+    if sentence := unsaid(diagnosis):
+        parts += [Text.assemble(("? ", MARKS["unknown"][1]), (one_line(sentence), "dim")), ""]
     mark, style = MARKS["ok" if diagnosis.status in ("ok", "info", "skip") else diagnosis.status]
     return Group(*parts, Text.assemble((f"{mark} ", style), counted(diagnosis)))
 
@@ -66,5 +68,5 @@ def _finding(finding: Finding, diagnosis: Diagnosis) -> RenderableType:
         rows=(*rows("why", finding.cause), *rows("seen", *few(finding.evidence))),
         fix=finding.fix,
         link=finding.link,
-        followers=[one.title for one in diagnosis.consequences(finding)],
+        followers=followers(diagnosis, finding),
     )

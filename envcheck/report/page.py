@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from envcheck.doctor.diagnose import Diagnosis
 from envcheck.doctor.finding import SEVERITIES, Finding, Fix, Status
 from envcheck.doctor.project.serving import Serving
+from envcheck.host.facts import NOT_SAID
 from envcheck.report.host import host_words
 from envcheck.situation import Situation
 
@@ -65,8 +66,25 @@ def in_full(diagnosis: Diagnosis) -> tuple[Finding, ...]:
     return tuple(
         finding
         for finding in diagnosis.findings
-        if finding.status not in ("ok", "skip") and finding.follows_from is None
+        if finding.status not in ("ok", "skip") and finding.follows_from is None and not _is_unsaid(finding)
     )
+
+
+def unsaid(diagnosis: Diagnosis) -> str:
+    """Return which checks a snapshot says nothing for, in a sentence; "" where there are none."""
+    ids = [
+        finding.id for finding in diagnosis.findings if finding.follows_from is None and _is_unsaid(finding)
+    ]
+    return f"Not verified, as the facts say nothing of it: {', '.join(ids)}" if ids else ""
+
+
+def followers(diagnosis: Diagnosis, of: Finding) -> tuple[str, ...]:
+    """Return what will be gone when `of` is mended, each in its words, the open questions counted."""
+    found = diagnosis.consequences(of)
+    told = tuple(one.title for one in found if one.status != "unknown")
+    open_questions = len(found) - len(told)
+    checks = f"{open_questions} check{'s' if open_questions > 1 else ''} could not be made"
+    return (*told, checks) if open_questions else told
 
 
 def counted(diagnosis: Diagnosis) -> str:
@@ -89,6 +107,10 @@ def demands(fix: Fix) -> str:
     words += ["a reboot"] if fix.reboot else []
     words += ["can end running work"] if fix.destructive else []
     return ", ".join(words)
+
+
+def _is_unsaid(finding: Finding) -> bool:
+    return finding.status == "unknown" and finding.cause == NOT_SAID
 
 
 def _pick(situation: Situation) -> str:

@@ -185,7 +185,7 @@ def test_another_pick_says_what_is_in_the_way_of_the_old_one(root):
     assert pick.status == "warn"
     assert pick.evidence[0] == f"{before} then, {after} now"
     assert pick.evidence[1].startswith(f"{before} now: Driver 570.86.10 is below 580")
-    assert pick.fix is None
+    assert pick.fix.commands == ("envcheck probe --output host.json",), "the old one runs no more"
     document = json.loads(to_json(diagnosis))["drift"]
     assert (document["recipe_before"], document["recipe_now"]) == (before, after)
     assert {"fact": "driver.version", "before": "580.105.08", "now": "570.86.10"} in document["changes"]

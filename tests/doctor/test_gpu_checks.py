@@ -32,7 +32,7 @@ def test_mig_without_instances_shows_how_to_turn_it_off(machine):
 def test_instances_that_could_not_be_counted_are_not_taken_for_none(machine):
     uncounted = (Gpu(index=0, mig=Mig(enabled=True)),)
     finding = MigInstances().look(Case(machine("h100-mig-without-instances", gpus=uncounted)))
-    assert (finding.status, finding.evidence) == ("info", ("gpus[0]: instances not known",))
+    assert (finding.status, finding.evidence) == ("unknown", ("gpus[0].mig.instances",))
 
 
 def test_an_empty_gpu_beside_a_split_one_is_an_error(machine):
@@ -42,6 +42,12 @@ def test_an_empty_gpu_beside_a_split_one_is_an_error(machine):
     assert (finding.status, finding.evidence) == ("error", ("GPU 1: MIG enabled, 0 instances",))
 
 
-def test_mig_that_is_off_or_unknown_is_no_trouble(machine):
+def test_a_gpu_that_did_not_say_whether_it_has_mig_leaves_it_open(machine):
+    silent = machine("rtx3090-driver550", unknown={"gpus[0].mig": "ERROR_999"})
+    finding = MigInstances().look(Case(silent))
+    assert (finding.status, finding.cause) == ("unknown", "ERROR_999")
+
+
+def test_mig_that_is_off_or_not_to_be_had_is_no_trouble(machine):
     assert MigInstances().look(Case(machine("a100x8-slow"))).status == "ok"
     assert MigInstances().look(Case(machine("laptop-without-nvidia"))).status == "skip"

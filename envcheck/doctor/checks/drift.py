@@ -10,19 +10,20 @@ import re
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.drift import NOT_KNOWN, Change, changes, why_another
-from envcheck.doctor.finding import Finding, Fix
+from envcheck.doctor.finding import Finding, Fix, Status
 
+_MEANT = Fix("If that was meant, take a new snapshot.", ("envcheck probe --output host.json",))
 _NO_BASELINE = "There is no snapshot to compare with (--baseline)."
 
 
 class Facts(Check):
     """Facts of one kind, compared."""
 
-    worst = "warn"
     needs_baseline = True
 
-    def __init__(self, subject: str, noun: str, facts: str) -> None:
+    def __init__(self, subject: str, noun: str, facts: str, worst: Status = "warn") -> None:
         """`noun` begins the titles; `facts` is a pattern for the paths of the facts that it is about."""
+        self.worst = worst
         self.id = f"drift.{subject}"
         self.title = f"{noun} as in the snapshot"
         self._noun = noun
@@ -42,7 +43,9 @@ class Facts(Check):
             return unknown(self, since, *seen)
         is_lost = any(map(_is_lost, found))
         title = f"{self._noun} not as in the snapshot" + (": something is gone" if is_lost else "")
-        return Finding(self.id, "warn" if is_lost else "info", title, seen, since)
+        return Finding(
+            self.id, "warn" if is_lost else "info", title, seen, since, _MEANT if is_lost else None
+        )
 
 
 class Pick(Check):
@@ -72,7 +75,7 @@ class Pick(Check):
             f"Compared with {case.baseline.words}, by the recipes of today.",
             Fix("The old one still runs.", (f"envcheck run --recipe {before.recipe} ...",))
             if still_runs
-            else None,
+            else _MEANT,
         )
 
 

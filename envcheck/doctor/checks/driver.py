@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envcheck.doctor.check import Case, Check, ok, skip, unknown
+from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.checks.cards import described, own_cards
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import REBOOT, hand_over_gpus, install_driver
@@ -84,6 +84,7 @@ class LibraryThere(Check):
 
     id = "driver.library"
     title = "The driver's library is installed"
+    caused_by = ("system.wsl",)
 
     def look(self, case: Case) -> Finding:
         """Look for NVML that is missing, or that is there and cannot be loaded."""
@@ -216,13 +217,15 @@ class Slow(Check):
     id = "driver.quick"
     title = "The driver answers quickly"
     worst = "warn"
-    caused_by = ("driver.hang",)
+    caused_by = ("driver.hang", "driver.answers", "system.jetson")
 
     def look(self, case: Case) -> Finding:
         """Hold the time of all answers against the number of GPUs."""
+        if nothing := without_gpus(self, case.host):
+            return nothing
         seconds = case.host.driver.nvml_seconds if case.host.driver else None
         if seconds is None:
-            return skip(self, "How long the driver took is not known.")
+            return unknown(self, case.host.why("driver.nvml_seconds"))
         count = len(case.host.gpus or ())
         took = f"NVML: {seconds:.1f} s for {count} GPU{'s' if count != 1 else ''}"
         if seconds <= _SLOW_S_PER_GPU * max(1, count):

@@ -18,34 +18,29 @@ class Venv(Check):
 
     def look(self, case: Case) -> Finding:
         """Look for the picked Python, else for any."""
-        python = case.host.python
-        wanted = case.choice.python if case.choice else None
-        found = python.interpreters if wanted is None else {wanted: python.interpreters.get(wanted)}
-        if any(found.values()):
-            return ok(self, *(f"Python {version}: {path}" for version, path in found.items()))
+        python, choice = case.host.python, case.choice
+        if python.interpreters:
+            picked = choice.python if choice else None
+            shown = (
+                {picked: python.interpreters[picked]}
+                if picked in python.interpreters
+                else python.interpreters
+            )
+            return ok(self, *(f"Python {version}: {path}" for version, path in shown.items()))
         if python.incomplete:
-            version = wanted if wanted in python.incomplete else next(iter(python.incomplete))
+            version, path = next(iter(python.incomplete.items()))
+            container_will_do = choice is not None and choice.recipe is not None
             return Finding(
                 self.id,
-                "warn" if python.interpreters else "error",
+                "warn" if container_will_do else "error",
                 f"Python {version} cannot make a virtual environment",
-                (f"{python.incomplete[version]} has no venv, or no ensurepip",),
+                (f"{path} has no venv, or no ensurepip",),
                 "Debian and Ubuntu ship both in a package of their own.",
                 install_venv(case.host, version),
             )
         if python.version is None:
-            return unknown(self, "The facts name no Python.")
-        running = f"{python.version.major}.{python.version.minor}"
-        if wanted in (None, running):
-            return ok(self, f"Python {python.version}: {python.executable or 'running'}")
-        return Finding(
-            self.id,
-            "warn",
-            f"Python {wanted} is not on this machine",
-            tuple(f"Python {version}: {path}" for version, path in python.interpreters.items()),
-            "The picked recipe is locked for that one.",
-            Fix("Install it.", (f"uv python install {wanted}",)),
-        )
+            return unknown(self, case.host.why("python.version"))
+        return ok(self, f"Python {python.version}: {python.executable or 'running'}")
 
 
 class Engine(Check):

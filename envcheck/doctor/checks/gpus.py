@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from envcheck.doctor.check import Case, Check, ok, skip
+from envcheck.doctor.check import Case, Check, ok, unknown, without_gpus
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.host.facts import Gpu, Mig
+from envcheck.host.facts import NOT_SAID, Gpu, Mig
 from envcheck.symptoms.cards import LOST, MIG_EMPTY
+
+# What keeps the driver from naming its GPUs.
+SILENT = ("driver.answers", "system.jetson")
 
 # Without these nobody can say what runs on a GPU; the other facts are good to have.
 _NEEDED = ("compute_capability", "uuid")
@@ -16,11 +19,12 @@ class Lost(Check):
 
     id = LOST.id
     title = "Every GPU is reachable"
+    caused_by = SILENT
 
     def look(self, case: Case) -> Finding:
         """Look for GPUs that the driver gave up."""
-        if not case.host.gpus:
-            return skip(self, "The driver lists no GPU.")
+        if nothing := without_gpus(self, case.host):
+            return nothing
         lost = tuple(
             f"{path}: {why}"
             for path, why in case.host.unknown.items()
@@ -45,16 +49,16 @@ class Answered(Check):
     id = "gpu.answers"
     title = "Every GPU answers every question"
     worst = "info"
-    caused_by = ("gpu.lost", "driver.hang")
+    caused_by = ("gpu.lost", "driver.hang", *SILENT)
 
     def look(self, case: Case) -> Finding:
         """Look for missing facts: those that decide make the answer unknown, the others are a note."""
-        if not case.host.gpus:
-            return skip(self, "The driver lists no GPU.")
+        if nothing := without_gpus(self, case.host):
+            return nothing
         reasons = {path: why for path, why in case.host.unknown.items() if path.startswith("gpus[")}
         missing = [
             f"gpus[{place}].{name}"
-            for place, gpu in enumerate(case.host.gpus)
+            for place, gpu in enumerate(case.host.gpus or ())
             for name in _NEEDED
             if getattr(gpu, name) is None
         ]
@@ -77,20 +81,24 @@ class MigInstances(Check):
 
     id = MIG_EMPTY.id
     title = "MIG leaves something of every GPU to use"
+    caused_by = ("gpu.lost", *SILENT)
 
     def look(self, case: Case) -> Finding:
         """Look for GPUs in MIG mode, and count their instances."""
-        split = [
-            (place, gpu, gpu.mig)
-            for place, gpu in enumerate(case.host.gpus or ())
-            if gpu.mig is not None and gpu.mig.enabled
-        ]
+        if nothing := without_gpus(self, case.host):
+            return nothing
+        gpus = tuple(enumerate(case.host.gpus or ()))
+        split = [(place, gpu, gpu.mig) for place, gpu in gpus if gpu.mig is not None and gpu.mig.enabled]
+        if empty := [gpu for _, gpu, mig in split if mig.instances == ()]:
+            return self._empty(empty)
+        uncounted = [f"gpus[{place}].mig.instances" for place, _, mig in split if mig.instances is None]
+        silent = [f"gpus[{place}].mig" for place, gpu in gpus if gpu.mig is None]
+        # Without a reason, a GPU that says nothing of MIG has none.
+        silent = [path for path in silent if case.host.why(path) != NOT_SAID]
+        if open_questions := [*uncounted, *silent]:
+            return unknown(self, case.host.why(open_questions[0]), *open_questions)
         if not split:
-            return ok(self) if case.host.gpus else skip(self, "The driver lists no GPU.")
-        counted = [entry for entry in split if entry[2].instances is not None]
-        empty = [entry for entry in counted if not entry[2].instances]
-        if empty:
-            return self._empty([gpu for _, gpu, _ in empty])
+            return ok(self)
         evidence = tuple(_instances_in_words(place, mig) for place, _, mig in split)
         return Finding(
             self.id,
@@ -123,5 +131,5 @@ class MigInstances(Check):
 
 
 def _instances_in_words(place: int, mig: Mig) -> str:
-    names = ", ".join(instance.name or instance.uuid or "an instance" for instance in mig.instances or ())
-    return f"gpus[{place}]: {names or 'instances not known'}"
+    names = (instance.name or instance.uuid or "an instance" for instance in mig.instances or ())
+    return f"gpus[{place}]: {', '.join(names)}"

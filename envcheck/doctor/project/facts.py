@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from envcheck.choice.choose import Choice
-from envcheck.choice.requirements.asked import Said
-from envcheck.choice.wishes import Wishes
+if TYPE_CHECKING:  # every doctor waits for this module, and few read a repository
+    from envcheck.choice.choose import Choice
+    from envcheck.choice.requirements.asked import Said
+    from envcheck.choice.wishes import Wishes
 
 
 @dataclass(frozen=True, slots=True)

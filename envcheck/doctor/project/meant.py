@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from envcheck.choice.candidates import asks_for, official_builds, pythons_for
-from envcheck.choice.requirements.asked import Said
 from envcheck.choice.wishes import Wishes
 from envcheck.compat.tables import Build
 from envcheck.doctor.project.facts import Listing, Project
 from envcheck.host.facts import Host
+
+if TYPE_CHECKING:
+    from envcheck.choice.requirements.asked import Said
 
 # What a distribution calls python3 (general knowledge).
 _PYTHONS = {

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from envcheck import __version__
 from envcheck.doctor.finding import Finding
 from envcheck.report.disarm import few, one_line
-from envcheck.report.page import SIGNS, Page, counted, demands, in_full
+from envcheck.report.page import SIGNS, Page, counted, demands, followers, in_full
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1b1f24; --page: #ffffff; --quiet: #57606a; --line: #d0d7de;
@@ -95,9 +95,8 @@ def _section(page: Page, finding: Finding) -> str:
         parts.append(f"<p><strong>Fix</strong> {_text(finding.fix.text)}{f' ({asked})' if asked else ''}</p>")
         if finding.fix.commands:
             parts.append(_lines(few(finding.fix.commands)))
-    followers = page.diagnosis.consequences(finding)
-    if followers:
-        parts.append(f"<p>Follows from it: {_text(' · '.join(one.title for one in followers))}</p>")
+    if following := followers(page.diagnosis, finding):
+        parts.append(f"<p>Follows from it: {_text(' · '.join(few(following)))}</p>")
     if finding.link.startswith("https://"):
         parts.append(f'<p><a href="{_text(finding.link)}" rel="noreferrer">{_text(finding.link)}</a></p>')
     return "\n".join((*parts, "</section>"))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from envcheck.doctor.finding import Finding
 from envcheck.report.disarm import few, one_line
-from envcheck.report.page import SIGNS, Page, counted, demands, in_full
+from envcheck.report.page import SIGNS, Page, counted, demands, followers, in_full
 
 # What GitHub takes for an issue, in characters.
 MOST_IN_AN_ISSUE = 65_536
@@ -92,9 +92,8 @@ def _told(page: Page, finding: Finding) -> str:
         parts.append(f"**Fix** {prose(finding.fix.text)}" + (f" ({asked})" if asked else ""))
         if finding.fix.commands:
             parts.append(fenced(few(finding.fix.commands), "sh"))
-    followers = page.diagnosis.consequences(finding)
-    if followers:
-        parts.append(f"Follows from it: {prose(' · '.join(few([one.title for one in followers])))}")
+    if following := followers(page.diagnosis, finding):
+        parts.append(f"Follows from it: {prose(' · '.join(few(following)))}")
     if _URL.fullmatch(finding.link):
         parts.append(f"More: <{finding.link}>")
     return "\n\n".join(parts)
