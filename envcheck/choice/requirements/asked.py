@@ -58,7 +58,7 @@ class Said:
     by: Literal["line", "index", "base"] = "line"
     package: Requirement | None = None
     constraint: Requirement | None = None  # holds if something asks for the package
-    written: Requirement | None = None  # what pip itself is asked for there, torch and versions included
+    written: Requirement | None = None  # what pip is asked for on Linux, torch and versions included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,8 @@ def about(requirement: Requirement, origin: str, python: str) -> Said:
     torch is a wish. Its partners torchvision and torchaudio are packages without a version: which one goes
     with the torch that is chosen, their own wheels say. What torch brings itself is left to torch.
     """
-    return replace(_about(requirement, origin, python), line=origin, written=requirement)
+    said = _about(requirement, origin, python)
+    return replace(said, line=origin, written=requirement if _is_asked(requirement, python) else None)
 
 
 def _about(requirement: Requirement, origin: str, python: str) -> Said:
@@ -197,6 +198,14 @@ def holds(requirement: Requirement, origin: str, python: str) -> bool:
         return requirement.marker is None or requirement.marker.evaluate(environment)
     except (UndefinedEnvironmentName, ValueError, RecursionError):
         raise UsageError(f"{shown(origin)}: its marker compares what cannot be compared") from None
+
+
+def _is_asked(requirement: Requirement, python: str) -> bool:
+    """Say whether pip is asked for a requirement; by a marker that compares nonsense, it is not."""
+    try:
+        return holds(requirement, "", python)
+    except UsageError:
+        return False
 
 
 def assumed_python(asked: SpecifierSet) -> str:

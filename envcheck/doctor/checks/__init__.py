@@ -6,7 +6,18 @@ To add one: write its class in the file of its subject, and put it here.
 from __future__ import annotations
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import cards, compose, drift, driver, environment, gpus, images, project, system
+from envcheck.doctor.checks import (
+    cards,
+    compose,
+    drift,
+    driver,
+    environment,
+    gpus,
+    images,
+    project,
+    system,
+    together,
+)
 
 CHECKS: tuple[Check, ...] = (
     cards.Nouveau(),
@@ -53,6 +64,9 @@ PROJECT: tuple[Check, ...] = (
     project.CODE,
     project.CUDA,
     project.PythonServed(),
+    together.Numpy(),
+    together.Pair(),
+    together.OpencvTwice(),
     compose.Gpus(),
     compose.SharedMemory(),
 )

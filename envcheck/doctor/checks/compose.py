@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
-from envcheck.doctor.checks.project import NO_PROJECT
+from envcheck.doctor.checks.judged import NO_PROJECT
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.project.facts import Project, Service
 from envcheck.doctor.project.meant import torches

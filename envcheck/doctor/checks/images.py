@@ -10,7 +10,7 @@ from envcheck.choice.gpus import narrow
 from envcheck.compat.rules.base_image import base_image
 from envcheck.compat.verdict import Reason, Verdict, join
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
-from envcheck.doctor.checks.project import NO_PROJECT
+from envcheck.doctor.checks.judged import NO_PROJECT
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.project.facts import Project
 from envcheck.doctor.project.meant import torches

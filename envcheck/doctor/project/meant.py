@@ -18,11 +18,13 @@ from envcheck.choice.candidates import asks_for, official_builds, pythons_for
 from envcheck.choice.wishes import Wishes
 from envcheck.compat.tables import Build
 from envcheck.doctor.project.facts import Listing, Project
+from envcheck.doctor.project.together import Package, together
 from envcheck.host.facts import Host
 
 if TYPE_CHECKING:
     from envcheck.choice.requirements.asked import Said
 
+_VISION = "torchvision"
 # What a distribution calls python3 (general knowledge).
 _PYTHONS = {
     "ubuntu18.04": "3.6",
@@ -43,8 +45,7 @@ class Torch:
     builds: tuple[Build, ...]  # that it may be, all of one release; () is none that is official
     lines: tuple[str, ...]  # where it is said
     wishes: Wishes
-    is_default: bool = False  # no line says which build of the release: the public index does
-    unknown: str = ""  # why it cannot be told
+    unknown: str = ""  # why there are no builds
 
     @property
     def words(self) -> str:
@@ -66,10 +67,35 @@ def python_of(base: Said) -> str | None:
 
 
 def _torch(listing: Listing, host: Host) -> Torch | None:
-    lines = [one for one in listing.said if one.by == "line" and _is_about_torch(one)]
     base = next((one for one in listing.said if one.by == "base"), None)
-    brings = base is not None and bool(base.wishes.torch)
-    if not lines and not brings:
+    asked = _of_lines(listing)
+    brought = _of_image(base, asked or _Asked((), Wishes(python=listing.wishes.python)))
+    meant = brought or asked
+    if meant is None:
+        return None
+    hidden = _hidden_in(base) if brought is None and meant.is_default and not meant.wishes.torch else ""
+    builds = () if hidden else _builds(host, meant, together(listing).get(_VISION))
+    return Torch(
+        listing=listing,
+        builds=_newest(builds, meant.wishes, python_of(base) if base is not None else None),
+        lines=tuple(one.line or one.origin for one in meant.lines),
+        wishes=meant.wishes,
+        unknown="" if builds else hidden or "No official build of it is known here.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    lines: tuple[Said, ...]
+    wishes: Wishes
+    is_default: bool = False  # no line says which build of the release: the public index does
+
+
+def _of_lines(listing: Listing) -> _Asked | None:
+    """Return what is asked of pip or conda; torchvision brings torch where no line names that."""
+    lines = [one for one in listing.said if one.by == "line" and _is_about_torch(one)]
+    lines = lines or [one for one in listing.said if _names(one, _VISION)]
+    if not lines:
         return None
     asked = Wishes(
         torch=_joined(one.wishes.torch for one in lines),
@@ -77,38 +103,41 @@ def _torch(listing: Listing, host: Host) -> Torch | None:
         cuda=_joined(one.wishes.cuda for one in listing.said if one.by == "line"),
         python=listing.wishes.python,
     )
-    shown = [*lines, *(one for one in listing.said if one.by == "index")]
     by_pip = any(one.written is not None for one in lines)
-    if base is not None and brings and _is_content(asked, base.wishes):
-        asked = Wishes(torch=base.wishes.torch, cuda=base.wishes.cuda, python=asked.python)
-        shown, by_pip = [base, *lines], False
-    is_default = by_pip and asked.tag is None and not asked.cuda
-    builds = [
-        one for one in official_builds(host) if asks_for(asked, one) and (one.default or not is_default)
-    ]
-    return Torch(
-        listing=listing,
-        builds=_newest(builds, asked, python_of(base) if base is not None else None),
-        lines=tuple(one.line or one.origin for one in shown),
-        wishes=asked,
-        is_default=is_default,
-        unknown=_hidden_in(base) if not brings and is_default and not asked.torch else "",
+    indexes = (one for one in listing.said if one.by == "index")
+    return _Asked((*lines, *indexes), asked, by_pip and asked.tag is None and not asked.cuda)
+
+
+def _of_image(base: Said | None, asked: _Asked) -> _Asked | None:
+    """Return the torch that an image brings, where the lines are content with it, so that it stays."""
+    if base is None or not base.wishes.torch or asked.wishes.tag is not None or asked.wishes.cuda:
+        return None
+    has = base.wishes
+    release = next(iter(has.torch)).version.removesuffix(".*")
+    if not asked.wishes.torch.contains(release, prereleases=True):
+        return None
+    wishes = Wishes(torch=has.torch, cuda=has.cuda, python=asked.wishes.python)
+    return _Asked((base, *asked.lines), wishes)
+
+
+def _builds(host: Host, meant: _Asked, vision: Package | None) -> tuple[Build, ...]:
+    """Return the builds that it may be; a pinned torchvision asks for its own torch alone."""
+    builds = tuple(
+        one
+        for one in official_builds(host)
+        if asks_for(meant.wishes, one) and (one.default or not meant.is_default)
     )
+    pinned = (vision.version or "").partition("+")[0] if vision is not None else ""
+    return tuple(one for one in builds if pinned and one.torchvision == pinned) or builds
 
 
 def _is_about_torch(said: Said) -> bool:
     """Return whether a line names torch: to pip, to conda or by a wheel's address."""
-    if said.written is not None:
-        return canonicalize_name(said.written.name) == "torch" and bool(said.origin)
-    return bool(said.wishes.torch or said.wishes.tag)
+    return _names(said, "torch") or (said.written is None and bool(said.wishes.torch or said.wishes.tag))
 
 
-def _is_content(asked: Wishes, has: Wishes) -> bool:
-    """Return whether the torch of an image is what a file asks for, so that it stays."""
-    if asked.tag is not None or asked.cuda:
-        return False
-    release = next(iter(has.torch)).version.removesuffix(".*")
-    return asked.torch.contains(release, prereleases=True)
+def _names(said: Said, package: str) -> bool:
+    return said.written is not None and canonicalize_name(said.written.name) == package
 
 
 def _hidden_in(base: Said | None) -> str:
@@ -124,8 +153,8 @@ def _newest(builds: Iterable[Build], asked: Wishes, python: str | None) -> tuple
     """
     if python is not None and not asked.python:
         asked = replace(asked, python=SpecifierSet(f"=={python}.*"))
-    every = list(builds)
-    served = [one for one in every if pythons_for(asked, one.pythons)] or every
+    every = tuple(builds)
+    served = tuple(one for one in every if pythons_for(asked, one.pythons)) or every
     newest = max((one.torch for one in served), default=None)
     return tuple(one for one in served if one.torch == newest)
 
