@@ -58,6 +58,7 @@ class Said:
     by: Literal["line", "index", "base"] = "line"
     package: Requirement | None = None
     constraint: Requirement | None = None  # holds if something asks for the package
+    is_read: bool = True  # what stands there is understood, whether it is told or left out
     written: Requirement | None = None  # what pip is asked for on Linux, torch and versions included
 
 

@@ -222,7 +222,7 @@ def _read_pip(words: list[str], where: str, path: Path, python: str) -> Iterator
         is_file = option in ("-r", "--requirement", "-c", "--constraint")
         is_plain = not is_file or _lies_beside(path, value)
         if "$" in value or "`" in value or not is_plain:
-            yield Said(origin=f"{where}: pip install {option} {value} (not read)")
+            yield Said(origin=f"{where}: pip install {option} {value} (not read)", is_read=False)
         else:
             yield from pip.read_words([option, value] if option else [value], where, place)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from envcheck.errors import UsageError
 from envcheck.host.facts import Host
 from envcheck.recipes import Recipe, load_recipes
 
+_LOCK = re.compile(r"(?:^|/)(?:(?:poetry|uv|pipfile)\.lock|pylock(?:\.[^/]+)?\.toml)$", re.IGNORECASE)
+_BESIDE_LOCK = re.compile(r"(?:^|/)(?:pyproject\.toml|pipfile)$", re.IGNORECASE)
+
 
 def read_project(folder: Path, host: Host) -> Project:
     """Return a repository as it lies there. Raises `UsageError` where there is no such folder."""
@@ -31,9 +34,9 @@ def read_project(folder: Path, host: Host) -> Project:
     ]
     return Project(
         folder=str(folder),
-        listings=tuple(one for one in read if isinstance(one, Listing)),
+        listings=_unlocked([one for one in read if isinstance(one, Listing)]),
         services=tuple(one for one in read if isinstance(one, Service)),
-        unread=(*found.unread, *(one for one in read if isinstance(one, Unread))),
+        unread=(*found.unread, *(one for one in read if isinstance(one, Unread)), *_not_understood(read)),
     )
 
 
@@ -47,6 +50,24 @@ def _listing(folder: Path, file: str, host: Host, recipes: tuple[Recipe, ...]) -
         return Unread(file, _why(folder, error))
     within = tuple(_within(folder, one) for one in said)
     return Listing(file=file, path=str(path), said=within, wishes=wishes, choice=choice)
+
+
+def _unlocked(listings: Sequence[Listing]) -> tuple[Listing, ...]:
+    """Return the listings without those whose versions a lock beside them has settled."""
+    locked = {one.file.rpartition("/")[0] for one in listings if _LOCK.search(one.file)}
+    return tuple(
+        one
+        for one in listings
+        if not (_BESIDE_LOCK.search(one.file) and one.file.rpartition("/")[0] in locked)
+    )
+
+
+def _not_understood(read: Iterable[Listing | Service | Unread]) -> Iterator[Unread]:
+    """Yield the lines that a reader passed over: only a shell, or Python, could tell what they say."""
+    for one in read:
+        for said in one.said if isinstance(one, Listing) else ():
+            if not said.is_read:
+                yield Unread(said.origin, "Whether it matters is not known.")
 
 
 def _services(folder: Path, file: str) -> Iterator[Service | Unread]:
