@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envcheck.choice.candidates import pythons_for
 from envcheck.choice.gpus import narrow
+from envcheck.choice.wishes import Wishes
 from envcheck.compat.rules import judge
 from envcheck.compat.rules.system import host_pythons
 from envcheck.compat.tables import Build
@@ -11,7 +12,7 @@ from envcheck.compat.verdict import Reason, join
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.judged import NO_PROJECT, Judged, Trouble, told
 from envcheck.doctor.finding import Finding
-from envcheck.doctor.project.meant import Torch, python_of, torches
+from envcheck.doctor.project.meant import Torch, torches
 from envcheck.host.facts import Host
 from envcheck.symptoms.packages import CPU_ONLY, NO_CODE, NO_WHEEL_FOR_PYTHON
 
@@ -119,14 +120,14 @@ class PythonServed(Check):
 
 def _python(host: Host, torch: Torch) -> Judged:
     pythons = tuple(dict.fromkeys(python for build in torch.builds for python in build.pythons))
-    allowed = pythons_for(torch.wishes, pythons)
     said = tuple(one.line or one.origin for one in torch.listing.said if one.wishes.python)
     lines = (*torch.lines, *said)
     has = f"{torch.words} has wheels for Python {', '.join(pythons)}."
+    allowed = pythons_for(torch.wishes, pythons)
     if not allowed:
         return Judged(torch.listing, "refused", lines, (has,))
-    if base := next((one for one in torch.listing.said if one.by == "base"), None):
-        if said or python_of(base) in pythons:
+    if any(one.by == "base" for one in torch.listing.said):
+        if said or (torch.python and pythons_for(Wishes(python=torch.python), pythons)):
             return Judged(torch.listing, "fits", lines, (has,))
         return Judged(torch.listing, "unknown", lines, (f"{has} Which one its image has is not known.",))
     here = host_pythons(host)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from packaging.specifiers import SpecifierSet
 
 from envcheck.choice.candidates import pythons_for
-from envcheck.choice.wishes import is_possible
+from envcheck.choice.wishes import Wishes, is_possible
 from envcheck.compat.packages import OPENCVS, judge
 from envcheck.compat.verdict import Reason, join
 from envcheck.doctor.check import Case, Check, ok, skip
@@ -15,7 +16,7 @@ from envcheck.doctor.checks.judged import NO_PROJECT, Judged, Trouble, told
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.project.facts import Listing
 from envcheck.doctor.project.meant import Torch, torches
-from envcheck.doctor.project.together import together
+from envcheck.doctor.project.together import Package, asked_for, together
 from envcheck.symptoms.packages import OLD_NUMPY_ABI, OPENCV, OTHER_NUMPY_ABI, PAIR
 
 # Each of them brings NumPy along where no line names it.
@@ -28,6 +29,7 @@ _NUMPY_2, _NUMPY_1 = "2.0.2", "1.26.4"
 _FROM_2, _BEFORE_2 = SpecifierSet(">=2"), SpecifierSet("<2")
 _BEFORE_PYTHON_39 = ("3.6", "3.7", "3.8")
 _PYTHONS = (*_BEFORE_PYTHON_39, "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+_OPEN = "No line keeps NumPy below 2, so pip takes the newest."
 _NO_PACKAGES = "No file of the repository names packages that this is about."
 
 
@@ -95,7 +97,7 @@ class OpencvTwice(Check):
         if case.project is None:
             return skip(self, NO_PROJECT)
         named = [
-            [package for name, package in together(one).items() if name in OPENCVS]
+            [package for name, package in asked_for(one).items() if name in OPENCVS]
             for one in case.project.listings
         ]
         twice = [packages for packages in named if len(packages) > 1]
@@ -118,47 +120,47 @@ class OpencvTwice(Check):
 def _numpy(listing: Listing, torch: Torch | None) -> Iterator[Judged]:
     """Yield what is to be said of a file that brings a NumPy, named or not."""
     packages = together(listing)
-    numpy = packages.get("numpy")
-    bringing = [numpy] if numpy else [one for name, one in packages.items() if name in _BRING_NUMPY]
-    if not bringing:
+    numpy = packages.get("numpy", Package("numpy"))
+    bringing = [one for name, one in asked_for(listing).items() if name in _BRING_NUMPY]
+    if not bringing and not numpy.is_asked_for:
         return
-    asked = numpy.asked if numpy else SpecifierSet()
-    newest = _NUMPY_2 if is_possible(asked & _FROM_2) and _has_numpy_2(listing, torch) else _NUMPY_1
+    newest = _NUMPY_2 if is_possible(numpy.asked & _FROM_2) and _has_numpy_2(listing, torch) else _NUMPY_1
     versions = {name: one.version for name, one in packages.items() if one.version is not None}
     if torch is not None and torch.builds:
         versions["torch"] = str(torch.builds[0].torch)
-    reasons = judge({**versions, "numpy": (numpy.version if numpy else None) or newest})
-    # Where a line allows both, some other package's own bounds may keep NumPy below 2.
-    is_certain = not is_possible(asked & _BEFORE_2)
-    lines = tuple(line for one in bringing for line in one.lines)
-    yield _judged(listing, lines, reasons, (OLD_NUMPY_ABI.id, OTHER_NUMPY_ABI.id), is_certain=is_certain)
+    judged = _judged(
+        listing,
+        [*([numpy] if numpy.lines else bringing)],
+        judge({**versions, "numpy": numpy.version or newest}),
+        (OLD_NUMPY_ABI.id, OTHER_NUMPY_ABI.id),
+    )
+    if judged.verdict == "refused" and is_possible(numpy.asked & _BEFORE_2):
+        # What another package says of itself may keep NumPy below 2 all the same.
+        yield replace(judged, because=(*judged.because, _OPEN), is_certain=False)
+    else:
+        yield judged
 
 
 def _has_numpy_2(listing: Listing, torch: Torch | None) -> bool:
-    """Return whether any Python that a file allows, and its torch serves, has a NumPy 2: from 3.9 on."""
+    """Return whether a Python that a file allows, and its torch serves, has a NumPy 2: from 3.9 on."""
     served = [python for build in torch.builds for python in build.pythons] if torch is not None else []
-    allowed = pythons_for(listing.wishes, served or _PYTHONS)
+    python = torch.python if torch is not None else listing.wishes.python
+    allowed = pythons_for(Wishes(python=python), served or _PYTHONS)
     return not allowed or any(python not in _BEFORE_PYTHON_39 for python in allowed)
 
 
 def _pair(listing: Listing) -> Iterator[Judged]:
-    packages = together(listing)
+    packages = asked_for(listing)
     named = [one for name in ("torch", "torchvision", "torchaudio") if (one := packages.get(name))]
     if len(named) > 1:
         reasons = judge({one.name: one.version for one in named if one.version is not None})
-        lines = tuple(line for one in named for line in one.lines)
-        yield _judged(listing, lines, reasons, (PAIR.id,))
+        yield _judged(listing, named, reasons, (PAIR.id,))
 
 
 def _judged(
-    listing: Listing,
-    lines: tuple[str, ...],
-    reasons: Iterable[Reason],
-    rules: tuple[str, ...],
-    *,
-    is_certain: bool = True,
+    listing: Listing, packages: Iterable[Package], reasons: Iterable[Reason], rules: tuple[str, ...]
 ) -> Judged:
     counted = [one for one in reasons if one.rule in rules]
     verdict = join(counted)
     because = tuple(one.because for one in counted if one.verdict == verdict != "fits")
-    return Judged(listing, verdict, lines, because, is_certain)
+    return Judged(listing, verdict, tuple(line for one in packages for line in one.lines), because)

@@ -7,7 +7,7 @@ another is named. What an image has already stays, where the file is content wit
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from envcheck.choice.candidates import asks_for, official_builds, pythons_for
 from envcheck.choice.wishes import Wishes
 from envcheck.compat.tables import Build
 from envcheck.doctor.project.facts import Listing, Project
-from envcheck.doctor.project.together import Package, together
+from envcheck.doctor.project.together import Package, asked_for
 from envcheck.host.facts import Host
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Torch:
     builds: tuple[Build, ...]  # that it may be, all of one release; () is none that is official
     lines: tuple[str, ...]  # where it is said
     wishes: Wishes
+    python: SpecifierSet  # that a line names, or that the image has from its distribution
     unknown: str = ""  # why there are no builds
 
     @property
@@ -60,12 +61,6 @@ def torches(project: Project, host: Host) -> tuple[Torch, ...]:
     return tuple(one for one in meant if one is not None)
 
 
-def python_of(base: Said) -> str | None:
-    """Return the Python that an image has from its distribution; a line may put another before it."""
-    image = base.wishes.base_image or ""
-    return next((python for name, python in _PYTHONS.items() if name in image), None)
-
-
 def _torch(listing: Listing, host: Host) -> Torch | None:
     base = next((one for one in listing.said if one.by == "base"), None)
     asked = _of_lines(listing)
@@ -73,11 +68,13 @@ def _torch(listing: Listing, host: Host) -> Torch | None:
     meant = brought or asked
     if meant is None:
         return None
+    python = listing.wishes.python or _own_python(base)
     hidden = _hidden_in(base) if brought is None and meant.is_default and not meant.wishes.torch else ""
-    builds = () if hidden else _builds(host, meant, together(listing).get(_VISION))
+    builds = () if hidden else _builds(host, meant, asked_for(listing).get(_VISION))
     return Torch(
         listing=listing,
-        builds=_newest(builds, meant.wishes, python_of(base) if base is not None else None),
+        builds=_newest(builds, python),
+        python=python,
         lines=tuple(one.line or one.origin for one in meant.lines),
         wishes=meant.wishes,
         unknown="" if builds else hidden or "No official build of it is known here.",
@@ -146,17 +143,20 @@ def _hidden_in(base: Said | None) -> str:
     return f"Which torch is in {image}, its name does not say." if "pytorch" in image else ""
 
 
-def _newest(builds: Iterable[Build], asked: Wishes, python: str | None) -> tuple[Build, ...]:
-    """Return the builds of the newest release that has a wheel for the Python; pip passes over others.
-
-    `python` is the image's own, which counts where no line says another.
-    """
-    if python is not None and not asked.python:
-        asked = replace(asked, python=SpecifierSet(f"=={python}.*"))
+def _newest(builds: Iterable[Build], python: SpecifierSet) -> tuple[Build, ...]:
+    """Return the builds of the newest release that has a wheel for the Python; pip passes over others."""
     every = tuple(builds)
+    asked = Wishes(python=python)
     served = tuple(one for one in every if pythons_for(asked, one.pythons)) or every
     newest = max((one.torch for one in served), default=None)
     return tuple(one for one in served if one.torch == newest)
+
+
+def _own_python(base: Said | None) -> SpecifierSet:
+    """Return the Python that an image has from its distribution; a line may put another before it."""
+    image = (base.wishes.base_image or "") if base is not None else ""
+    found = next((python for name, python in _PYTHONS.items() if name in image), None)
+    return SpecifierSet(f"=={found}.*" if found else "")
 
 
 def _joined(sets: Iterable[SpecifierSet]) -> SpecifierSet:

@@ -13,6 +13,7 @@ from envcheck.choice.requirements.read import lines
 from envcheck.doctor.project.compose import read_compose
 from envcheck.doctor.project.facts import Listing, Project, Service, Unread
 from envcheck.doctor.project.find import find
+from envcheck.doctor.project.places import numbered
 from envcheck.documents import read_text
 from envcheck.errors import UsageError
 from envcheck.host.facts import Host
@@ -47,8 +48,8 @@ def _listing(folder: Path, file: str, host: Host, recipes: tuple[Recipe, ...]) -
         wishes = settle(said, str(path)).wishes
         choice = choose(host, recipes, replace(wishes, requirements=str(path)))
     except UsageError as error:
-        return Unread(file, _why(folder, error))
-    within = tuple(_within(folder, one) for one in said)
+        return _unread(folder, file, error)
+    within = numbered(tuple(_within(folder, one) for one in said), file, read_text(path))
     return Listing(file=file, path=str(path), said=within, wishes=wishes, choice=choice)
 
 
@@ -74,7 +75,7 @@ def _services(folder: Path, file: str) -> Iterator[Service | Unread]:
     try:
         yield from read_compose(read_text(folder / file), file)
     except UsageError as error:
-        yield Unread(file, _why(folder, error))
+        yield _unread(folder, file, error)
 
 
 def _within(folder: Path, said: Said) -> Said:
@@ -83,8 +84,12 @@ def _within(folder: Path, said: Said) -> Said:
     return replace(said, origin=origin, line=line)
 
 
-def _why(folder: Path, error: UsageError) -> str:
-    return _inside(folder, f"{error.message}. {error.hint}".strip())
+def _unread(folder: Path, file: str, error: UsageError) -> Unread:
+    """Return an error of a reader, which begins with the place, as what could not be read."""
+    place, _, why = _inside(folder, f"{error.message}. {error.hint}".strip()).partition(": ")
+    return (
+        Unread(shown(place), shown(why)) if place.startswith(file) else Unread(file, shown(f"{place}: {why}"))
+    )
 
 
 def _inside(folder: Path, text: str) -> str:

@@ -36,7 +36,7 @@ def serves(listing: Listing) -> Serving:
     near = next((one for one in choice.answers if one.torch is not None), None)
     if near is None:
         return Serving(listing.file, None, choice.advice or "No official build of torch runs here.", (pick,))
-    how = "is what it asks for" if near.kind == "exact" else f"is the {near.kind} build"
+    how = "is what it asks for, and" if near.kind == "exact" else f"is the {near.kind} build that"
     why = f" ({near.because})" if near.because else ""
-    because = f"torch {near.torch} {near.tag} {how} that runs here{why}."
+    because = f"torch {near.torch} {near.tag} {how} runs here{why}."
     return Serving(listing.file, near.recipe, because, (near.command, pick))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -15,8 +15,9 @@ class Package:
     """One package, as all lines of a file together ask for it."""
 
     name: str
-    asked: SpecifierSet  # constraints included
-    lines: tuple[str, ...]
+    asked: SpecifierSet = field(default_factory=SpecifierSet)  # constraints included
+    lines: tuple[str, ...] = ()
+    is_asked_for: bool = False  # and not bound by constraints only, should another package bring it
 
     @property
     def version(self) -> str | None:
@@ -26,14 +27,22 @@ class Package:
 
 
 def together(listing: Listing) -> dict[str, Package]:
-    """Return the packages that pip is asked for, by name."""
+    """Return the packages that pip is told about, by name."""
     packages: dict[str, Package] = {}
-    asked = [(one.written, one.line) for one in listing.said if one.written is not None]
-    bounds = [(one.constraint, one.line) for one in listing.said if one.constraint is not None]
-    named = {canonicalize_name(requirement.name) for requirement, _ in asked}
-    for requirement, line in (*asked, *bounds):
-        name = canonicalize_name(requirement.name)
-        if name in named:
-            known = packages.get(name, Package(name, SpecifierSet(), ()))
-            packages[name] = Package(name, known.asked & requirement.specifier, (*known.lines, line))
+    for said in listing.said:
+        requirement = said.written or said.constraint
+        if requirement is not None:
+            name = canonicalize_name(requirement.name)
+            known = packages.get(name, Package(name))
+            packages[name] = Package(
+                name,
+                known.asked & requirement.specifier,
+                (*known.lines, said.line),
+                known.is_asked_for or said.written is not None,
+            )
     return packages
+
+
+def asked_for(listing: Listing) -> dict[str, Package]:
+    """Return the packages that pip is asked for, by name."""
+    return {name: one for name, one in together(listing).items() if one.is_asked_for}
