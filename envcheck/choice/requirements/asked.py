@@ -69,6 +69,7 @@ class Asked:
     wishes: Wishes
     packages: tuple[Requirement, ...] = ()  # beside torch, as they are locked with it
     constraints: tuple[Requirement, ...] = ()
+    said: tuple[Said, ...] = ()  # line by line
 
 
 def settle(every: Iterable[Said], source: str) -> Asked:
@@ -87,6 +88,7 @@ def settle(every: Iterable[Said], source: str) -> Asked:
         wishes=wishes,
         packages=tuple(one.package for one in said if one.package),
         constraints=tuple(one.constraint for one in said if one.constraint),
+        said=said,
     )
 
 

@@ -53,12 +53,8 @@ def packages(path: Path, *, python: SpecifierSet | None = None) -> tuple[Require
 
 def read(path: Path, *, python: SpecifierSet | None = None) -> Asked:
     """Return all that a file asks for; markers are read for a Python that the file, or `python`, allows."""
-    return settle(lines(path, python=python), str(path))
-
-
-def lines(path: Path, *, python: SpecifierSet | None = None) -> Iterator[Said]:
-    """Yield what each line of a file says, with the files that it names. Raises `UsageError`."""
-    return _said(read_text(path), path, assumed_python(python or SpecifierSet()))
+    text = read_text(path)
+    return settle(_said(text, path, assumed_python(python or SpecifierSet())), str(path))
 
 
 def _said(text: str, path: Path, python: str) -> Iterator[Said]:

@@ -74,6 +74,8 @@ def read_compose(text: str, file: str) -> Iterator[Service | Unread]:
     if written.include:
         yield Unread(f"{file}: include", "Which services it brings stands in another file.")
     services = written.services if isinstance(written.services, dict) else {}
+    if not services and written.services:
+        yield Unread(f"{file}: services", "They are no mapping.")
     for name, one in services.items():
         if isinstance(one, _Service):
             yield _service(name, one, text, file)

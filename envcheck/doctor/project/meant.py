@@ -6,7 +6,7 @@ another is named. What an image has already stays, where the file is content wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -119,13 +119,17 @@ def _of_image(base: Said | None, asked: _Asked) -> _Asked | None:
 
 def _builds(host: Host, meant: _Asked, vision: Package | None) -> tuple[Build, ...]:
     """Return the builds that it may be; a pinned torchvision asks for its own torch alone."""
-    builds = tuple(
-        one
-        for one in official_builds(host)
-        if asks_for(meant.wishes, one) and (one.default or not meant.is_default)
-    )
+    builds = tuple(one for one in official_builds(host) if asks_for(meant.wishes, one))
+    if meant.is_default:
+        builds = _default(builds, host)
     pinned = (vision.version or "").partition("+")[0] if vision is not None else ""
     return tuple(one for one in builds if pinned and one.torchvision == pinned) or builds
+
+
+def _default(builds: Sequence[Build], host: Host) -> tuple[Build, ...]:
+    """Return the builds that the public index has; a release has one for each processor."""
+    every = tuple(one for one in builds if one.default)
+    return tuple(one for one in every if host.os.machine in one.machines) or every
 
 
 def _is_about_torch(said: Said) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from envcheck.choice.choose import choose
-from envcheck.choice.requirements.asked import Said, settle, shown
-from envcheck.choice.requirements.read import lines
+from envcheck.choice.requirements.asked import Said, shown
+from envcheck.choice.requirements.read import read
 from envcheck.doctor.project.compose import read_compose
 from envcheck.doctor.project.facts import Listing, Project, Service, Unread
 from envcheck.doctor.project.find import find
@@ -29,28 +29,30 @@ def read_project(folder: Path, host: Host) -> Project:
         raise UsageError(f"--project {folder}: there is no such folder", "Name the folder of a repository.")
     found = find(folder)
     recipes = load_recipes()
-    read = [
+    of_files = [
         *(_listing(folder, file, host, recipes) for file in found.listings),
         *(one for file in found.compose for one in _services(folder, file)),
     ]
+    listings = [one for one in of_files if isinstance(one, Listing)]
+    unread = [one for one in of_files if isinstance(one, Unread)]
     return Project(
         folder=str(folder),
-        listings=_unlocked([one for one in read if isinstance(one, Listing)]),
-        services=tuple(one for one in read if isinstance(one, Service)),
-        unread=(*found.unread, *(one for one in read if isinstance(one, Unread)), *_not_understood(read)),
+        listings=_unlocked(listings),
+        services=tuple(one for one in of_files if isinstance(one, Service)),
+        unread=(*found.unread, *unread, *_not_understood(listings)),
     )
 
 
 def _listing(folder: Path, file: str, host: Host, recipes: tuple[Recipe, ...]) -> Listing | Unread:
     path = folder / file
     try:
-        said = tuple(lines(path))
-        wishes = settle(said, str(path)).wishes
-        choice = choose(host, recipes, replace(wishes, requirements=str(path)))
+        asked = read(path)
+        choice = choose(host, recipes, replace(asked.wishes, requirements=str(path)))
+        text = read_text(path)
     except UsageError as error:
         return _unread(folder, file, error)
-    within = numbered(tuple(_within(folder, one) for one in said), file, read_text(path))
-    return Listing(file=file, path=str(path), said=within, wishes=wishes, choice=choice)
+    said = numbered(tuple(_within(folder, one) for one in asked.said), file, text)
+    return Listing(file=file, path=str(path), said=said, wishes=asked.wishes, choice=choice)
 
 
 def _unlocked(listings: Sequence[Listing]) -> tuple[Listing, ...]:
@@ -63,10 +65,10 @@ def _unlocked(listings: Sequence[Listing]) -> tuple[Listing, ...]:
     )
 
 
-def _not_understood(read: Iterable[Listing | Service | Unread]) -> Iterator[Unread]:
+def _not_understood(listings: Iterable[Listing]) -> Iterator[Unread]:
     """Yield the lines that a reader passed over: only a shell, or Python, could tell what they say."""
-    for one in read:
-        for said in one.said if isinstance(one, Listing) else ():
+    for listing in listings:
+        for said in listing.said:
             if not said.is_read:
                 yield Unread(said.origin, "Whether it matters is not known.")
 
@@ -87,9 +89,9 @@ def _within(folder: Path, said: Said) -> Said:
 def _unread(folder: Path, file: str, error: UsageError) -> Unread:
     """Return an error of a reader, which begins with the place, as what could not be read."""
     place, _, why = _inside(folder, f"{error.message}. {error.hint}".strip()).partition(": ")
-    return (
-        Unread(shown(place), shown(why)) if place.startswith(file) else Unread(file, shown(f"{place}: {why}"))
-    )
+    if not place.startswith(file):
+        place, why = file, f"{place}: {why}"
+    return Unread(shown(place), shown(why))
 
 
 def _inside(folder: Path, text: str) -> str:
