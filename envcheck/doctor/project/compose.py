@@ -70,22 +70,25 @@ class _Compose:
 
 def read_compose(text: str, file: str) -> Iterator[Service | Unread]:
     """Yield the services of a compose file, and what of it is not understood. Raises `UsageError`."""
-    written = parse_plain_yaml(text, _Compose, source=file)
+    written = parse_plain_yaml(text, _Compose, source=file, aliases=True)
     if written.include:
         yield Unread(f"{file}: include", "Which services it brings stands in another file.")
     services = written.services if isinstance(written.services, dict) else {}
     if not services and written.services:
         yield Unread(f"{file}: services", "They are no mapping.")
     for name, one in services.items():
+        place = f"{file}{_line_of(name, text)}: services.{name}"
         if isinstance(one, _Service):
-            yield _service(name, one, text, file)
+            yield _service(place, one, file)
+        elif one:
+            yield Unread(place, "It is no mapping.")
 
 
-def _service(name: str, one: _Service, text: str, file: str) -> Service:
+def _service(place: str, one: _Service, file: str) -> Service:
     # What it extends may ask for anything.
     otherwise = None if one.extends is not None else False
     return Service(
-        place=f"{file}{_line_of(name, text)}: services.{name}",
+        place=place,
         file=file,
         image=one.image,
         dockerfile=_dockerfile(one.build, file),

@@ -15,7 +15,7 @@ class Serving:
     """One file, and what to type for it."""
 
     file: str
-    recipe: str | None  # that runs here and has what the file asks for
+    recipe: str | None  # that has it
     because: str  # a sentence
     commands: tuple[str, ...]  # the first one does it, the others say more
 
@@ -31,12 +31,16 @@ def serves(listing: Listing) -> Serving:
     pick = shlex.join(["envcheck", "pick", "--requirements", listing.path])
     if choice.recipe is not None:
         because = f"{choice.recipe} has what it asks for and runs here: torch {choice.torch}."
-        inside = f"envcheck exec --recipe {choice.recipe} -- ..."
-        return Serving(listing.file, choice.recipe, because, (inside, pick))
+        return Serving(listing.file, choice.recipe, because, (_inside(choice.recipe), pick))
     near = next((one for one in choice.answers if one.torch is not None), None)
     if near is None:
         return Serving(listing.file, None, choice.advice or "No official build of torch runs here.", (pick,))
     how = "is what it asks for, and" if near.kind == "exact" else f"is the {near.kind} build that"
     why = f" ({near.because})" if near.because else ""
     because = f"torch {near.torch} {near.tag} {how} runs here{why}."
-    return Serving(listing.file, near.recipe, because, (near.command, pick))
+    ready = [_inside(one.recipe) for one in choice.answers if one.recipe is not None]
+    return Serving(listing.file, near.recipe, because, (near.command, *ready, pick))
+
+
+def _inside(recipe: str) -> str:
+    return f"envcheck exec --recipe {recipe} -- ..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import pairwise
 
 import pytest
 
@@ -91,12 +92,58 @@ def test_the_dockerfile_is_named_as_the_repository_has_it(file, body, dockerfile
     assert service(body, file).dockerfile == dockerfile
 
 
+def test_what_services_have_in_common_may_be_merged():
+    text = """
+x-gpu: &gpu
+  gpus: all
+  ipc: host
+x-image: &image {image: a, ipc: private}
+services:
+  one:
+    <<: *gpu
+    image: b
+  two:
+    <<: [*image, *gpu]
+    shm_size: 1gb
+  three: &three
+    image: c
+  four: *three
+"""
+    one, two, three, four = read_compose(text, "c.yml")
+    assert (one.image, one.gpus, one.shares_memory) == ("b", True, True)
+    assert (two.image, two.gpus, two.shares_memory) == ("a", True, True)
+    assert (three.image, four.image, four.gpus) == ("c", "c", False)
+
+
+def test_the_first_of_what_is_merged_counts():
+    text = "a: &a {ipc: private}\nb: &b {ipc: host}\nservices:\n  x:\n    <<: [*a, *b]\n"
+    (one,) = read_compose(text, "c.yml")
+    assert one.shares_memory is False
+
+
+BOMB = "a: &a [x,x]\n" + "".join(
+    f"{new}: &{new} [*{old},*{old},*{old}]\n" for old, new in pairwise("abcdefghijklmnop")
+)
+
+
+@pytest.mark.parametrize("text", [BOMB, "services: &s\n  one: *s\n", "a: &a [*a]\n", "a: *b\n"])
+def test_aliases_that_say_too_much_are_refused(text):
+    with pytest.raises(UsageError, match=r"c\.yml"):
+        list(read_compose(text, "c.yml"))
+
+
 def test_a_service_is_named_with_its_line():
     text = "name: x\nservices:\n  # two\n  web:\n    image: nginx\n  'train':\n    image: pytorch/pytorch:2\n"
     assert [one.place for one in read_compose(text, "c.yml")] == [
         "c.yml:4: services.web",
         "c.yml:6: services.train",
     ]
+
+
+def test_a_service_that_is_a_text_is_not_known():
+    (one,) = read_compose("services:\n  a: ${EVERYTHING}\n", "c.yml")
+    assert isinstance(one, Unread)
+    assert one.place == "c.yml:2: services.a"
 
 
 def test_files_that_are_included_are_not_known():

@@ -106,7 +106,7 @@ HOSTILE = {
     "binary": {"Dockerfile": "FROM x\n\0\x1b[2J\n"},
     "many lines": {"requirements.txt": "torch==2.6.0\n" * 70_000},
     "a bomb": {
-        "compose.yaml": "a: &a [x,x]\n"
+        "environment.yml": "a: &a [x,x]\n"
         + "".join(f"{n}: &{n} [*{p},*{p}]\n" for p, n in zip("abcdefg", "bcdefgh", strict=True))
     },
     "a deep one": {"environment.yml": "dependencies: " + "[" * 60_000},
