@@ -46,6 +46,8 @@ class Gpus(Check):
                 Fix("Take the request out where it runs without a GPU, or mend what keeps the GPUs away."),
                 _GUIDE,
             )
+        given = {one.name for one in asking}
+        working = tuple(one for one in working if one.name not in given)
         if case.host.gpus is None or any(one.gpus is None for one in working):
             return unknown(self, _why_unknown(case.host, working), *(one.place for one in working))
         forgotten = [one for one in working if one.gpus is False]
@@ -77,6 +79,8 @@ class SharedMemory(Check):
         working = _working_with_cuda(case.project, case.host)
         if not working:
             return skip(self, _NO_SERVICE)
+        given = {one.name for one in case.project.services if one.shares_memory}
+        working = tuple(one for one in working if one.name not in given)
         small = [one for one in working if one.shares_memory is False]
         if small:
             return Finding(

@@ -14,9 +14,8 @@ from envcheck.compat.verdict import Reason, join
 from envcheck.doctor.check import Case, Check, ok, skip
 from envcheck.doctor.checks.judged import NO_PROJECT, Judged, Trouble, told
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.doctor.project.facts import Listing
+from envcheck.doctor.project.facts import Listing, Package
 from envcheck.doctor.project.meant import Torch, torches
-from envcheck.doctor.project.together import Package, asked_for, together
 from envcheck.symptoms.packages import OLD_NUMPY_ABI, OPENCV, OTHER_NUMPY_ABI, PAIR
 
 # Each of them brings NumPy along where no line names it.
@@ -97,7 +96,7 @@ class OpencvTwice(Check):
         if case.project is None:
             return skip(self, NO_PROJECT)
         named = [
-            [package for name, package in asked_for(one).items() if name in OPENCVS]
+            [package for name, package in one.asked_for.items() if name in OPENCVS]
             for one in case.project.listings
         ]
         twice = [packages for packages in named if len(packages) > 1]
@@ -119,9 +118,9 @@ class OpencvTwice(Check):
 
 def _numpy(listing: Listing, torch: Torch | None) -> Iterator[Judged]:
     """Yield what is to be said of a file that brings a NumPy, named or not."""
-    packages = together(listing)
+    packages = listing.packages
     numpy = packages.get("numpy", Package("numpy"))
-    bringing = [one for name, one in asked_for(listing).items() if name in _BRING_NUMPY]
+    bringing = [one for name, one in listing.asked_for.items() if name in _BRING_NUMPY]
     if not bringing and not numpy.is_asked_for:
         return
     newest = _NUMPY_2 if is_possible(numpy.asked & _FROM_2) and _has_numpy_2(listing, torch) else _NUMPY_1
@@ -150,7 +149,7 @@ def _has_numpy_2(listing: Listing, torch: Torch | None) -> bool:
 
 
 def _pair(listing: Listing) -> Iterator[Judged]:
-    packages = asked_for(listing)
+    packages = listing.asked_for
     named = [one for name in ("torch", "torchvision", "torchaudio") if (one := packages.get(name))]
     if len(named) > 1:
         reasons = judge({one.name: one.version for one in named if one.version is not None})

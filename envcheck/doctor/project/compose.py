@@ -79,16 +79,17 @@ def read_compose(text: str, file: str) -> Iterator[Service | Unread]:
     for name, one in services.items():
         place = f"{file}{_line_of(name, text)}: services.{name}"
         if isinstance(one, _Service):
-            yield _service(place, one, file)
+            yield _service(place, name, one, file)
         elif one:
             yield Unread(place, "It is no mapping.")
 
 
-def _service(place: str, one: _Service, file: str) -> Service:
+def _service(place: str, name: str, one: _Service, file: str) -> Service:
     # What it extends may ask for anything.
     otherwise = None if one.extends is not None else False
     return Service(
         place=place,
+        name=name,
         file=file,
         image=one.image,
         dockerfile=_dockerfile(one.build, file),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
 
 if TYPE_CHECKING:  # every doctor waits for this module, and few read a repository
     from envcheck.choice.choose import Choice
@@ -19,6 +21,22 @@ class Unread:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One package, as all lines of a file together ask for it."""
+
+    name: str
+    asked: SpecifierSet = field(default_factory=SpecifierSet)  # constraints included
+    lines: tuple[str, ...] = ()
+    is_asked_for: bool = False  # and not bound by constraints only, should another package bring it
+
+    @property
+    def version(self) -> str | None:
+        """The version that it is pinned to, None where pip chooses one."""
+        pins = [one.version for one in self.asked if one.operator in ("==", "===")]
+        return pins[0] if pins and not pins[0].endswith(".*") else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """What one file, with those that it names, asks to have installed together."""
@@ -26,8 +44,14 @@ class Listing:
     file: str  # within the repository: "docker/Dockerfile"
     path: str  # as a command line names it
     said: tuple[Said, ...]  # line by line
+    packages: dict[str, Package]  # that pip is told about, by name
     wishes: Wishes  # of all lines together
     choice: Choice  # what is picked for them on the machine
+
+    @property
+    def asked_for(self) -> dict[str, Package]:
+        """The packages that pip is asked for, by name."""
+        return {name: one for name, one in self.packages.items() if one.is_asked_for}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +59,7 @@ class Service:
     """One service of a compose file. None is not known: a variable, or another file, decides."""
 
     place: str  # "compose.yaml:12: services.train"
+    name: str  # "train"; a service of that name in another file adds to it
     file: str
     image: str = ""
     dockerfile: str = ""  # within the repository; empty where it is not built from one

@@ -17,8 +17,7 @@ from packaging.utils import canonicalize_name
 from envcheck.choice.candidates import asks_for, official_builds, pythons_for
 from envcheck.choice.wishes import Wishes
 from envcheck.compat.tables import Build
-from envcheck.doctor.project.facts import Listing, Project
-from envcheck.doctor.project.together import Package, asked_for
+from envcheck.doctor.project.facts import Listing, Package, Project
 from envcheck.host.facts import Host
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _torch(listing: Listing, host: Host) -> Torch | None:
         return None
     python = listing.wishes.python or _own_python(base)
     hidden = _hidden_in(base) if brought is None and meant.is_default and not meant.wishes.torch else ""
-    builds = () if hidden else _builds(host, meant, asked_for(listing).get(_VISION))
+    builds = () if hidden else _builds(host, meant, listing.asked_for.get(_VISION))
     return Torch(
         listing=listing,
         builds=_newest(builds, python),
@@ -122,8 +121,10 @@ def _builds(host: Host, meant: _Asked, vision: Package | None) -> tuple[Build, .
     builds = tuple(one for one in official_builds(host) if asks_for(meant.wishes, one))
     if meant.is_default:
         builds = _default(builds, host)
-    pinned = (vision.version or "").partition("+")[0] if vision is not None else ""
-    return tuple(one for one in builds if pinned and one.torchvision == pinned) or builds
+    if vision is None or vision.version is None:
+        return builds
+    pinned = SpecifierSet(f"=={vision.version.partition('+')[0]}")
+    return tuple(one for one in builds if one.torchvision and pinned.contains(one.torchvision)) or builds
 
 
 def _default(builds: Sequence[Build], host: Host) -> tuple[Build, ...]:

@@ -13,6 +13,7 @@ from envcheck.choice.requirements.read import read
 from envcheck.doctor.project.compose import read_compose
 from envcheck.doctor.project.facts import Listing, Project, Service, Unread
 from envcheck.doctor.project.find import find
+from envcheck.doctor.project.packages import together
 from envcheck.doctor.project.places import numbered
 from envcheck.documents import read_text
 from envcheck.errors import UsageError
@@ -22,15 +23,17 @@ from envcheck.recipes import Recipe, load_recipes
 _LOCK = re.compile(r"(?:^|/)(?:(?:poetry|uv|pipfile)\.lock|pylock(?:\.[^/]+)?\.toml)$", re.IGNORECASE)
 _BESIDE_LOCK = re.compile(r"(?:^|/)(?:pyproject\.toml|pipfile)$", re.IGNORECASE)
 
+# Locks have a few hundred lines each, and cost a tenth of a millisecond a line.
+_MOST_LINES = 20_000
+
 
 def read_project(folder: Path, host: Host) -> Project:
     """Return a repository as it lies there. Raises `UsageError` where there is no such folder."""
     if not folder.is_dir():
         raise UsageError(f"--project {folder}: there is no such folder", "Name the folder of a repository.")
     found = find(folder)
-    recipes = load_recipes()
     of_files = [
-        *(_listing(folder, file, host, recipes) for file in found.listings),
+        *_listings(folder, found.listings, host),
         *(one for file in found.compose for one in _services(folder, file)),
     ]
     listings = [one for one in of_files if isinstance(one, Listing)]
@@ -43,6 +46,19 @@ def read_project(folder: Path, host: Host) -> Project:
     )
 
 
+def _listings(folder: Path, files: Sequence[str], host: Host) -> Iterator[Listing | Unread]:
+    """Yield what each file says, up to as much as any repository says."""
+    recipes = load_recipes()
+    lines = 0
+    for file in files:
+        if lines > _MOST_LINES:
+            yield Unread(file, f"The files before it have more than {_MOST_LINES} lines.")
+            break
+        one = _listing(folder, file, host, recipes)
+        lines += len(one.said) if isinstance(one, Listing) else 0
+        yield one
+
+
 def _listing(folder: Path, file: str, host: Host, recipes: tuple[Recipe, ...]) -> Listing | Unread:
     path = folder / file
     try:
@@ -52,7 +68,14 @@ def _listing(folder: Path, file: str, host: Host, recipes: tuple[Recipe, ...]) -
     except UsageError as error:
         return _unread(folder, file, error)
     said = numbered(tuple(_within(folder, one) for one in asked.said), file, text)
-    return Listing(file=file, path=str(path), said=said, wishes=asked.wishes, choice=choice)
+    return Listing(
+        file=file,
+        path=str(path),
+        said=said,
+        packages=together(said),
+        wishes=asked.wishes,
+        choice=choice,
+    )
 
 
 def _unlocked(listings: Sequence[Listing]) -> tuple[Listing, ...]:

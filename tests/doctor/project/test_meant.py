@@ -28,6 +28,7 @@ def meant(read, machine):
         ("torch>=2.0,<2.2", "torch 2.1.2 cu121"),
         ("torch<1.9", "torch 1.8.1 cu102"),
         ("torchvision==0.14.1", "torch 1.13.1 cu117"),
+        ("torchvision==0.13+cu113", "torch 1.12.0 cu102"),
         ("torch\ntorchvision==0.16.0", "torch 2.1.0 cu121"),
         ("torch==2.6.0\ntorchvision==0.14.1", "torch 2.6.0 cu124"),
         ("https://a.example/torch-2.0.1%2Bcu118-cp310-cp310-linux_x86_64.whl", "torch 2.0.1 cu118"),

@@ -8,6 +8,7 @@ import pytest
 
 from envcheck.doctor.checks import PROJECT
 from envcheck.doctor.diagnose import diagnose
+from envcheck.doctor.project import read as module
 from envcheck.doctor.project.read import read_project
 from envcheck.errors import UsageError
 
@@ -129,6 +130,13 @@ def test_whatever_lies_there_every_check_says_something_short(read, machine, nam
         assert "The check failed" not in finding.cause
         assert len(finding.evidence) < 100
         assert all(len(line) < 1500 for line in (*finding.evidence, finding.title, finding.cause))
+
+
+def test_of_very_many_lines_the_first_are_read_and_the_rest_is_said(read, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_LINES", 3)
+    project = read({f"requirements-{number}.txt": "a\nb\n" for number in range(4)})
+    assert [one.file for one in project.listings] == ["requirements-0.txt", "requirements-1.txt"]
+    assert [one.place for one in project.unread] == ["requirements-2.txt"]
 
 
 def test_a_password_in_an_address_is_not_told(read, machine):
