@@ -121,6 +121,9 @@ def _builds(host: Host, meant: _Asked, vision: Package | None) -> tuple[Build, .
     builds = tuple(one for one in official_builds(host) if asks_for(meant.wishes, one))
     if meant.is_default:
         builds = _default(builds, host)
+    elif host.gpus:
+        # Who leaves the build open wants the GPUs.
+        builds = tuple(one for one in builds if one.cuda is not None) or builds
     if vision is None or vision.version is None:
         return builds
     pinned = SpecifierSet(f"=={vision.version.partition('+')[0]}")

@@ -95,6 +95,7 @@ def test_conda_may_mean_each_build_of_a_release(meant):
     (words,) = meant({"environment.yml": text})
     assert words.startswith("torch 1.12.1 ")
     assert "cu116" in words
+    assert "cpu" not in words
     assert meant({"environment.yml": f"{text}  - cudatoolkit=11.3\n"}) == ["torch 1.12.1 cu113"]
 
 
