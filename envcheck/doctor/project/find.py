@@ -16,7 +16,7 @@ from envcheck.doctor.project.facts import Unread
 # The name decides, as it does for those who read such files by hand.
 _LISTING = re.compile(
     r"(?:[\w.-]*requirements[\w.-]*\.(?:txt|in)|pyproject\.toml|(?:conda[\w.-]*|environment[\w.-]*)\.ya?ml"
-    r"|(?:dockerfile|containerfile)(?:\..*)?|.*\.(?:dockerfile|containerfile)|setup\.(?:py|cfg)"
+    r"|(?:dockerfile|containerfile)(?:[._-].*)?|.*\.(?:dockerfile|containerfile)|setup\.(?:py|cfg)"
     r"|pipfile|(?:poetry|uv|pipfile)\.lock|pylock(?:\..+)?\.toml)",
     re.IGNORECASE,
 )

@@ -12,7 +12,7 @@ from envcheck.choice.requirements.asked import Said, shown
 from envcheck.choice.requirements.read import read
 from envcheck.doctor.project.compose import read_compose
 from envcheck.doctor.project.facts import Listing, Project, Service, Unread
-from envcheck.doctor.project.find import find
+from envcheck.doctor.project.find import Found, find
 from envcheck.doctor.project.packages import together
 from envcheck.doctor.project.places import numbered
 from envcheck.documents import read_text
@@ -37,12 +37,13 @@ def read_project(folder: Path, host: Host) -> Project:
         *(one for file in found.compose for one in _services(folder, file)),
     ]
     listings = [one for one in of_files if isinstance(one, Listing)]
+    services = tuple(one for one in of_files if isinstance(one, Service))
     unread = [one for one in of_files if isinstance(one, Unread)]
     return Project(
         folder=str(folder),
         listings=_unlocked(listings),
-        services=tuple(one for one in of_files if isinstance(one, Service)),
-        unread=(*found.unread, *unread, *_not_understood(listings)),
+        services=services,
+        unread=(*found.unread, *unread, *_not_understood(listings), *_not_found(services, found)),
     )
 
 
@@ -94,6 +95,13 @@ def _not_understood(listings: Iterable[Listing]) -> Iterator[Unread]:
         for said in listing.said:
             if not said.is_read:
                 yield Unread(said.origin, "Whether it matters is not known.")
+
+
+def _not_found(services: Iterable[Service], found: Found) -> Iterator[Unread]:
+    """Yield the services whose Dockerfile is not among those that were found."""
+    for one in services:
+        if one.dockerfile and one.dockerfile not in found.listings:
+            yield Unread(one.place, f"There is no {one.dockerfile} to read.")
 
 
 def _services(folder: Path, file: str) -> Iterator[Service | Unread]:

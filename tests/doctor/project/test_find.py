@@ -15,7 +15,7 @@ from envcheck.doctor.project.find import find, is_compose, is_listing
     [
         *("requirements.txt", "requirements-gpu.txt", "dev_requirements.in", "requirements/base.txt"),
         *("pyproject.toml", "environment.yml", "environment-gpu.yaml", "conda_env.yml", "setup.py"),
-        *("Dockerfile", "docker/Dockerfile.gpu", "train.dockerfile", "Containerfile", "setup.cfg"),
+        *("Dockerfile", "docker/Dockerfile.gpu", "train.dockerfile", "Dockerfile_aws", "setup.cfg"),
         *("poetry.lock", "uv.lock", "pylock.toml", "pylock.gpu.toml", "Pipfile", "Pipfile.lock"),
     ],
 )

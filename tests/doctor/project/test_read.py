@@ -77,6 +77,7 @@ def test_the_folder_may_be_the_one_that_one_stands_in(lay_out, machine, monkeypa
         ("setup.py", "import setuptools\nsetuptools.setup(install_requires=a())\n", "setup.py:2", "matters"),
         ("Dockerfile", "FROM x\nRUN pip install $TORCH\n", "Dockerfile:2", "matters"),
         ("requirements.txt", "torch==1.0\ntorch==2.0\n", "requirements.txt:1", "contradicts"),
+        ("compose.yaml", "services:\n  a:\n    build: gone\n", "compose.yaml:2: services.a", "gone/D"),
         ("compose.yaml", "services: 1\n", "compose.yaml", "no mapping"),
     ],
 )  # fmt: skip
@@ -84,6 +85,11 @@ def test_what_is_not_understood_is_named(read, name, text, place, why):
     (one,) = read({name: text}).unread
     assert one.place.startswith(place)
     assert why in f"{one.place} {one.why}"
+
+
+def test_a_service_that_is_built_from_a_file_of_the_repository_is_understood(read):
+    files = {"compose.yaml": "services:\n  a:\n    build: {context: ., dockerfile: Dockerfile_gpu}\n"}
+    assert read({**files, "Dockerfile_gpu": "FROM python:3.11\n"}).unread == ()
 
 
 def test_a_file_that_may_not_be_read_is_named(lay_out, machine, monkeypatch):
