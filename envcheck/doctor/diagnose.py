@@ -90,15 +90,19 @@ def _look(check: Check, case: Case) -> Finding:
 
 
 def _folded(findings: Sequence[Finding], checks: Sequence[Check]) -> list[Finding]:
-    """Return the findings with `follows_from` set to the root of what explains each."""
+    """Return the findings with `follows_from` set to the root of what explains each.
+
+    A check that knows better than its `caused_by` has named the finding that explains its own.
+    """
     troubles = {finding.id for finding in findings if finding.is_trouble}
     root = roots({check.id: check.caused_by for check in checks}, troubles)
-    return [
-        replace(finding, follows_from=root[finding.id])
-        if finding.status not in ("ok", "skip") and root[finding.id] != finding.id
-        else finding
-        for finding in findings
-    ]
+
+    def cause(finding: Finding) -> str | None:
+        named = finding.follows_from if finding.follows_from in troubles else finding.id
+        is_fine = finding.status in ("ok", "skip")
+        return None if is_fine or root[named] == finding.id else root[named]
+
+    return [replace(finding, follows_from=cause(finding)) for finding in findings]
 
 
 def _told(findings: Sequence[Finding]) -> tuple[Finding, ...]:

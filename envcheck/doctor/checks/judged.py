@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from envcheck.compat.verdict import Verdict
@@ -35,10 +35,19 @@ class Trouble:
     fix: str = ""  # what to write into the file that is named first
 
 
-def told(check: Check, judged: Sequence[Judged], trouble: Trouble) -> Finding:
-    """Return the finding on all files together: a warning where others of them can work here."""
+def told(
+    check: Check, judged: Sequence[Judged], trouble: Trouble, explained: Mapping[str, str] | None = None
+) -> Finding:
+    """Return the finding on all files together: a warning where others of them can work here.
+
+    `explained` has the files whose torch has to be another one anyway, with the check that says so.
+    """
+    explained = explained or {}
     refused = [one for one in judged if one.verdict == "refused"]
     if refused:
+        alone = [one for one in refused if one.listing.file not in explained]
+        cause = None if alone else explained[refused[0].listing.file]
+        refused = alone or refused
         is_all = len(refused) == len(judged) and all(one.is_certain for one in refused)
         status: Status = "error" if is_all else "warn"
         return Finding(
@@ -49,6 +58,7 @@ def told(check: Check, judged: Sequence[Judged], trouble: Trouble) -> Finding:
             trouble.cause,
             _fix(refused[0].listing, trouble.fix),
             trouble.link,
+            follows_from=cause,
         )
     if open_questions := [one for one in judged if one.verdict == "unknown"]:
         return unknown(check, " ".join(open_questions[0].because), *_evidence(open_questions))

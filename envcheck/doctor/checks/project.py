@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from envcheck.choice.candidates import pythons_for
 from envcheck.choice.gpus import narrow
 from envcheck.choice.wishes import Wishes
@@ -72,10 +74,12 @@ class TorchRuns(Check):
             return skip(self, NO_PROJECT)
         if self._is_about_gpus and case.host.gpus == ():
             return skip(self, "There is no GPU for it to run on.")
-        judged = tuple(self._judged(case.host, one) for one in torches(case.project, case.host))
-        return told(self, judged, self._trouble) if judged else skip(self, _NO_TORCH)
+        judged = tuple(self.judge(case.host, one) for one in torches(case.project, case.host))
+        before = TORCH_CHECKS[: TORCH_CHECKS.index(self)]
+        return told(self, judged, self._trouble, refused(case, before)) if judged else skip(self, _NO_TORCH)
 
-    def _judged(self, host: Host, torch: Torch) -> Judged:
+    def judge(self, host: Host, torch: Torch) -> Judged:
+        """Return what is to be said of the torch of one file."""
         if not torch.builds:
             is_other = (torch.wishes.tag or "").startswith(("rocm", "xpu"))
             return Judged(torch.listing, "refused" if is_other else "unknown", torch.lines, (torch.unknown,))
@@ -101,7 +105,6 @@ class PythonServed(Check):
     id = "project.python"
     title = "The repository's torch has wheels for the Python that it is installed in"
     needs_project = True
-    caused_by = ("project.torch-build", "project.torch-code", "project.torch-cuda")
 
     def look(self, case: Case) -> Finding:
         """Look at the Python that a file names; where none brings its own, at those of the machine."""
@@ -115,7 +118,7 @@ class PythonServed(Check):
             NO_WHEEL_FOR_PYTHON.why,
             NO_WHEEL_FOR_PYTHON.link,
         )
-        return told(self, judged, trouble)
+        return told(self, judged, trouble, refused(case))
 
 
 def _python(host: Host, torch: Torch) -> Judged:
@@ -150,7 +153,7 @@ CODE = TorchRuns(
     "The repository's torch has code for the GPUs",
     Trouble("The repository's torch has no code for the GPUs", NO_CODE.why, NO_CODE.link),
     rules=("code", "ptx"),
-    caused_by=(*_NO_ANSWER, "project.torch-build"),
+    caused_by=_NO_ANSWER,
 )
 CUDA = TorchRuns(
     "torch-cuda",
@@ -161,5 +164,17 @@ CUDA = TorchRuns(
         "https://docs.nvidia.com/deploy/cuda-compatibility/",
     ),
     rules=("driver", "compat"),
-    caused_by=(*_NO_ANSWER, "project.torch-build", "project.torch-code"),
+    caused_by=_NO_ANSWER,
 )
+# Each says of a file that it needs another torch, which makes the next questions idle.
+TORCH_CHECKS = (MADE, CODE, CUDA)
+
+
+def refused(case: Case, checks: Sequence[TorchRuns] = TORCH_CHECKS) -> dict[str, str]:
+    """Return the files whose torch cannot work here, with the id of the check that says so first."""
+    found: dict[str, str] = {}
+    for one in torches(case.project, case.host) if case.project is not None else ():
+        for check in checks:
+            if check.judge(case.host, one).verdict == "refused":
+                found.setdefault(one.listing.file, check.id)
+    return found

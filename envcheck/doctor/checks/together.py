@@ -13,6 +13,7 @@ from envcheck.compat.packages import OPENCVS, judge
 from envcheck.compat.verdict import Reason, join
 from envcheck.doctor.check import Case, Check, ok, skip
 from envcheck.doctor.checks.judged import NO_PROJECT, Judged, Trouble, told
+from envcheck.doctor.checks.project import refused
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.project.facts import Listing, Package
 from envcheck.doctor.project.meant import Torch, torches
@@ -38,7 +39,6 @@ class Numpy(Check):
     id = "project.numpy"
     title = "The repository's packages were built for its NumPy"
     needs_project = True
-    caused_by = ("project.torch-code", "project.torch-cuda")
 
     def look(self, case: Case) -> Finding:
         """Look whether a line keeps NumPy below 2 where something needs that."""
@@ -56,7 +56,7 @@ class Numpy(Check):
             OLD_NUMPY_ABI.link,
             "Write numpy<2 beside them.",
         )
-        return told(self, judged, trouble)
+        return told(self, judged, trouble, refused(case))
 
 
 class Pair(Check):
@@ -65,7 +65,6 @@ class Pair(Check):
     id = "project.pair"
     title = "torchvision and torchaudio are the partners of the repository's torch"
     needs_project = True
-    caused_by = ("project.torch-code", "project.torch-cuda")
 
     def look(self, case: Case) -> Finding:
         """Hold the pinned versions of a file against each other."""
@@ -80,7 +79,7 @@ class Pair(Check):
             PAIR.link,
             "Leave the partner's version to pip, or pin both as a pair.",
         )
-        return told(self, judged, trouble)
+        return told(self, judged, trouble, refused(case))
 
 
 class OpencvTwice(Check):

@@ -101,7 +101,7 @@ def _not_found(services: Iterable[Service], found: Found) -> Iterator[Unread]:
     """Yield the services whose Dockerfile is not among those that were found."""
     for one in services:
         if one.dockerfile and one.dockerfile not in found.listings:
-            yield Unread(one.place, f"There is no {one.dockerfile} to read.")
+            yield Unread(one.place, f"{one.dockerfile} is not among the files that were read.")
 
 
 def _services(folder: Path, file: str) -> Iterator[Service | Unread]:
