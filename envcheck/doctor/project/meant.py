@@ -68,7 +68,7 @@ def _torch(listing: Listing, host: Host) -> Torch | None:
     if meant is None:
         return None
     python = listing.wishes.python or _own_python(base)
-    hidden = _hidden_in(base) if brought is None and meant.is_default and not meant.wishes.torch else ""
+    hidden = _hidden(listing, meant, base)
     builds = () if hidden else _builds(host, meant, listing.asked_for.get(_VISION))
     return Torch(
         listing=listing,
@@ -145,10 +145,17 @@ def _names(said: Said, package: str) -> bool:
     return said.written is not None and canonicalize_name(said.written.name) == package
 
 
-def _hidden_in(base: Said | None) -> str:
-    """Return why the torch of an image is not known, "" for an image that need not have one."""
+def _hidden(listing: Listing, meant: _Asked, base: Said | None) -> str:
+    """Return why nobody can tell which build a file gets, "" where its words decide that."""
+    if not meant.is_default:
+        return ""
+    if any(one.by == "index" for one in listing.said):
+        return "Its indexes are for several builds, and no line says which."
     image = (base.wishes.base_image or "") if base is not None else ""
-    return f"Which torch is in {image}, its name does not say." if "pytorch" in image else ""
+    # An image that has a torch keeps it where any will do.
+    if "pytorch" in image and not meant.wishes.torch:
+        return f"Which torch is in {image}, its name does not say."
+    return ""
 
 
 def _newest(builds: Iterable[Build], python: SpecifierSet) -> tuple[Build, ...]:

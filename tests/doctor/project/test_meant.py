@@ -33,6 +33,10 @@ def meant(read, machine):
         ("torch==2.6.0\ntorchvision==0.14.1", "torch 2.6.0 cu124"),
         ("https://a.example/torch-2.0.1%2Bcu118-cp310-cp310-linux_x86_64.whl", "torch 2.0.1 cu118"),
         ("torch==2.1.2; python_version >= '3.8'", "torch 2.1.2 cu121"),
+        (
+            "torch\n--extra-index-url https://a.example/whl/cu118\n--find-links https://a.example/whl/cu121",
+            "Its indexes are for several builds, and no line says which.",
+        ),
         ("torch==2.9.1+cu555", "No official build of it is known here."),
         ("torch==0.4.1", "No official build of it is known here."),
         ("torch==77.0", "No official build of it is known here."),
