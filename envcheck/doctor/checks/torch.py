@@ -69,7 +69,7 @@ class DriverForTorch(Check):
 
     id = _DRIVER.id
     title = "The driver runs the CUDA of the torch that is installed"
-    caused_by = _DRIVER_TROUBLE
+    caused_by = (*_DRIVER_TROUBLE, TOO_OLD.id)
 
     def look(self, case: Case) -> Finding:
         """Hold the driver against the CUDA of each torch, and against the code that it has to compile."""
