@@ -197,7 +197,7 @@ def test_the_stack_of_each_stuck_process_is_to_be_read(gpus):
     stuck = (replace(TRAIN, state="D"), replace(TRAIN, pid=5, state="D"), replace(TRAIN, pid=6, state="R"))
     finding = Stuck().look(gpus({"processes": stuck}))
     assert finding.fix.commands == ("sudo cat /proc/4242/stack", "sudo cat /proc/5/stack")
-    assert finding.fix.reboot
+    assert (finding.fix.needs_root, finding.fix.reboot) == (True, True)
     assert finding.evidence[0] == "gpus[0]: python3 (PID 4242, 22000 MiB), state D"
 
 
