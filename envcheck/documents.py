@@ -13,6 +13,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ MAX_TEXT_BYTES = 1024 * 1024
 _MAX_YAML_CHARACTERS = 128 * 1024
 # "580.95.05", "2.13.0+cpu": no real version comes near; a version of 10,000 digits would cost quadratic time.
 MAX_VERSION_CHARACTERS = 64
+# What a compose file says in a thousand services.
+_MAX_YAML_VALUES = 20_000
 _MAX_TOML_LINE = 4096
 # As msgspec says it.
 _MALFORMED = re.compile(r"JSON is malformed: (?P<what>.+) \(byte (?P<at>[0-9]+)\)")
@@ -141,15 +144,18 @@ def read_text(path: Path) -> str:
     return text
 
 
-def parse_plain_yaml(text: str, kind: type[T], *, source: str) -> T:
+def parse_plain_yaml(text: str, kind: type[T], *, source: str, aliases: bool = False) -> T:
     """Return somebody else's YAML as `kind`; each scalar is its text, so 3.10 stays "3.10".
 
-    Aliases are refused: a few of them say more than memory holds. Raises `UsageError`.
+    Aliases, and the keys that `<<` merges, are spelled out where `aliases` says so, and refused otherwise: a
+    few of them say more than memory holds. Raises `UsageError`.
     """
     if len(text) > _MAX_YAML_CHARACTERS:
         raise UsageError(f"{source}: larger than {_MAX_YAML_CHARACTERS >> 10} KiB", "Is this the right file?")
     try:
-        raw = yaml.load(text, _PlainLoader)  # noqa: S506 - makes text, lists and mappings, less than SafeLoader
+        # Both make text, lists and mappings, less than SafeLoader.
+        raw = yaml.load(text, yaml.BaseLoader if aliases else _PlainLoader)  # noqa: S506
+        raw = _spelled_out(raw, iter(range(_MAX_YAML_VALUES))) if aliases else raw
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise _not_yaml(source, error) from None
     return _convert(raw, kind, source)
@@ -176,6 +182,22 @@ class _PlainLoader(yaml.BaseLoader):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(problem="an alias, which is not read here", problem_mark=mark)
         return super().compose_node(parent, index)
+
+
+def _spelled_out(raw: object, room: Iterator[int]) -> object:
+    """Return a value in which nothing is shared and `<<` is merged; `room` ends where it is too large."""
+    if next(room, None) is None:
+        raise yaml.composer.ComposerError(problem="aliases that say more than anybody reads")
+    if isinstance(raw, list):
+        return [_spelled_out(one, room) for one in raw]
+    if not isinstance(raw, dict):
+        return raw
+    own = {key: _spelled_out(value, room) for key, value in raw.items()}
+    merged = own.pop("<<", {})
+    others = merged if isinstance(merged, list) else [merged]
+    # Of several the first says what a key is, and the mapping itself before all of them.
+    parts = [one for one in reversed(others) if isinstance(one, dict)]
+    return {key: value for part in (*parts, own) for key, value in part.items()}
 
 
 def _not_json(data: bytes, source: str, error: Exception) -> UsageError:

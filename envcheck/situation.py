@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from envcheck.choice.fleet import Fleet
 
 
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the command line asks for, as it was typed."""
@@ -78,15 +81,27 @@ class Situation:
 
 
 def look(
-    host: str | None = None, request: Request = ANY, *, facts: Callable[[], Host] | None = None
+    host: str | None = None,
+    request: Request = ANY,
+    *,
+    facts: Callable[[], Host] | None = None,
+    obeys: bool = True,
 ) -> Situation:
     """Return the situation on this machine, or on the one whose facts lie in file `host` ("-": stdin).
 
-    `facts` gives this machine's, where somebody has begun to gather them. Raises `UsageError` for bad input,
-    and where `host` is several machines.
+    `facts` gives this machine's, where somebody has begun to gather them. With `obeys`, a
+    CUDA_VISIBLE_DEVICES that leaves no GPU by mistake is bad input; else all GPUs are judged then. Raises
+    `UsageError` for bad input, and where `host` is several machines.
     """
     if host is None:
-        return _on((facts or probe)(), request, os.environ)
+        gathered = (facts or probe)()
+        try:
+            return _on(gathered, request, os.environ)
+        except UsageError:
+            if obeys or _VISIBLE not in os.environ:
+                raise
+            others = {name: value for name, value in os.environ.items() if name != _VISIBLE}
+            return _on(gathered, request, others)
     seen = survey([host], request)
     if not isinstance(seen, Situation):
         raise UsageError(f"{host} holds {seen.hosts} hosts, and one is asked for here")
@@ -195,7 +210,7 @@ def _visible(gpus: tuple[Gpu, ...] | None, environ: Mapping[str, str], request: 
 
     A variable says less than the command line.
     """
-    value = environ.get("CUDA_VISIBLE_DEVICES")
+    value = environ.get(_VISIBLE)
     if value is None or request.gpus is not None or not gpus:
         return None
     if not counts(value) or environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or _alike(gpus):
@@ -203,7 +218,7 @@ def _visible(gpus: tuple[Gpu, ...] | None, environ: Mapping[str, str], request: 
     order = _cuda_order(gpus)
     if order.uuids is None:
         raise UsageError(
-            f"CUDA_VISIBLE_DEVICES={value:.60} counts in CUDA's order, which is not known: {order.unknown}",
+            f"{_VISIBLE}={value:.60} counts in CUDA's order, which is not known: {order.unknown}",
             "Name them by UUID, or set CUDA_DEVICE_ORDER=PCI_BUS_ID, or say --gpus.",
         )
     return resolve(value, gpus, order.uuids)

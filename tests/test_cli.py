@@ -476,3 +476,44 @@ def test_what_everybody_reads_names_no_user(envcheck, root, name, is_public):
     page = envcheck("doctor", "--host", "-", "--format", name, input=json.dumps(facts)).stdout
     assert ("/home/alice/docker.sock" in page, "alice" in page) == (not is_public, not is_public)
     assert ("Redacted: home folders, UUIDs." in page) is is_public
+
+
+def test_doctor_says_what_of_a_repository_cannot_work_here(envcheck, root):
+    theirs = root / "tests" / "doctor" / "projects" / "torch-1.13"
+    machine = ("doctor", "--host", host(root, "rtx5090-r580"), "--project", theirs)
+    page = envcheck(*machine, "--only", "project", "--format", "json")
+    document = json.loads(page.stdout)
+    assert page.returncode == 1
+    assert {one["id"].partition(".")[0] for one in document["findings"]} == {"project"}
+    assert document["findings"][0]["id"] == "project.torch-code"
+    assert "requirements.txt:3: torch==1.13.1+cu117" in document["findings"][0]["evidence"]
+    assert [one["file"] for one in document["serving"]] == ["requirements.txt"]
+    text = envcheck(*machine).stdout
+    assert "requirements.txt: torch 2.7.0 cu128 is the nearest build that runs here" in " ".join(text.split())
+    assert "This machine runs" not in text
+    for name in ("markdown", "junit", "github", "html"):
+        page = envcheck(*machine, "--format", name).stdout
+        assert "requirements.txt: torch 2.7.0 cu128 is the nearest build" in page
+        assert "project.torch-code" in page
+
+
+def test_a_repository_in_which_nothing_is_wrong_ends_with_its_recipe(envcheck, root):
+    theirs = root / "tests" / "doctor" / "projects" / "torch-1.13"
+    page = envcheck("doctor", "--host", host(root, "rtx3090-driver550"), "--project", theirs)
+    assert page.returncode == 0
+    *_, sentence, command = page.stdout.splitlines()
+    assert (sentence, command) == ("1.13.1.", "  envcheck exec --recipe torch1.13-cu117 -- ...")
+
+
+def test_checks_of_a_repository_need_one(envcheck, root):
+    listed = envcheck("doctor", "--list", "--only", "project").stdout
+    assert "project.compose-gpu" in listed
+    done = envcheck("doctor", "--host", host(root, "rtx5090-r580"), "--only", "project")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--project DIR" in done.stderr
+    done = envcheck("doctor", "--project", root / "README.md")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no such folder" in done.stderr
+    assert (
+        "project." not in envcheck("doctor", "--host", host(root, "rtx5090-r580"), "--format", "json").stdout
+    )

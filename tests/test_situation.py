@@ -93,6 +93,14 @@ def test_the_gpus_that_cuda_may_see_are_the_ones_that_are_judged(here, monkeypat
     assert (look().recipe.name, look().judged) == ("cpu", ())
 
 
+def test_a_variable_that_leaves_no_gpu_by_mistake_is_bad_input_but_not_for_the_doctor(here, monkeypatch):
+    facts = here("gtx1080ti-rtx5090")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-of-another-machine")
+    with pytest.raises(UsageError, match="CUDA_VISIBLE_DEVICES"):
+        look()
+    assert look(obeys=False).judged == facts.gpus
+
+
 def test_a_number_is_the_card_that_cuda_counts_so_and_only_that_card_is_judged(here, cuda_lists, monkeypatch):
     gtx, rtx = here("gtx1080ti-rtx5090").gpus
     cuda_lists(rtx.uuid, gtx.uuid)

@@ -178,12 +178,12 @@ def _both(first: Wishes, second: Wishes, name: str) -> SpecifierSet:
     one: SpecifierSet = getattr(first, name)
     other: SpecifierSet = getattr(second, name)
     joined = one & other
-    if joined not in (one, other) and not _is_possible(checked(joined, _origins(second))):
+    if joined not in (one, other) and not is_possible(checked(joined, _origins(second))):
         raise _contradiction(first, second, f"no {name} is both {str(one)!r:.80} and {str(other)!r:.80}")
     return joined
 
 
-def _is_possible(asked: SpecifierSet) -> bool:
+def is_possible(asked: SpecifierSet) -> bool:
     """Say whether any version is in a set: one that it names, or the next after one, or the very first."""
     named = [Version(one.version.removesuffix(".*")) for one in asked]
     after = [Version(".".join(map(str, (*one.release[:-1], one.release[-1] + 1)))) for one in named]

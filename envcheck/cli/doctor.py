@@ -34,6 +34,12 @@ _BaselineOption = Annotated[
         "--baseline", metavar="FILE", help="Say what has changed since this snapshot, by `envcheck probe`."
     ),
 ]
+_ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", metavar="DIR", help="Say what of this repository's files cannot work on the machine."
+    ),
+]
 _OnlyOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -71,6 +77,7 @@ _FormatOption = Annotated[
 def doctor(
     host: HostOption = None,
     baseline: _BaselineOption = None,
+    project: _ProjectOption = None,
     only: _OnlyOption = None,
     skip: _SkipOption = None,
     fail_on: _FailOption = Level.error,
@@ -97,8 +104,8 @@ def doctor(
     from envcheck.situation import look
     from envcheck.trials.visit import Visit, attend
 
-    has = EVERYTHING if list_ else given(baseline=baseline is not None, deep=deep, stress=stress)
-    checks = select(ALL, only or (), skip or (), given=has)
+    has = given(baseline=baseline is not None, project=project is not None, deep=deep, stress=stress)
+    checks = select(ALL, only or (), skip or (), given=EVERYTHING if list_ else has)
     if list_:
         tell_checks(checks, format.value if format else "text", output)
         return
@@ -107,8 +114,10 @@ def doctor(
         raise UsageError(f"--fix has no format {wanted.value}", "It is text or json.")
     before = look_back(baseline) if baseline is not None else None
     terms = _terms(place) if deep else None
-    visit = Visit(checks=checks, baseline=before, deep=terms, stress=stress, plan=fix, mend=yes)
-    seen, diagnosis = attend(partial(look, host, facts=facts), visit, Steps())
+    visit = Visit(
+        checks=checks, baseline=before, project=project, deep=terms, stress=stress, plan=fix, mend=yes
+    )
+    seen, diagnosis = attend(partial(look, host, facts=facts, obeys=False), visit, Steps())
     tell(diagnosis, seen, wanted.value, output, fail_on=fail_on.status, whole=not only)
     if code := diagnosis.exit_code(fail_on.status, asked=asked_for(checks, only or ())):
         raise typer.Exit(code)

@@ -14,12 +14,13 @@ from envcheck.doctor.drift import Baseline
 from envcheck.doctor.finding import Finding, Status
 from envcheck.host.facts import Host
 
-if TYPE_CHECKING:  # who only looks at the machine waits for neither
+if TYPE_CHECKING:  # who only looks at the machine waits for none of them
+    from envcheck.doctor.project.facts import Project
     from envcheck.doctor.proof import Proof
     from envcheck.doctor.stress import Stress
 
 # What a check looks at besides the machine and its pick, where somebody has asked for it.
-Need = Literal["baseline", "deep", "stress"]
+Need = Literal["baseline", "project", "deep", "stress"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Case:
     baseline: Baseline | None = None  # what the machine was, where there is a snapshot
     proof: Proof | None = None  # where one was made
     stress: Stress | None = None  # same
+    project: Project | None = None  # somebody's repository, where one was named
 
     @property
     def in_container(self) -> bool:

@@ -21,6 +21,8 @@ from envcheck.symptoms.cascade import roots
 
 if TYPE_CHECKING:  # who only looks at the machine waits for none of them
     from envcheck.doctor.plan import FixPlan
+    from envcheck.doctor.project.facts import Project
+    from envcheck.doctor.project.serving import Serving
     from envcheck.doctor.proof import Proof
     from envcheck.doctor.stress import Stress
 
@@ -37,6 +39,7 @@ class Diagnosis:
     drift: Drift | None = None  # what has changed since a snapshot, where there is one
     proof: Proof | None = None  # what the picked environment has proved, where it was asked to
     plan: FixPlan | None = None  # what would mend it, where that was asked for
+    serving: tuple[Serving, ...] | None = None  # what serves a repository's files, where one was named
 
     @property
     def primary(self) -> Finding | None:
@@ -73,13 +76,29 @@ def diagnose(
     baseline: Baseline | None = None,
     proof: Proof | None = None,
     stress: Stress | None = None,
+    project: Project | None = None,
 ) -> Diagnosis:
-    """Return what is wrong with a machine and what was picked for it, and what is not as in `baseline`."""
-    case = Case(host, choice, baseline, proof, stress)
+    """Return what is wrong with a machine and what was picked for it.
+
+    And what is not as in `baseline`, and what of a `project` cannot work there.
+    """
+    case = Case(host, choice, baseline, proof, stress, project)
     findings = _folded([_look(check, case) for check in checks], checks)
     worst = max((finding.severity for finding in findings), default=SEVERITIES.index("ok"))
-    drifted = drift(baseline, host, choice) if baseline and choice else None
-    return Diagnosis(SCHEMA, SEVERITIES[worst], _told(findings), drifted, proof)
+    return Diagnosis(
+        SCHEMA,
+        SEVERITIES[worst],
+        _told(findings),
+        drift=drift(baseline, host, choice) if baseline and choice else None,
+        proof=proof,
+        serving=_serving(project, host) if project is not None else None,
+    )
+
+
+def _serving(project: Project, host: Host) -> tuple[Serving, ...]:
+    from envcheck.doctor.project.serving import serving  # noqa: PLC0415 - who only looks waits for none of it
+
+    return serving(project, host)
 
 
 def _look(check: Check, case: Case) -> Finding:
@@ -92,7 +111,10 @@ def _look(check: Check, case: Case) -> Finding:
 
 
 def _folded(findings: Sequence[Finding], checks: Sequence[Check]) -> list[Finding]:
-    """Return the findings with `follows_from` set to the root of what explains each."""
+    """Return the findings with `follows_from` set to the root of what explains each.
+
+    A check that knows better than its `caused_by` has named the finding that explains its own.
+    """
     troubles = {finding.id for finding in findings if finding.is_trouble}
     open_questions = {finding.id for finding in findings if finding.status == "unknown"}
     root = roots(
@@ -102,12 +124,13 @@ def _folded(findings: Sequence[Finding], checks: Sequence[Check]) -> list[Findin
         },
         troubles,
     )
-    return [
-        replace(finding, follows_from=root[finding.id])
-        if finding.status not in ("ok", "skip") and root[finding.id] != finding.id
-        else finding
-        for finding in findings
-    ]
+
+    def cause(finding: Finding) -> str | None:
+        named = finding.follows_from if finding.follows_from in troubles else finding.id
+        is_fine = finding.status in ("ok", "skip")
+        return None if is_fine or root[named] == finding.id else root[named]
+
+    return [replace(finding, follows_from=cause(finding)) for finding in findings]
 
 
 def _told(findings: Sequence[Finding]) -> tuple[Finding, ...]:

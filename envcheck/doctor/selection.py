@@ -18,15 +18,16 @@ _NEEDED: Mapping[Need, tuple[str, str]] = {
         "compares with a snapshot, and there is none",
         "--baseline FILE names one, made by `envcheck probe --output FILE`.",
     ),
+    "project": ("is about a repository, and none was named", "--project DIR names one."),
     "deep": ("is about the proof in the environment, and none is made", "--deep makes it."),
     "stress": ("is about NVIDIA's own tests, and they are not run", "--stress runs them."),
 }
 EVERYTHING: frozenset[Need] = frozenset(_NEEDED)
 
 
-def given(*, baseline: bool, deep: bool, stress: bool) -> frozenset[Need]:
+def given(*, baseline: bool, project: bool, deep: bool, stress: bool) -> frozenset[Need]:
     """Return what there is for checks to look at, besides the machine."""
-    there: dict[Need, bool] = {"baseline": baseline, "deep": deep, "stress": stress}
+    there: dict[Need, bool] = {"baseline": baseline, "project": project, "deep": deep, "stress": stress}
     return frozenset(need for need, is_there in there.items() if is_there)
 
 
@@ -40,16 +41,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class CheckList:
     """The checks that there are, in the order of the telling, without a look at any machine."""
 
     schema: str = SCHEMA
     checks: tuple[Entry, ...]
 
 
-def listing(checks: Iterable[Check]) -> Listing:
+def listing(checks: Iterable[Check]) -> CheckList:
     """Return the list of `checks`."""
-    return Listing(checks=tuple(Entry(check.id, check.title, check.worst) for check in checks))
+    return CheckList(checks=tuple(Entry(check.id, check.title, check.worst) for check in checks))
 
 
 def room(identifier: str) -> str:

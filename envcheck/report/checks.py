@@ -6,10 +6,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from envcheck.doctor.selection import Listing
+from envcheck.doctor.selection import CheckList
 
 
-def checks_screen(listing: Listing) -> RenderableType:
+def checks_screen(listing: CheckList) -> RenderableType:
     """Return the checks, each with the worst that it can say and what is so when all is well."""
     table = Table.grid(padding=(0, 2), pad_edge=True)
     table.add_column(no_wrap=True)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from envcheck.doctor.diagnose import Diagnosis
 from envcheck.doctor.finding import Finding
+from envcheck.doctor.project.serving import Serving
 from envcheck.report.choice import chosen_lines
 from envcheck.report.disarm import few, one_line
-from envcheck.report.finding import MARKS, rows, told
+from envcheck.report.finding import MARKS, rows, told, whole
 from envcheck.report.host import host_lines
-from envcheck.report.page import counted, followers, in_full, unsaid
+from envcheck.report.page import NO_TORCH_ASKED, counted, followers, in_full, unsaid
 from envcheck.situation import Situation
 
 # A log, a mail, a terminal beside another one.
 WIDTH = 80
+# Of a repository's; the document has them all.
+_MOST_FILES = 8
 
 
 def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = True) -> RenderableType:
@@ -32,8 +37,23 @@ def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = T
         from envcheck.report.plan import plan_screen  # noqa: PLC0415
 
         parts += ["", plan_screen(diagnosis.plan)]
-    if whole and situation.chosen is not None:
+    if whole and diagnosis.serving is not None:
+        parts += ["", _repository(diagnosis.serving)]
+    elif whole and situation.chosen is not None:
         parts += ["", chosen_lines(situation), "", Text("Next:  envcheck run demo")]
+    return Group(*parts)
+
+
+def _repository(serving: Sequence[Serving]) -> RenderableType:
+    """Return what serves each file of a repository, with the command to copy."""
+    if not serving:
+        return Text(NO_TORCH_ASKED)
+    parts: list[RenderableType] = []
+    for one in serving[:_MOST_FILES]:
+        parts.append(Text(one_line(f"{one.file}: {one.because}")))
+        parts.append(whole(Text(f"  {one_line(one.commands[0])}", style="bold")))
+    if (more := len(serving) - _MOST_FILES) > 0:
+        parts.append(Text(f"and {more} more files"))
     return Group(*parts)
 
 

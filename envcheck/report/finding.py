@@ -42,11 +42,10 @@ def told(
     mark, style = MARKS[status]
     head = Text.assemble((f"{mark} ", style), (one_line(title), "bold"), (f"   {id}", "dim"))
     parts: list[RenderableType] = [head, _table([*rows, *([("fix", fix.text)] if fix is not None else [])])]
-    # What is copied from the screen is not broken at its end.
     commands = few(fix.commands) if fix is not None else ()
-    parts += [_whole(Text.assemble(" " * _INDENT, (command, "bold"))) for command in commands]
+    parts += [whole(Text.assemble(" " * _INDENT, (command, "bold"))) for command in commands]
     if link:
-        parts.append(_whole(Text.assemble("  ", ("more", "cyan"), "  ", (one_line(link), "dim"))))
+        parts.append(whole(Text.assemble("  ", ("more", "cyan"), "  ", (one_line(link), "dim"))))
     if followers:
         parts.append(_table([("└", f"follows from it: {' · '.join(few(followers))}")]))
     return Group(*parts)
@@ -66,6 +65,7 @@ def _table(rows: Iterable[tuple[str, str]]) -> RenderableType:
     return Padding(table, (0, 0, 0, 2))
 
 
-def _whole(line: Text) -> Text:
+def whole(line: Text) -> Text:
+    """Return a line that is not broken at the screen's end."""
     line.no_wrap, line.overflow = True, "ignore"
     return line

@@ -6,14 +6,18 @@ No format knows a check, and no check a format.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from envcheck.doctor.diagnose import Diagnosis
 from envcheck.doctor.finding import SEVERITIES, Finding, Fix, Status
+from envcheck.doctor.project.serving import Serving
 from envcheck.host.facts import NOT_SAID
 from envcheck.report.host import host_words
 from envcheck.situation import Situation
+
+NO_TORCH_ASKED = "No file of the repository says which torch it brings."
+_MOST_FILES = 4
 
 SIGNS: dict[Status, str] = {"error": "✗", "warn": "!", "info": "i", "unknown": "?", "ok": "✓", "skip": "-"}
 
@@ -25,7 +29,7 @@ class Page:
     machine: tuple[str, ...]
     diagnosis: Diagnosis
     since: str = ""  # what has changed since a snapshot, in a sentence
-    pick: str = ""  # what runs here; "" where that was not the question
+    pick: str = ""  # what runs here, or serves a repository here; "" where that was not the question
     fail_on: Status | None = "error"  # from which status on a finding is a failure; None: none is
     redacted: str = ""  # what was taken out, in a sentence; "" where nothing was to be
 
@@ -49,7 +53,8 @@ def page_of(
     diagnosis: Diagnosis, situation: Situation, *, fail_on: Status | None = "error", whole: bool = True
 ) -> Page:
     """Return the page; `whole` tells what runs on the machine, too."""
-    pick = _pick(situation) if whole else ""
+    theirs = diagnosis.serving
+    pick = "" if not whole else _pick(situation) if theirs is None else _pick_for(theirs)
     since = diagnosis.drift.sentence if diagnosis.drift else ""
     return Page(
         machine=host_words(situation.host), diagnosis=diagnosis, since=since, pick=pick, fail_on=fail_on
@@ -115,6 +120,13 @@ def _pick(situation: Situation) -> str:
     cuda = f"CUDA {recipe.cuda}" if recipe.cuda is not None else "no CUDA"
     python = choice.python or recipe.container_python
     return f"This machine runs {recipe.name}: torch {recipe.torch}, {cuda}, Python {python}. {choice.advice}"
+
+
+def _pick_for(serving: Sequence[Serving]) -> str:
+    """Return what serves the files of a repository, as many of them as a sentence bears."""
+    told = [f"{one.file}: {one.because}" for one in serving[:_MOST_FILES]]
+    more = [f"And {len(serving) - len(told)} more files."] if len(serving) > len(told) else []
+    return " ".join([*told, *more]) or NO_TORCH_ASKED
 
 
 def _mapped(finding: Finding, change: Callable[[str], str]) -> Finding:

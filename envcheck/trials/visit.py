@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envcheck.doctor.check import Check
@@ -15,6 +16,7 @@ from envcheck.doctor.drift import Baseline
 from envcheck.situation import Situation
 
 if TYPE_CHECKING:
+    from envcheck.doctor.project.facts import Project
     from envcheck.doctor.proof import Proof
     from envcheck.doctor.stress import Stress
     from envcheck.environments.place import Watcher
@@ -27,6 +29,7 @@ class Visit:
 
     checks: Sequence[Check]
     baseline: Baseline | None = None
+    project: Path | None = None  # a repository to be read
     deep: Terms | None = None  # of the environment that is to prove itself
     stress: bool = False
     plan: bool = False
@@ -58,9 +61,14 @@ def attend(look: Callable[[], Situation], visit: Visit, watch: Watcher) -> tuple
 
 def _examine(seen: Situation, visit: Visit, stress: Stress | None, watch: Watcher) -> Diagnosis:
     """Return the diagnosis of a machine, with a plan where one is asked for."""
-    proof = _prove(seen, visit.deep, watch) if visit.deep is not None else None
     diagnosis = diagnose(
-        seen.host, seen.choice, checks=visit.checks, baseline=visit.baseline, proof=proof, stress=stress
+        seen.host,
+        seen.choice,
+        checks=visit.checks,
+        baseline=visit.baseline,
+        proof=_prove(seen, visit.deep, watch) if visit.deep is not None else None,
+        stress=stress,
+        project=_read(visit.project, seen) if visit.project is not None else None,
     )
     if not visit.plan:
         return diagnosis
@@ -75,6 +83,12 @@ def _prove(seen: Situation, terms: Terms, watch: Watcher) -> Proof:
     from envcheck.trials.proof import prove  # noqa: PLC0415
 
     return prove(seen, terms, watch)
+
+
+def _read(folder: Path, seen: Situation) -> Project:
+    from envcheck.doctor.project.read import read_project  # noqa: PLC0415
+
+    return read_project(folder, seen.host)
 
 
 def _load_gpus(watch: Watcher) -> Stress:

@@ -18,7 +18,8 @@ from torch.nn import functional
 
 # What rounding one number loses at most, as a share of it.
 ROUNDING = {torch.float32: 2.0**-24, torch.bfloat16: 2.0**-8}
-# GPUs compute in bfloat16 from Ampere on.
+# GPUs compute in bfloat16 from Ampere on. Processors are not asked: most imitate it, and torch 1.13 refuses
+# transposed convolutions in it there.
 BFLOAT16_CAPABILITY = (8, 0)
 NO_NUMBER = "the result holds what is no number"
 COPIED_VALUES = 1 << 24  # 64 MiB: enough for every engine and every lane of the bus

@@ -11,6 +11,7 @@ A file holds the checks of one subject:
         baseline  a second machine, for the checks of drift
         proof     what the picked environment has proved, for the checks of --deep
         stress    what dcgmi has said, for those of --stress
+        project   a repository of projects/, for the checks of repositories
       unknown: {never: why it always knows}
 """
 
@@ -32,6 +33,7 @@ from envcheck.documents import parse_json
 
 HERE = Path(__file__).parent
 HOSTS = HERE.parent / "hosts"
+PROJECTS = HERE / "projects"
 
 TROUBLE = ("warn", "error")
 
@@ -49,12 +51,14 @@ class Case:
     baseline: str | None
     proof: Proof | None
     stress: Stress | None
+    project: str | None
     never: str = ""  # why there is no such machine
 
     @property
     def name(self) -> str:
         """What pytest calls it."""
-        return f"{self.check}-{self.status}-{self.host or 'never'}"
+        words = (self.check, self.status, self.host or "never", self.project)
+        return "-".join(filter(None, words))
 
     def machine(self) -> dict[str, Any]:
         """Return the machine's document."""
@@ -90,6 +94,7 @@ def _case(check: str, status: str, entry: str | dict[str, Any]) -> Case:
         baseline=said.pop("baseline", None),
         proof=_value(Proof, said.pop("proof", None)),
         stress=_value(Stress, said.pop("stress", None)),
+        project=said.pop("project", None),
         never=said.pop("never", ""),
     )
     assert not said, f"{check}: {sorted(said)}"

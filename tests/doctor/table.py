@@ -17,8 +17,8 @@ _HEAD = """# What doctor checks
 
 One line for each check: its id, the worst it can say, what is so when all is well, and on which
 machines the answer is tested (`tests/doctor/cases/`; the machines lie in `tests/hosts/`, `+` is one
-with a fact changed). A check that is *seen in logs* shares its words with `envcheck explain`
-([symptoms.md](symptoms.md)).
+with a fact changed, and in brackets stands a repository of `tests/doctor/projects/`). A check that is
+*seen in logs* shares its words with `envcheck explain` ([symptoms.md](symptoms.md)).
 
 Made by `python -m tests.doctor.table`; a test holds it against the checks.
 
@@ -55,7 +55,8 @@ def _machines(own: list[Case], *wanted: str) -> str:
 def _told(case: Case) -> str:
     if case.never:
         return case.never
-    return case.host + (" +" if case.changes or case.without else "")
+    changed = " +" if case.changes or case.without else ""
+    return case.host + changed + (f" ({case.project})" if case.project else "")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import pytest
 from envcheck.doctor.checks import ALL
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.drift import look_back
+from envcheck.doctor.project.read import read_project
 from envcheck.situation import look
-from tests.doctor.cases import HOSTS, TROUBLE, Case, cases
+from tests.doctor.cases import HOSTS, PROJECTS, TROUBLE, Case, cases
 from tests.doctor.table import FILE, table
 
 CHECKS = {check.id: check for check in ALL}
@@ -22,8 +23,15 @@ def test_what_is_said_of_a_machine(case: Case, tmp_path):
     file.write_text(json.dumps(case.machine()))
     seen = look(str(file))
     before = look_back(str(HOSTS / f"{case.baseline}.json")) if case.baseline else None
+    theirs = read_project(PROJECTS / case.project, seen.host) if case.project else None
     diagnosis = diagnose(
-        seen.host, seen.choice, checks=ALL, baseline=before, proof=case.proof, stress=case.stress
+        seen.host,
+        seen.choice,
+        checks=ALL,
+        baseline=before,
+        proof=case.proof,
+        stress=case.stress,
+        project=theirs,
     )
     finding = next(one for one in diagnosis.findings if one.id == case.check)
     assert finding.status == case.status

@@ -92,6 +92,9 @@ def test_troubles_of_memory_are_told_together_and_an_exchange_is_for_one_that_fa
     mendable = Memory().look(gpus({"memory_health": old}))
     assert (mendable.title, mendable.fix.destructive) == ("A GPU's memory had errors", True)
     assert not failing.fix.destructive
+    assert failing.cause.startswith("No spare row")
+    assert mendable.fix.needs_root
+    assert "when the GPU is reset" in mendable.cause
     assert "reset" in mendable.fix.text
 
 
@@ -121,12 +124,18 @@ def test_a_narrow_and_a_slow_link_are_named_each_and_those_that_are_well_are_not
         "gpus[1]: generation 4 of 4, 8 of 16 lanes",
         "gpus[2]: generation 1 of 4, 16 of 16 lanes",
     )
+    assert "a riser" in finding.cause
+    desk = Pcie().look(gpus({**narrow, "brand": "geforce"}))
+    assert (desk.status, desk.cause[:21]) == ("info", "Some GPUs give up lan")
 
 
 def test_nvlinks_that_are_down_are_told_of_the_gpu_that_has_fewer_than_its_like(gpus):
     all_up, two_up = {"nvlinks": (True,) * 4}, {"nvlinks": (True, True, False, False)}
     finding = NvLinks().look(gpus(two_up, all_up))
     assert (finding.status, finding.evidence) == ("warn", ("gpus[0]: 2 of 4 up",))
+    assert finding.title == "NVLinks of a GPU are down"
+    assert finding.cause.startswith("A link failed")
+    assert finding.fix.needs_root
     bridged = NvLinks().look(gpus(two_up, two_up))
     assert (bridged.status, bridged.fix) == ("info", None)
     assert bridged.evidence == ("gpus[0]: 2 of 4 up", "gpus[1]: 2 of 4 up")
@@ -188,7 +197,7 @@ def test_the_stack_of_each_stuck_process_is_to_be_read(gpus):
     stuck = (replace(TRAIN, state="D"), replace(TRAIN, pid=5, state="D"), replace(TRAIN, pid=6, state="R"))
     finding = Stuck().look(gpus({"processes": stuck}))
     assert finding.fix.commands == ("sudo cat /proc/4242/stack", "sudo cat /proc/5/stack")
-    assert finding.fix.reboot
+    assert (finding.fix.needs_root, finding.fix.reboot) == (True, True)
     assert finding.evidence[0] == "gpus[0]: python3 (PID 4242, 22000 MiB), state D"
 
 
@@ -265,6 +274,7 @@ def test_a_manager_that_is_missing_or_another_is_installed_as_the_driver_is(
     driver = {"version": Spelled("535.161.08"), "fabric_manager": installed, "fabric_manager_runs": False}
     finding = Fabric().look(gpus(NOT_STARTED, driver=driver, os={"distribution": distribution}))
     assert finding.fix.commands == (command, "sudo systemctl enable --now nvidia-fabricmanager")
+    assert finding.fix.needs_root
 
 
 def test_a_manager_of_the_right_version_is_started(gpus):

@@ -38,6 +38,11 @@ def test_the_reason_is_seen_and_has_its_own_way_out(machine, kernel, seen, comma
     assert command in finding.fix.commands
 
 
+def test_headers_that_are_there_are_not_installed_again(machine):
+    finding = look(machine, headers=True, dkms="added")
+    assert finding.fix.commands == ("sudo dkms autoinstall", "sudo modprobe nvidia")
+
+
 def test_without_a_reason_the_usual_ones_are_named(machine):
     finding = look(machine, headers=True, dkms="installed", secure_boot=False)
     assert "Secure Boot" in finding.cause

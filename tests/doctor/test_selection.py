@@ -110,11 +110,11 @@ def test_what_is_not_tried_cannot_be_asked_for(only, said, option):
 
 
 def test_what_is_tried_is_checked_besides_everything_else():
-    has = given(baseline=False, deep=True, stress=False)
+    has = given(baseline=False, project=False, deep=True, stress=False)
     assert select(ALL, [], [], given=has) == (*CHECKS, *DEEP)
-    has = given(baseline=False, deep=False, stress=True)
+    has = given(baseline=False, project=False, deep=False, stress=True)
     assert select(ALL, [], [], given=has) == (*CHECKS, *STRESS)
-    assert given(baseline=True, deep=False, stress=False) == {"baseline"}
+    assert given(baseline=True, project=False, deep=False, stress=False) == {"baseline"}
 
 
 def test_an_answer_is_wanted_to_what_is_named_and_to_what_is_tried():

@@ -92,8 +92,10 @@ def test_of_a_proxy_only_that_there_is_one_is_kept(machine, name):
 
 
 def test_a_shim_of_containerd_is_no_program_to_look_for(machine):
-    runtimes = {"kata": {"runtimeType": "io.containerd.kata.v2"}, "odd": 5}
-    assert said(machine, Runtimes=runtimes)[0].missing_runtimes == {}
+    odd = {"kata": {"runtimeType": "io.containerd.kata.v2"}, "odd": 5}
+    assert said(machine, Runtimes=odd)[0].missing_runtimes == {}
+    gone = {"gone": {"path": "/opt/gone"}}
+    assert said(machine, Runtimes={**odd, **gone})[0].missing_runtimes == {"gone": "/opt/gone"}
 
 
 @pytest.mark.parametrize(

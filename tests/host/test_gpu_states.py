@@ -137,6 +137,19 @@ def test_an_older_library_says_its_fabric_by_the_older_call(only_gpu):
     assert not [path for path in unknown if "fabric" in path]
 
 
+@pytest.mark.parametrize(("rows", "pending", "failed"), [(b"1 0", True, False), (b"0 1", False, True)])
+def test_rows_that_wait_to_be_exchanged_and_those_that_cannot_be_are_two_things(
+    only_gpu, rows, pending, failed
+):
+    gpu, _ = only_gpu(b"ecc 1\nuncorrected 0\nremap " + rows + b"\n")
+    assert (gpu.memory_health.remap_pending, gpu.memory_health.remap_failed) == (pending, failed)
+
+
+def test_a_long_path_of_a_program_is_its_name_and_no_more_of_it_than_fits_a_line(only_gpu):
+    gpu, _ = only_gpu(b"process 7 64 /home/somebody/bin/" + b"x" * 70 + b"\n")
+    assert gpu.processes[0].name == "x" * 70
+
+
 def test_pages_that_wait_to_be_retired_are_told_on_gpus_before_ampere(only_gpu):
     assert only_gpu(b"ecc 1\nuncorrected 0\nretirement_pending 1\n")[0].memory_health == MemoryHealth(
         ecc=True, uncorrected=0, retirement_pending=True

@@ -160,7 +160,7 @@ def test_its_service_is_seen_where_systemd_looks(machine, folder):
 @pytest.mark.parametrize(
     ("files", "links"),
     [
-        ({"dev/char/195:0": ""}, True),
+        ({"dev/char/195:0": "", "dev/char/1:3": ""}, True),
         ({"dev/char/1:3": ""}, False),
         ({"dev/null": ""}, False),
         ({"dev/char": ""}, None),

@@ -14,11 +14,11 @@ RUN = "from envcheck.cli import main; main()"
 AS_ANOTHER = """
 import sys
 from pathlib import Path
-from envcheck import situation
+from envcheck.host import probe
 from envcheck.documents import read_json
 from envcheck.host.facts import SCHEMA, Host
 facts = Path(sys.argv.pop(1))
-situation.probe = lambda: read_json(facts, Host, schema=SCHEMA)
+probe.probe = lambda: read_json(facts, Host, schema=SCHEMA)
 """
 
 

@@ -218,7 +218,7 @@ def test_it_is_asked_for_the_load_in_json_and_its_exit_code_is_no_verdict(dcgmi,
     assert asked.read_text() == "diag -r 3 -j"
     assert [one.outcome for one in stress.tests] == ["pass", "warn", "skip"]
     assert (stress.is_installed, stress.failure) == (True, "")
-    assert stress.seconds > 0
+    assert stress.seconds is not None
     assert capfd.readouterr() == ("", "")
     assert len(listener.steps) == 1
 

@@ -55,7 +55,12 @@ def uv(tmp_path, monkeypatch):
 
 
 def checks(**asked):
-    return select(ALL, [], [], given=given(**{"baseline": False, "deep": False, "stress": False, **asked}))
+    return select(
+        ALL,
+        [],
+        [],
+        given=given(**{"baseline": False, "project": False, "deep": False, "stress": False, **asked}),
+    )
 
 
 def test_a_plain_visit_tries_nothing(machine, listener, monkeypatch):

@@ -53,10 +53,13 @@ class Said:
     """What one line says. Without wishes and package, its origin is a sentence that people should read."""
 
     origin: str = ""  # "requirements.txt:3: torch>=2"; empty: nothing to tell people
+    line: str = ""  # the same as it is written, of what is not told too
     wishes: Wishes = field(default_factory=Wishes)
     by: Literal["line", "index", "base"] = "line"
     package: Requirement | None = None
     constraint: Requirement | None = None  # holds if something asks for the package
+    is_read: bool = True  # what stands there is understood, whether it is told or left out
+    written: Requirement | None = None  # what pip is asked for on Linux, torch and versions included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class Asked:
     wishes: Wishes
     packages: tuple[Requirement, ...] = ()  # beside torch, as they are locked with it
     constraints: tuple[Requirement, ...] = ()
+    said: tuple[Said, ...] = ()  # line by line
 
 
 def settle(every: Iterable[Said], source: str) -> Asked:
@@ -84,6 +88,7 @@ def settle(every: Iterable[Said], source: str) -> Asked:
         wishes=wishes,
         packages=tuple(one.package for one in said if one.package),
         constraints=tuple(one.constraint for one in said if one.constraint),
+        said=said,
     )
 
 
@@ -100,7 +105,7 @@ def read_requirement(text: str, origin: str) -> Requirement | None:
         requirement = None
     if requirement is None and (not is_short or _TOUCHES.match(text)):
         hint = "A requirement reads like torch==1.13.1+cu117 or torch>=2.1,<2.5."
-        raise UsageError(f"{_shown(origin)}: cannot be read as a requirement", hint)
+        raise UsageError(f"{shown(origin)}: cannot be read as a requirement", hint)
     return requirement
 
 
@@ -110,6 +115,11 @@ def about(requirement: Requirement, origin: str, python: str) -> Said:
     torch is a wish. Its partners torchvision and torchaudio are packages without a version: which one goes
     with the torch that is chosen, their own wheels say. What torch brings itself is left to torch.
     """
+    said = _about(requirement, origin, python)
+    return replace(said, line=origin, written=requirement if _is_asked(requirement, python) else None)
+
+
+def _about(requirement: Requirement, origin: str, python: str) -> Said:
     name = canonicalize_name(requirement.name)
     if _BROUGHT_BY_TORCH.fullmatch(name):
         return Said()
@@ -190,7 +200,15 @@ def holds(requirement: Requirement, origin: str, python: str) -> bool:
     try:
         return requirement.marker is None or requirement.marker.evaluate(environment)
     except (UndefinedEnvironmentName, ValueError, RecursionError):
-        raise UsageError(f"{_shown(origin)}: its marker compares what cannot be compared") from None
+        raise UsageError(f"{shown(origin)}: its marker compares what cannot be compared") from None
+
+
+def _is_asked(requirement: Requirement, python: str) -> bool:
+    """Say whether pip is asked for a requirement; by a marker that compares nonsense, it is not."""
+    try:
+        return holds(requirement, "", python)
+    except UsageError:
+        return False
 
 
 def assumed_python(asked: SpecifierSet) -> str:
@@ -199,10 +217,10 @@ def assumed_python(asked: SpecifierSet) -> str:
 
 
 def _wishes(said: Said) -> Wishes:
-    return replace(said.wishes, origins=(_shown(said.origin),))
+    return replace(said.wishes, origins=(shown(said.origin),))
 
 
-def _shown(origin: str) -> str:
+def shown(origin: str) -> str:
     """Return an origin as people see it: of bounded length, and without the password of an address."""
     return f"{_CREDENTIALS.sub('://***@', origin):.{_MAX_SHOWN}}"
 
@@ -212,7 +230,7 @@ def _index(said: list[Said], wishes: Wishes) -> Wishes:
     if wishes.tag or wishes.cuda or not said:
         return Wishes()
     tags = sorted({one.wishes.tag for one in said if one.wishes.tag})
-    origins = tuple(dict.fromkeys(_shown(one.origin) for one in said))
+    origins = tuple(dict.fromkeys(shown(one.origin) for one in said))
     if len(tags) == 1:
         return Wishes(tag=tags[0], origins=origins)
     return Wishes(origins=(*origins, f"indexes for {' and '.join(tags)}: which build is meant is not said"))
@@ -240,6 +258,6 @@ def _wheel(address: str, origin: str) -> tuple[str, str, tuple[str, ...]] | None
         checked(SpecifierSet(f"=={version}"), origin)
     except (InvalidWheelFilename, InvalidSpecifier):
         if _TOUCHES.match(file):
-            raise UsageError(f"{_shown(origin)}: no wheel is called so") from None
+            raise UsageError(f"{shown(origin)}: no wheel is called so") from None
         return None
     return name, str(version), tuple(sorted({tag.interpreter for tag in tags}))

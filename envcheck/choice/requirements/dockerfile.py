@@ -63,7 +63,9 @@ def read_dockerfile(text: str, path: Path, python: str) -> Iterator[Said]:
             if not one.image or "$" in one.image:
                 hint = "Give its ARG a default, as in ARG TAG=1."
                 raise UsageError(f"{path}:{one.start.line}: FROM {one.start.text:.200} names no image", hint)
-            yield _about_image(one.image, f"{path}:{one.start.line}: FROM {one.image}")
+            where = f"{path}:{one.start.line}"
+            said = about_image(one.image, f"{where}: FROM {one.image}")
+            yield replace(said, line=f"{where}: FROM {one.start.text}")
         for instruction in one.instructions:
             where = f"{path}:{instruction.line}"
             if instruction.name in ("ARG", "ENV"):
@@ -72,7 +74,7 @@ def read_dockerfile(text: str, path: Path, python: str) -> Iterator[Said]:
                 yield from _read_run(_fill(instruction.text, variables, where), where, path, python)
 
 
-def _about_image(image: str, origin: str) -> Said:
+def about_image(image: str, origin: str) -> Said:
     """Return what the name of a base image says of torch, CUDA and Python."""
     name, _, tag = image.partition("@")[0].rpartition(":")
     if not name or "/" in tag:  # no tag, or the colon of a registry's port
@@ -220,7 +222,7 @@ def _read_pip(words: list[str], where: str, path: Path, python: str) -> Iterator
         is_file = option in ("-r", "--requirement", "-c", "--constraint")
         is_plain = not is_file or _lies_beside(path, value)
         if "$" in value or "`" in value or not is_plain:
-            yield Said(origin=f"{where}: pip install {option} {value} (not read)")
+            yield Said(origin=f"{where}: pip install {option} {value} (not read)", is_read=False)
         else:
             yield from pip.read_words([option, value] if option else [value], where, context)
 

@@ -123,7 +123,7 @@ def _read_requirement(text: str, where: str, context: Context) -> Iterator[Said]
     else:
         said = about(requirement, origin, context.python)
         bound = context.constraint and said.package is not None
-        yield Said(constraint=requirement) if bound else said
+        yield Said(constraint=requirement, line=origin) if bound else said
 
 
 def _read_file(name: str, where: str, context: Context) -> Iterator[Said]:

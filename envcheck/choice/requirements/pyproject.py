@@ -1,23 +1,15 @@
-"""Reads pyproject.toml: the standard's tables, Poetry's, and the index that uv or Poetry has torch from.
-
-Extras and groups are read when the project itself does not name torch, and then only those that do: they are
-where such a project keeps it.
-"""
+"""Reads pyproject.toml: the standard's tables, Poetry's, and the index that uv or Poetry has torch from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
 
 from envcheck.choice.requirements import poetry
 from envcheck.choice.requirements.asked import (
     Said,
-    about,
     about_index,
     about_wheel,
     assumed_python,
@@ -26,9 +18,9 @@ from envcheck.choice.requirements.asked import (
     named_tag,
     read_requirement,
 )
-from envcheck.choice.wishes import Wishes, checked, minors
+from envcheck.choice.requirements.declared import Listed, about_python, declared, parsed
+from envcheck.choice.wishes import Wishes
 from envcheck.documents import parse_toml
-from envcheck.errors import UsageError
 
 
 # Structs, not dataclasses: their keys are written with hyphens.
@@ -80,59 +72,40 @@ class _Pyproject(msgspec.Struct, frozen=True, rename="kebab"):
     tool: _Tool = _Tool()
 
 
-# An origin, and the requirement that stands there; None where no index has it, or it cannot be read.
-_Listed = list[tuple[str, Requirement | None]]
-
-
 def read_pyproject(text: str, path: Path, python: str) -> Iterator[Said]:
     """Yield what a pyproject.toml says. Raises `UsageError`."""
     written = parse_toml(text, _Pyproject, source=str(path))
     pythons = list(_pythons(written, str(path)))
-    yield from pythons
+    yield from declared(pythons, _own(written, str(path)), _groups(written, str(path)), python)
     python = assumed_python(pythons[0].wishes.python) if pythons else python
-    listed = _own(written, str(path))
-    if not _names_torch(listed):
-        listed += [one for group in _groups(written, str(path)) if _names_torch(group) for one in group]
-    for origin, requirement in listed:
-        if requirement is None:
-            yield Said(origin=f"{origin:.200} (left out: no index has it, or it cannot be read)")
-        else:
-            yield about(requirement, origin, python)
     yield from _sources(written.tool, str(path), python)
 
 
 def _pythons(written: _Pyproject, path: str) -> Iterator[Said]:
     if text := written.project.requires_python:
-        yield _about_python(text, f"{path}: project.requires-python: {text}")
+        yield about_python(text, f"{path}: project.requires-python: {text}")
     for one in poetry.variants(written.tool.poetry.dependencies.get("python", ())):
         origin = f"{path}: tool.poetry.dependencies.python: {one.version}"
-        yield _about_python(poetry.pep_440(one.version, origin), origin)
+        yield about_python(poetry.pep_440(one.version, origin), origin)
 
 
-def _about_python(text: str, origin: str) -> Said:
-    try:
-        return Said(origin=origin, wishes=Wishes(python=minors(checked(SpecifierSet(text), origin))))
-    except InvalidSpecifier:
-        raise UsageError(f"{origin:.200}: is no set of versions", "Like this: '>=3.9'") from None
-
-
-def _own(written: _Pyproject, path: str) -> _Listed:
+def _own(written: _Pyproject, path: str) -> Listed:
     """Return what the project itself depends on."""
-    plain = _parsed((f"{path}: project.dependencies: {text}", text) for text in written.project.dependencies)
+    plain = parsed((f"{path}: project.dependencies: {text}", text) for text in written.project.dependencies)
     where = f"{path}: tool.poetry.dependencies"
     packages = written.tool.poetry.dependencies.items()
     always = {name: one for name, one in packages if not any(each.optional for each in poetry.variants(one))}
-    return plain + _parsed(poetry.requirements(always, where))
+    return plain + parsed(poetry.requirements(always, where))
 
 
-def _groups(written: _Pyproject, path: str) -> Iterator[_Listed]:
+def _groups(written: _Pyproject, path: str) -> Iterator[Listed]:
     """Yield what each extra and each group of the project depends on."""
     for name, texts in written.project.optional_dependencies.items():
         where = f"{path}: project.optional-dependencies.{name}"
-        yield _parsed((f"{where}: {text}", text) for text in texts)
+        yield parsed((f"{where}: {text}", text) for text in texts)
     for name, items in written.dependency_groups.items():
         where = f"{path}: dependency-groups.{name}"
-        yield _parsed((f"{where}: {text}", text) for text in items if isinstance(text, str))
+        yield parsed((f"{where}: {text}", text) for text in items if isinstance(text, str))
     own = written.tool.poetry
     groups = {name: group.dependencies for name, group in own.group.items()}
     optional = {
@@ -141,15 +114,7 @@ def _groups(written: _Pyproject, path: str) -> Iterator[_Listed]:
         if any(each.optional for each in poetry.variants(one))
     }
     for name, packages in (*groups.items(), ("dev", own.dev_dependencies), ("optional", optional)):
-        yield _parsed(poetry.requirements(packages, f"{path}: tool.poetry, {name}"))
-
-
-def _parsed(texts: Iterable[tuple[str, str]]) -> _Listed:
-    return [(origin, read_requirement(text, origin) if text else None) for origin, text in texts]
-
-
-def _names_torch(listed: _Listed) -> bool:
-    return any(one is not None and canonicalize_name(one.name) == "torch" for _, one in listed)
+        yield parsed(poetry.requirements(packages, f"{path}: tool.poetry, {name}"))
 
 
 def _sources(tool: _Tool, path: str, python: str) -> Iterator[Said]:

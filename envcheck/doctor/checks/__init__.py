@@ -10,6 +10,7 @@ from envcheck.doctor.checks import (
     access,
     cards,
     cdi,
+    compose,
     containers,
     deep,
     drift,
@@ -23,12 +24,15 @@ from envcheck.doctor.checks import (
     gpu_settings,
     gpu_use,
     gpus,
+    images,
     limits,
     packages,
+    project,
     several,
     stress,
     surroundings,
     system,
+    together,
     tools,
     torch,
 )
@@ -143,4 +147,19 @@ DEEP: tuple[Check, ...] = (
 # Made where NVIDIA's own tests are run.
 STRESS: tuple[Check, ...] = (stress.Dcgm(),)
 
-ALL = (*CHECKS, *DRIFT, *DEEP, *STRESS)
+# Made where a repository is named.
+PROJECT: tuple[Check, ...] = (
+    project.Unreadable(),
+    images.BaseImageStarts(),
+    project.MADE,
+    project.CODE,
+    project.CUDA,
+    project.PythonServed(),
+    together.Numpy(),
+    together.Pair(),
+    together.OneOpencv(),
+    compose.ServiceGpus(),
+    compose.ServiceSharedMemory(),
+)
+
+ALL = (*CHECKS, *DRIFT, *PROJECT, *DEEP, *STRESS)

@@ -204,7 +204,7 @@ def _is_loaded(gpu: Gpu) -> bool:
 
 def _is_below(now: int | None, most: int | None) -> bool:
     # A virtual machine may show no link at all, as 0.
-    return bool(now and most) and (now or 0) < (most or 0)
+    return now is not None and most is not None and 0 < now < most
 
 
 def _link(link: PcieLink) -> str:

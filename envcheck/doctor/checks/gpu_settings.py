@@ -101,7 +101,8 @@ class Mixed(Check):
         capabilities = {gpu.compute_capability for gpu in gpus if gpu.compute_capability}
         alike = not sizes or min(sizes) >= _SAME_MEMORY * max(sizes)
         if len(capabilities) <= 1 and alike:
-            return unanswered(self, case.host, "compute_capability") or ok(self)
+            missing = unanswered(self, case.host, "compute_capability")
+            return missing or unanswered(self, case.host, "memory_mib") or ok(self)
         kinds = Counter(_kind(gpu) for gpu in gpus)
         return Finding(
             self.id,

@@ -101,6 +101,7 @@ class Stuck(Check):
     id = "gpu.stuck"
     title = "No process on a GPU hangs in the kernel"
     worst = "warn"
+    caused_by = ("gpu.lost", "gpu.fault", "driver.hang")
     silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:

@@ -38,9 +38,7 @@ def test_the_format_is_told_by_the_name_or_else_by_the_content(folder, name, tex
     assert folder.wishes(name, text)["torch"] == "==1.13.1"
 
 
-@pytest.mark.parametrize(
-    "name", ["setup.py", "setup.cfg", "poetry.lock", "Pipfile", "Pipfile.lock", "a.ipynb"]
-)
+@pytest.mark.parametrize("name", ["conf.py", "tox.cfg", "yarn.lock", "package.json", "a.ipynb", "install.sh"])
 def test_other_kinds_of_files_are_refused_with_those_that_are_read(folder, name):
     with pytest.raises(UsageError, match="not read") as caught:
         folder.read(name, TEXT)

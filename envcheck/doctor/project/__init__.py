@@ -1,0 +1,1 @@
+"""What somebody's repository asks for: its files found and read, nothing of it executed, nothing judged."""
