@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import signal
 import sys
@@ -30,6 +31,7 @@ def _show(error: EnvcheckError, *, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line."""
+    gc.set_threshold(100_000)  # what starts makes many objects and no garbage: looking for it took a 15th
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 gets ? for what it lacks

@@ -17,6 +17,9 @@ from envcheck.host.files import text
 from envcheck.host.in_use import InUse, pythons_in_use
 from envcheck.host.torch_files import architectures, assignments
 
+# One of these is there where a GPU can be used: natively, in a container, in WSL, on a Jetson.
+_SIGNS_OF_A_DRIVER = ("proc/driver/nvidia", "dev/nvidiactl", "dev/dxg", "etc/nv_tegra_release")
+
 
 def read_installed(
     environ: Mapping[str, str] = os.environ, root: Path = Path("/")
@@ -64,6 +67,9 @@ def _with_torch(
     if not said["cuda"]:
         other = "rocm" if said.get("hip") else "xpu" if said.get("xpu") else "none"
         return replace(installed, torch_cuda=other, torch_architectures=())
+    if not any((root / sign).exists() for sign in _SIGNS_OF_A_DRIVER):
+        unknown[f"{path}.torch_architectures"] = "There is no NVIDIA driver, so nobody reads 20 MB for them."
+        return replace(installed, torch_cuda=said["cuda"])
     library = module / "lib/libtorch_python.so"
     listed = architectures(library)
     if listed is None:

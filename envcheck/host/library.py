@@ -10,14 +10,21 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from packaging.version import Version
 
 from envcheck.host.facts import Gpu
+from envcheck.host.loader import read_loader
 from envcheck.host.nvml_gpu import gpu_of
 from envcheck.host.nvml_lines import Lines, stage
 from envcheck.host.pending import Pending
 from envcheck.processes import Outcome, capture
+
+LIBRARY_NOT_FOUND = "LIBRARY_NOT_FOUND"  # NVML's word, as its process says it
+_NAME = "libnvidia-ml.so.1"
+# What is missing without any library.
+_FACTS = ("gpus", "driver.version", "driver.cuda", "driver.libcuda", "driver.nvml_seconds")
 
 # With persistence mode off each GPU is initialised anew for us, which takes seconds, sometimes ten.
 LIMIT_S_PER_GPU = 30.0
@@ -40,12 +47,16 @@ class Library:
     unknown: dict[str, str] = field(default_factory=dict)
 
 
-def read_library(*, limit_s: float = LIMIT_S_PER_GPU) -> Library:
+def read_library(root: Path = Path("/"), *, limit_s: float = LIMIT_S_PER_GPU) -> Library:
     """Return what NVML says; it has `limit_s` for itself and for each GPU."""
+    loader = read_loader(root)
+    # Without the loader's cache, as musl has none, only loading shows whether there is a library.
+    if loader.cached and not loader.find(_NAME):
+        return Library(found=False, unknown=dict.fromkeys(_FACTS, LIBRARY_NOT_FOUND))
     said = Lines(_asked(limit_s), limit_s)
     gpus, unknown = _gpus(said, limit_s)
     return Library(
-        found=said.unknown.pop("nvml", None) != "LIBRARY_NOT_FOUND",
+        found=said.unknown.pop("nvml", None) != LIBRARY_NOT_FOUND,
         version=said.version("driver.version"),
         cuda=said.version("driver.cuda"),
         libcuda=said.version("driver.libcuda"),

@@ -1,17 +1,20 @@
 """The Python that runs envcheck, and the others from which a virtual environment could be made.
 
 An interpreter counts when it has both `venv` and `ensurepip`: Debian and Ubuntu ship them apart from it.
-Each is asked in a short process of its own, because a file called python3.12 may be a shim for nothing.
+A program beside its own standard library is looked at; any other file called python3.12, which may be a shim
+for nothing, is asked in a short process of its own.
 """
 
 from __future__ import annotations
 
 import glob
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 
 from packaging.version import Version
 
@@ -23,6 +26,8 @@ from envcheck.processes import capture
 MINORS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 _TIME_LIMIT_S = 5.0
+_INTERPRETER = re.compile(r"python(3\.[0-9]+)")
+_ELF = b"\x7fELF"
 
 # Prints "cpython 3.12 1 /usr/bin/python3.12": the implementation, the version, whether venv and ensurepip are
 # there, and the interpreter itself rather than the shim or the virtual environment that led to it. (Before
@@ -49,7 +54,8 @@ def read_python(environ: Mapping[str, str] = os.environ) -> Python:
     complete: dict[str, str] = {}
     incomplete: dict[str, str] = {}
     asked = [
-        Pending(partial(_ask, path), lambda _why: None, seconds=2 * _TIME_LIMIT_S) for path in paths.values()
+        Pending(partial(_look_or_ask, real, path), lambda _why: None, seconds=2 * _TIME_LIMIT_S)
+        for real, path in paths.items()
     ]
     for minor, has_venv, path in filter(None, (one.result() for one in asked)):
         (complete if has_venv else incomplete).setdefault(minor, path)
@@ -80,7 +86,26 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
             yield from sorted(glob.glob(f"{glob.escape(folder)}/{names}/bin/python{minor}"))  # noqa: PTH207
 
 
-def _ask(path: str) -> tuple[str, bool, str] | None:
+def _look_or_ask(real: str, path: str) -> tuple[str, bool, str] | None:
+    """Return what `ask` returns; where the files say all of it, without the process."""
+    return seen(Path(real)) or ask(path)
+
+
+def seen(real: Path) -> tuple[str, bool, str] | None:
+    """Return the answer for a program that lies beside its own standard library, None for any other."""
+    named = _INTERPRETER.fullmatch(real.name)
+    if named is None or real.parent.name != "bin":
+        return None
+    library = real.parents[1] / "lib" / real.name
+    if not (library / "os.py").is_file():
+        return None
+    with real.open("rb") as file:
+        if file.read(len(_ELF)) != _ELF:  # a script that leads to another one
+            return None
+    return named[1], all((library / name).is_dir() for name in ("venv", "ensurepip")), str(real)
+
+
+def ask(path: str) -> tuple[str, bool, str] | None:
     """Return an interpreter's version, whether it can make environments, and its own path."""
     answer = capture([path, "-I", "-S", "-c", _QUESTION], seconds=_TIME_LIMIT_S)
     words = answer.stdout.strip().split(" ", 3)

@@ -248,7 +248,7 @@ def test_a_file_that_is_no_library_was_found_but_not_loaded(nvml_machine, tmp_pa
     assert said.unknown["gpus"].startswith("LIBRARY_NOT_LOADED: ")
 
 
-def test_no_library_is_no_driver(monkeypatch):
+def test_no_library_is_no_driver_whether_the_loader_says_so_or_loading_does(monkeypatch, lay_out):
     try:
         ctypes.CDLL(SONAME)
     except OSError:
@@ -256,12 +256,15 @@ def test_no_library_is_no_driver(monkeypatch):
     else:
         pytest.skip("this machine has a real NVML: a missing one is not verified here")
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
-    said = read_library()
+    said = read_library(lay_out({"etc": None}))  # without the loader's cache it is tried
     assert not said.found
     assert said.unknown["gpus"] == "LIBRARY_NOT_FOUND"
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    assert read_library() == said, "nobody was asked"
 
 
-def test_a_python_that_does_not_start_asks_nothing(monkeypatch):
+def test_a_python_that_does_not_start_asks_nothing(nvml_machine, monkeypatch):
+    nvml_machine("t4")
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     said = read_library()
     assert said.gpus is None

@@ -1,4 +1,4 @@
-"""Interpreters are asked, not believed: stand-ins are small shell scripts on a PATH of the test's own."""
+"""Interpreters are looked at or asked, not believed; stand-ins are shell scripts on a PATH of our own."""
 
 from __future__ import annotations
 
@@ -42,6 +42,34 @@ def test_the_running_interpreter_is_asked_like_the_others():
     found = {**python.interpreters, **python.incomplete}
     is_itself = [found[RUNNING], "-c", "import sys; raise SystemExit(sys.prefix != sys.base_prefix)"]
     assert subprocess.run(is_itself, check=False).returncode == 0, "that is a virtual environment"
+
+
+def test_what_is_seen_of_an_interpreter_is_what_it_says_itself():
+    base = Path(sys.base_prefix) / "bin" / f"python{RUNNING}"
+    real = base.resolve()
+    assert python_module.seen(real) == python_module.ask(str(real))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda prefix: (prefix / "bin/python3.12").write_text("#!/bin/sh\n"),
+        lambda prefix: (prefix / "lib/python3.12/os.py").unlink(),
+        lambda prefix: (prefix / "bin/python3.12").rename(prefix / "bin/pypy3.12"),
+    ],
+)
+def test_what_could_be_a_shim_or_another_python_is_asked(tmp_path, change):
+    library = tmp_path / "lib/python3.12"
+    for name in ("venv", "ensurepip"):
+        (library / name).mkdir(parents=True)
+    (library / "os.py").touch()
+    program = tmp_path / "bin/python3.12"
+    program.parent.mkdir()
+    program.write_bytes(b"\x7fELF")
+    assert python_module.seen(program) == ("3.12", True, str(program))
+    change(tmp_path)
+    (program,) = program.parent.iterdir()
+    assert python_module.seen(program) is None
 
 
 def test_an_interpreter_on_path_serves_under_the_version_that_it_says(search_path):
