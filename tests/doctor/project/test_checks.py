@@ -88,6 +88,14 @@ def test_an_image_that_nobody_can_tell_is_unknown(findings, image, status):
     assert found["project.base-image"].status == status
 
 
+def test_a_service_for_the_cpu_needs_no_gpu(findings):
+    files = {
+        "compose.yaml": "services:\n  a:\n    build: .\n",
+        "Dockerfile": "FROM python:3.11\nRUN pip install torch==2.10.0+cpu\n",
+    }
+    assert findings(files)["project.compose-gpu"].status == "skip"
+
+
 def test_the_platform_of_a_service_counts(findings):
     found = findings({"compose.yaml": "services:\n  a:\n    image: x\n    platform: linux/arm64/v8\n"})
     assert found["project.base-image"].status == "error"
@@ -121,6 +129,18 @@ def test_a_service_that_is_built_here_is_judged_by_its_dockerfile(findings):
 def test_numpy_beside_torch(findings, text, status):
     files = {"requirements.txt": text, "limits.txt": "numpy<2\n"}
     assert findings(files, "rtx3090-driver550")["project.numpy"].status == status
+
+
+def test_one_package_alone_is_no_pair(findings):
+    assert findings({"requirements.txt": "torch==2.10.0\n"})["project.pair"].status == "skip"
+
+
+def test_the_numpy_that_is_pinned_is_the_one_that_is_named(findings):
+    found = findings({"requirements.txt": "torch==2.1.0\nnumpy==2.1.3\n"}, "rtx3090-driver550")
+    assert found["project.numpy"].evidence == (
+        "requirements.txt:2: numpy==2.1.3",
+        "torch 2.1.0 beside NumPy 2.1.3: built for NumPy 1.",
+    )
 
 
 def test_an_image_with_python_38_has_no_numpy_2(findings):
