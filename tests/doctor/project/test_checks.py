@@ -148,3 +148,19 @@ def test_an_image_with_python_38_has_no_numpy_2(findings):
     assert findings({"Dockerfile": text}, "rtx3090-driver550")["project.numpy"].status == "ok"
     newer = text.replace("20.04", "22.04")
     assert findings({"Dockerfile": newer}, "rtx3090-driver550")["project.numpy"].status == "warn"
+
+
+def test_a_constraint_alone_installs_no_second_opencv(findings):
+    files = {"requirements.txt": "opencv-python\n-c c.txt\n", "c.txt": "opencv-python-headless<5\n"}
+    assert findings(files)["project.opencv"].status == "ok"
+
+
+def test_where_a_build_is_to_be_locked_first_the_recipe_at_hand_is_named_too(findings):
+    fix = findings({"requirements.txt": OLD})["project.torch-code"].fix
+    assert any(command.startswith("envcheck exec --recipe ") for command in fix.commands)
+    assert fix.commands[0].startswith("envcheck recipes add torch==")
+
+
+def test_a_password_in_a_line_that_is_not_understood_is_not_told(findings):
+    text = "torch @ https://me:secret@a.example/torch-not.a.wheel.whl\n"
+    assert "secret" not in repr(findings({"requirements.txt": text})["project.unreadable"])
