@@ -26,7 +26,10 @@ class ServiceGpus(Check):
     id = "project.compose-gpu"
     title = "Services that work with CUDA are given the GPUs, and there are some"
     needs = "project"
-    caused_by = ("card.nouveau", "driver.present", "driver.loaded", "driver.library", "driver.answers")
+    caused_by = (
+        *("card.nouveau", "driver.present", "driver.loaded", "driver.library", "driver.answers"),
+        *("container.runtime", "container.toolkit-missing"),
+    )
 
     def look(self, case: Case) -> Finding:
         """Hold what each service asks for against what it works with, and against the machine."""

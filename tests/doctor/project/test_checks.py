@@ -88,6 +88,14 @@ def test_an_image_that_nobody_can_tell_is_unknown(findings, image, status):
     assert found["project.base-image"].status == status
 
 
+def test_a_service_for_the_cpu_needs_no_gpu(findings):
+    files = {
+        "compose.yaml": "services:\n  a:\n    build: .\n",
+        "Dockerfile": "FROM python:3.11\nRUN pip install torch==2.10.0+cpu\n",
+    }
+    assert findings(files)["project.compose-gpu"].status == "skip"
+
+
 def test_the_platform_of_a_service_counts(findings):
     found = findings({"compose.yaml": "services:\n  a:\n    image: x\n    platform: linux/arm64/v8\n"})
     assert found["project.base-image"].status == "error"
@@ -123,8 +131,36 @@ def test_numpy_beside_torch(findings, text, status):
     assert findings(files, "rtx3090-driver550")["project.numpy"].status == status
 
 
+def test_one_package_alone_is_no_pair(findings):
+    assert findings({"requirements.txt": "torch==2.10.0\n"})["project.pair"].status == "skip"
+
+
+def test_the_numpy_that_is_pinned_is_the_one_that_is_named(findings):
+    found = findings({"requirements.txt": "torch==2.1.0\nnumpy==2.1.3\n"}, "rtx3090-driver550")
+    assert found["project.numpy"].evidence == (
+        "requirements.txt:2: numpy==2.1.3",
+        "torch 2.1.0 beside NumPy 2.1.3: built for NumPy 1.",
+    )
+
+
 def test_an_image_with_python_38_has_no_numpy_2(findings):
     text = "FROM nvidia/cuda:11.8.0-runtime-ubuntu20.04\nRUN pip install torch==2.1.0 numpy\n"
     assert findings({"Dockerfile": text}, "rtx3090-driver550")["project.numpy"].status == "ok"
     newer = text.replace("20.04", "22.04")
     assert findings({"Dockerfile": newer}, "rtx3090-driver550")["project.numpy"].status == "warn"
+
+
+def test_a_constraint_alone_installs_no_second_opencv(findings):
+    files = {"requirements.txt": "opencv-python\n-c c.txt\n", "c.txt": "opencv-python-headless<5\n"}
+    assert findings(files)["project.opencv"].status == "ok"
+
+
+def test_where_a_build_is_to_be_locked_first_the_recipe_at_hand_is_named_too(findings):
+    fix = findings({"requirements.txt": OLD})["project.torch-code"].fix
+    assert any(command.startswith("envcheck exec --recipe ") for command in fix.commands)
+    assert fix.commands[0].startswith("envcheck recipes add torch==")
+
+
+def test_a_password_in_a_line_that_is_not_understood_is_not_told(findings):
+    text = "torch @ https://me:secret@a.example/torch-not.a.wheel.whl\n"
+    assert "secret" not in repr(findings({"requirements.txt": text})["project.unreadable"])
