@@ -96,16 +96,15 @@ def doctor(
     _refuse(host=host, deep=deep, place=place, stress=stress, fix=fix, yes=yes)
     facts = probing() if host is None and not list_ else None
     # Imported while others are asked.
-    from envcheck.doctor.checks import ALL
     from envcheck.doctor.drift import look_back
-    from envcheck.doctor.selection import EVERYTHING, asked_for, given, select
+    from envcheck.doctor.selection import EVERYTHING, asked_for, checks_for, given
     from envcheck.report.steps import Steps
     from envcheck.report.tell import tell, tell_checks
     from envcheck.situation import look
     from envcheck.trials.visit import Visit, attend
 
     has = given(baseline=baseline is not None, project=project is not None, deep=deep, stress=stress)
-    checks = select(ALL, only or (), skip or (), given=EVERYTHING if list_ else has)
+    checks = checks_for(only or (), skip or (), given=EVERYTHING if list_ else has)
     if list_:
         tell_checks(checks, format.value if format else "text", output)
         return

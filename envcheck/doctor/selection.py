@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from envcheck.doctor.check import Check, Need
+from envcheck.doctor.checks import CHECKS
 from envcheck.doctor.finding import Status
 from envcheck.errors import UsageError
 
@@ -56,6 +57,15 @@ def listing(checks: Iterable[Check]) -> CheckList:
 def room(identifier: str) -> str:
     """Return the room of a check's id: "driver"."""
     return identifier.partition(".")[0]
+
+
+def checks_for(only: Sequence[str], skip: Sequence[str], *, given: Collection[Need]) -> tuple[Check, ...]:
+    """Return what `select` returns of all checks; those on request are imported where something asks."""
+    if not (only or skip or given):
+        return CHECKS
+    from envcheck.doctor.checks.on_request import ALL  # noqa: PLC0415 - see above
+
+    return select(ALL, only, skip, given=given)
 
 
 def select(

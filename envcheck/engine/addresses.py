@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -88,6 +87,8 @@ def _current_context(environ: Mapping[str, str]) -> str:
 
 def _context(name: str, environ: Mapping[str, str]) -> Address:
     """Return where a context points; by hand too: the SDK knows none while there is no config.json."""
+    import hashlib  # noqa: PLC0415 - nobody waits for it who has no context
+
     identity = hashlib.sha256(name.encode()).hexdigest()
     folder = _settings(environ) / "contexts"
     try:

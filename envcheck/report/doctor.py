@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from envcheck.doctor.diagnose import Diagnosis
 from envcheck.doctor.finding import Finding
-from envcheck.doctor.project.serving import Serving
 from envcheck.report.choice import chosen_lines
 from envcheck.report.disarm import few, one_line
 from envcheck.report.finding import MARKS, rows, told, whole
 from envcheck.report.host import host_lines
 from envcheck.report.page import NO_TORCH_ASKED, counted, followers, in_full, unsaid
 from envcheck.situation import Situation
+
+if TYPE_CHECKING:  # who only looks at the machine waits for none of it
+    from envcheck.doctor.project.serving import Serving
 
 # A log, a mail, a terminal beside another one.
 WIDTH = 80

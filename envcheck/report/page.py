@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from envcheck.doctor.diagnose import Diagnosis
 from envcheck.doctor.finding import SEVERITIES, Finding, Fix, Status
-from envcheck.doctor.project.serving import Serving
 from envcheck.host.facts import NOT_SAID
 from envcheck.report.host import host_words
 from envcheck.situation import Situation
+
+if TYPE_CHECKING:  # who only looks at the machine waits for none of it
+    from envcheck.doctor.project.serving import Serving
 
 NO_TORCH_ASKED = "No file of the repository says which torch it brings."
 _MOST_FILES = 4

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envcheck.doctor.checks import ALL
+from envcheck.doctor.checks.on_request import ALL
 from envcheck.symptoms import SYMPTOMS
 from tests.doctor.cases import Case, cases
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from envcheck.doctor.checks import ALL
+from envcheck.doctor.checks.on_request import ALL
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.drift import look_back
 from envcheck.doctor.project.read import read_project

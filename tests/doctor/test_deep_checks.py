@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from envcheck.doctor.checks import ALL
+from envcheck.doctor.checks.on_request import ALL
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.proof import DeviceSeen, Failure, Inside, Made, OperationProof, Proof
 from envcheck.doctor.stress import DcgmTest, Stress

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from envcheck.doctor.check import Check
-from envcheck.doctor.checks import ALL, CHECKS
+from envcheck.doctor.checks import CHECKS
+from envcheck.doctor.checks.on_request import ALL
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.finding import SEVERITIES, Finding
 from envcheck.documents import to_json

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from envcheck.doctor.checks import DRIFT
+from envcheck.doctor.checks.on_request import DRIFT
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.drift import Baseline, changes, look_back
 from envcheck.documents import to_json

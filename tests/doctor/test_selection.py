@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envcheck.doctor.checks import ALL, CHECKS, DEEP, STRESS
+from envcheck.doctor.checks import CHECKS
+from envcheck.doctor.checks.on_request import ALL, DEEP, STRESS
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.finding import SEVERITIES
 from envcheck.doctor.selection import asked_for, given, listing, select

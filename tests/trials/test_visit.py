@@ -10,7 +10,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from envcheck.doctor.checks import ALL
+from envcheck.doctor.checks.on_request import ALL
 from envcheck.doctor.plan import Done, plan_of
 from envcheck.doctor.proof import Proof
 from envcheck.doctor.selection import given, select

@@ -1,6 +1,7 @@
 """The checks, in the order in which their findings are told: causes before what follows from them.
 
-To add one: write its class in the file of its subject, and put it here.
+To add one: write its class in the file of its subject, and put it here. Those that look at more than the
+machine stand in `on_request`, for which nobody waits who has not asked for them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,7 @@ from envcheck.doctor.checks import (
     access,
     cards,
     cdi,
-    compose,
     containers,
-    deep,
-    drift,
     driver,
     engines,
     environment,
@@ -24,15 +22,11 @@ from envcheck.doctor.checks import (
     gpu_settings,
     gpu_use,
     gpus,
-    images,
     limits,
     packages,
-    project,
     several,
-    stress,
     surroundings,
     system,
-    together,
     tools,
     torch,
 )
@@ -117,49 +111,3 @@ CHECKS: tuple[Check, ...] = (
     environment.EngineThere(),
     environment.RecipeFits(),
 )
-
-# Made where there is a snapshot to compare with.
-DRIFT: tuple[Check, ...] = (
-    drift.Facts("driver", "The driver is", r"driver(\..+)?"),
-    drift.Facts("gpus", "The GPUs are", r"(gpus|pci)\[.*\](\.(?!mig$).+)?"),
-    drift.Facts("mig", "MIG is", r"gpus\[.*\]\.mig"),
-    drift.Facts("kernel", "The kernel is", r"os\.kernel", "info"),
-    drift.Facts("system", "The system is", r"os\.(?!kernel$).+", "info"),
-    drift.Facts("engine", "The container engines are", r"(engines\[|toolkit\.).*"),
-    drift.Facts("python", "The Pythons are", r"python\..+"),
-    drift.Pick(),
-)
-
-# Made where the picked environment is asked to prove itself.
-DEEP: tuple[Check, ...] = (
-    deep.EnvironmentBuilt(),
-    deep.PromiseKept(),
-    deep.Computed("matmul", "Matrices are multiplied", ("matmul",), ("float32",)),
-    deep.Computed("conv", "Convolutions are computed", ("conv",), ("float32",)),
-    deep.Computed("deconv", "Transposed convolutions are computed", ("deconv",), ("float32",)),
-    deep.Computed("bf16", "bfloat16 is computed", ("matmul", "conv", "deconv"), ("bfloat16",), devices=1),
-    deep.Computed(
-        "copies", "Copies to and from GPUs arrive", ("to-device", "from-device"), ("int32",), devices=1
-    ),
-    deep.Computed("peers", "Copies between GPUs arrive", ("peer",), ("int32",), devices=2),
-)
-
-# Made where NVIDIA's own tests are run.
-STRESS: tuple[Check, ...] = (stress.Dcgm(),)
-
-# Made where a repository is named.
-PROJECT: tuple[Check, ...] = (
-    project.Unreadable(),
-    images.BaseImageStarts(),
-    project.MADE,
-    project.CODE,
-    project.CUDA,
-    project.PythonServed(),
-    together.Numpy(),
-    together.Pair(),
-    together.OneOpencv(),
-    compose.ServiceGpus(),
-    compose.ServiceSharedMemory(),
-)
-
-ALL = (*CHECKS, *DRIFT, *PROJECT, *DEEP, *STRESS)
