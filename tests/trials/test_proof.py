@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from envcheck.doctor.checks import DEEP
+from envcheck.doctor.checks.on_request import DEEP
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.proof import Proof
 from envcheck.environments.docker import Docker

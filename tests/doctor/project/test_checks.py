@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envcheck.doctor.checks import PROJECT
+from envcheck.doctor.checks.on_request import PROJECT
 from envcheck.doctor.diagnose import diagnose
 
 OLD = "torch==1.13.1+cu117\nnumpy==1.26.4\n"

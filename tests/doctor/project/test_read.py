@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from envcheck.doctor.checks import PROJECT
+from envcheck.doctor.checks.on_request import PROJECT
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.project import read as module
 from envcheck.doctor.project.read import read_project
