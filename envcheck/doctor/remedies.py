@@ -19,32 +19,59 @@ REBOOT = "sudo reboot"
 
 def install_driver(host: Host) -> Fix:
     """Return how to install NVIDIA's driver; the distribution's packages also keep nouveau away."""
+    name = distribution(host)
     text = "Install NVIDIA's driver and reboot."
-    commands = {
-        "ubuntu": ("sudo ubuntu-drivers install", REBOOT),
-        "debian": ("sudo apt install nvidia-driver firmware-misc-nonfree", REBOOT),
-    }.get(distribution(host), ())
+    if name in _RED_HAT_FAMILY:
+        text = (
+            "Install NVIDIA's driver from NVIDIA's repository (see the link), and reboot; a card before"
+            " Turing needs cuda-drivers instead."
+        )
+    elif name in _ARCH_FAMILY:
+        text = (
+            "Install NVIDIA's driver and reboot; a card before Turing needs nvidia-580xx-dkms from the AUR."
+        )
+    packages = {
+        **dict.fromkeys(("ubuntu", "linuxmint"), "sudo ubuntu-drivers install"),
+        "debian": "sudo apt install nvidia-driver firmware-misc-nonfree",
+        **_open_modules(),
+    }
+    commands = (packages[name], REBOOT) if name in packages else ()
     return Fix(text, commands, needs_root=True, reboot=True)
 
 
 def install_open_module(host: Host, branch: int) -> Fix:
     """Return how to exchange the proprietary kernel modules for the open ones of `branch`."""
+    name = distribution(host)
+    packages = {
+        "ubuntu": f"sudo apt install nvidia-driver-{branch}-open",
+        "debian": "sudo apt install nvidia-open-kernel-dkms",
+        **_open_modules(),
+    }
     text = f"Install the open kernel modules of driver branch R{branch} or newer and reboot."
-    commands = {
-        "ubuntu": (f"sudo apt install nvidia-driver-{branch}-open", REBOOT),
-        "debian": ("sudo apt install nvidia-open-kernel-dkms", REBOOT),
-    }.get(distribution(host), ())
-    return Fix(text, commands, needs_root=True, reboot=True)
+    return Fix(text, (packages[name], REBOOT) if name in packages else (), needs_root=True, reboot=True)
+
+
+def _open_modules() -> dict[str, str]:
+    """Return how the open modules and the driver with them are installed where one package brings both.
+
+    Source: NVIDIA's driver installation guide (its repository), and Arch's announcement of R590.
+    """
+    return {
+        **dict.fromkeys(_RED_HAT_FAMILY, "sudo dnf install nvidia-open"),
+        **dict.fromkeys(_ARCH_FAMILY, "sudo pacman -S nvidia-open nvidia-utils"),
+    }
 
 
 def banish_nouveau(host: Host) -> Fix:
     """Return how to keep nouveau from taking the card before NVIDIA's driver does."""
-    name = distribution(host)
-    rebuild = "sudo update-initramfs -u" if name in _DEBIAN_FAMILY else "sudo dracut --force"
-    known = name in (*_DEBIAN_FAMILY, *_RED_HAT_FAMILY)
+    rebuild = {
+        **dict.fromkeys(_DEBIAN_FAMILY, "sudo update-initramfs -u"),
+        **dict.fromkeys(_RED_HAT_FAMILY, "sudo dracut --force"),
+        **dict.fromkeys(_ARCH_FAMILY, "sudo mkinitcpio -P"),
+    }.get(distribution(host))
     return Fix(
         NOUVEAU.fix.text,
-        (BLACKLIST_NOUVEAU, rebuild, REBOOT) if known else (BLACKLIST_NOUVEAU,),
+        (BLACKLIST_NOUVEAU, rebuild, REBOOT) if rebuild else (BLACKLIST_NOUVEAU,),
         needs_root=True,
         reboot=True,
     )
