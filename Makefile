@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests of several rooms run side by side; torch itself is kept to one thread in each.
 JOBS ?= 2
 
-.PHONY: help demo demo-long test test-all test-engines coco-mini bench-doctor bench-fleet bench-explain bench-engines lint types format clean
+.PHONY: help demo demo-long test test-all test-engines coco-mini bench-doctor bench-diff bench-fleet bench-explain bench-engines lint types format clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -33,6 +33,9 @@ coco-mini: $(VENV)/.tests  ## learn 86 people of real COCO pictures (needs ../sh
 
 bench-doctor: $(VENV)/.tests  ## how fast doctor answers, beside its peers (two minutes)
 	$(BIN)/python tests/doctor_bench.py
+
+bench-diff: $(VENV)/.tests  ## how often diff names the true cause: fifty pairs of real runs (a quarter of an hour)
+	PYTHONPATH=. $(BIN)/python tests/diff_bench.py
 
 bench-fleet: $(VENV)/.tests  ## how fast 100,000 hosts are judged
 	$(BIN)/python tests/fleet_bench.py
