@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envcheck.host.facts import DeviceNode
-from envcheck.host.files import names, plain
+from envcheck.host.files import is_folder, is_there, names, plain
 from envcheck.host.loader import read_loader
 
 LIBCUDA = "libcuda.so.1"
@@ -36,7 +36,7 @@ def read_access(root: Path = Path("/"), environ: Mapping[str, str] = os.environ)
     nodes = _nodes(root / "dev")
     return Access(
         nodes=nodes,
-        modprobe=(root / "usr/bin/nvidia-modprobe").exists(),
+        modprobe=is_there(root / "usr/bin/nvidia-modprobe"),
         libcuda_files=tuple(map(plain, read_loader(root, environ).find(LIBCUDA))),
         unknown={} if nodes is not None else {"driver.nodes": "/dev is not to be seen"},
     )
@@ -54,5 +54,5 @@ def _nodes(folder: Path) -> tuple[DeviceNode, ...] | None:
     return tuple(
         DeviceNode(f"/dev/{plain(name)}", os.access(folder / name, os.R_OK | os.W_OK))
         for name in found
-        if (name.startswith("nvidia") or name == _WINDOWS_DEVICE) and not (folder / name).is_dir()
+        if (name.startswith("nvidia") or name == _WINDOWS_DEVICE) and not is_folder(folder / name)
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from envcheck.host.facts import InstalledPackage
-from envcheck.host.files import text
+from envcheck.host.files import is_there, text
 from envcheck.host.torch_files import assignments, numpy_headers
 
 # What is told, and the module that it installs.
@@ -136,7 +136,7 @@ def _broken(name: str, folder: Path, metadata: Path) -> str | None:
     needed = [f"{_MODULES[name]}/__init__.py"]
     if name not in _SAY_VERSION:  # they have theirs inside, and a list of files of megabytes
         needed.append(f"{metadata.name.partition('-')[0]}.libs")
-    missing = [path for path in needed if not (folder / path).exists()]
+    missing = [path for path in needed if not is_there(folder / path)]
     # Not every package has such libraries, and what somebody works on lies elsewhere: the list of files says.
     recorded = _start(metadata / "RECORD").decode("utf-8", "replace") if missing else ""
     listed = (path for path in missing if re.search(rf"^{re.escape(path)}[/,]", recorded, re.MULTILINE))

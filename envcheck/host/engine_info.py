@@ -17,6 +17,7 @@ from envcheck.documents import parse_toml, read_text
 from envcheck.errors import UsageError
 from envcheck.host.cdi import GPU, kinds
 from envcheck.host.facts import Engine, GpuRequest
+from envcheck.host.files import is_folder
 from envcheck.host.toolkit import has_hook
 
 DESKTOP = "Docker Desktop"
@@ -174,7 +175,7 @@ def _podman_folder(root: Path, environ: Mapping[str, str], *, rootless: bool | N
         usual = f"{environ.get('XDG_DATA_HOME') or f'{home}/.local/share'}/containers/storage"
         files = (f"{settings}/containers/storage.conf".lstrip("/"),)
     folder = next(filter(None, (_graph_root(root / file) for file in files)), usual)
-    return folder if (root / folder.lstrip("/")).is_dir() else None
+    return folder if is_folder(root / folder.lstrip("/")) else None
 
 
 def _graph_root(file: Path) -> str | None:

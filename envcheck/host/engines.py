@@ -19,6 +19,7 @@ from envcheck.engine.question import ask, name
 from envcheck.errors import EnvcheckError
 from envcheck.host.engine_info import EngineFacts, docker_engine, podman_engine
 from envcheck.host.facts import NOT_STARTED, Engine
+from envcheck.host.files import is_there
 from envcheck.host.pending import Pending
 
 _TIME_LIMIT_S = 3
@@ -45,7 +46,7 @@ def read_engines(
     asked = [one.result() for one in pending]
     answers = [answer for answer in asked if isinstance(answer, EngineFacts)]
     reasons = [answer for answer in asked if isinstance(answer, str)]
-    if not found and (daemon := next((name for name in _DAEMONS if (root / name).exists()), None)):
+    if not found and (daemon := next((name for name in _DAEMONS if is_there(root / name)), None)):
         reasons.append(f"/{daemon} {NOT_STARTED}: there is no socket")
     unknown = {"engines": "; ".join(reasons)} if reasons else {}
     for place, answer in enumerate(answers):

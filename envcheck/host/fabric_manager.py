@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from envcheck.host.facts import Driver
+from envcheck.host.files import is_file
 from envcheck.host.process_table import runs
 from envcheck.processes import capture
 from envcheck.versions import Spelled
@@ -41,7 +42,7 @@ class FabricManager:
 def read_fabric_manager(root: Path = Path("/")) -> FabricManager:
     """Return the fabric manager that is installed and whether it runs."""
     program = root / "usr/bin" / _PROGRAM
-    installed = program.is_file()
+    installed = is_file(program)
     if not installed and not _has_switches(root):
         return FabricManager()
     version, unknown = _version(program) if installed else (None, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 # Such files are lines, not megabytes; anything larger is not what its name says.
@@ -11,6 +12,21 @@ _MAX_BYTES = 64 * 1024
 def plain(said: str) -> str:
     """Return a name or a variable's value as text that can be written: bytes that are none become "?"."""
     return said.encode("utf-8", "replace").decode("utf-8")
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a file is there and to be seen; Path's own raises where a folder above it is closed."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Tell the same of a folder."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_there(path: Path) -> bool:
+    """Tell the same of anything."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def names(folder: Path) -> list[str] | None:

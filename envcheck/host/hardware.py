@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envcheck.host.facts import Hardware
-from envcheck.host.files import text
+from envcheck.host.files import is_there, text
 
 
 def read_hardware(cache: Path, root: Path = Path("/")) -> tuple[Hardware, dict[str, str]]:
@@ -98,7 +98,7 @@ def _free_inodes(cache: Path) -> int | None:
 
 
 def _there(cache: Path) -> Path:
-    return next(folder for folder in (cache, *cache.parents) if folder.exists())
+    return next(folder for folder in (cache, *cache.parents) if is_there(folder))
 
 
 def _shm_mib(root: Path) -> int | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envcheck.host.files import text
+from envcheck.host.files import is_folder, text
 
 _MINOR = re.compile(r"python(3\.[0-9]{1,2}t?)")
 _FULL = re.compile(r"3\.[0-9]{1,2}(\.[0-9]{1,2})?")
@@ -121,7 +121,7 @@ def _base_folders(prefix: Path, minor: str, root: Path) -> list[Path]:
         return _site_packages(prefix, minor)
     # Distributions leave their own folders to their own packages, and /usr/local to pip.
     debian = prefix / "lib/python3/dist-packages"
-    if debian.is_dir():
+    if is_folder(debian):
         return [prefix / f"local/lib/python{minor}/dist-packages", debian]
     return [*_site_packages(prefix / "local", minor), *_site_packages(prefix, minor)]
 
@@ -141,7 +141,7 @@ def _existing(folders: list[Path]) -> tuple[Path, ...]:
     """Return the folders that are there, each once: lib64 is a link to lib in many places."""
     real: dict[Path, Path] = {}
     for folder in folders:
-        if folder.is_dir():
+        if is_folder(folder):
             real.setdefault(folder.resolve(), folder)
     return tuple(real.values())
 

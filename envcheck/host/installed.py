@@ -13,7 +13,7 @@ from pathlib import Path
 
 from envcheck.host.distributions import metadata_in, packages_in, unmet
 from envcheck.host.facts import Installed
-from envcheck.host.files import text
+from envcheck.host.files import is_there, text
 from envcheck.host.in_use import InUse, pythons_in_use
 from envcheck.host.torch_files import architectures, assignments
 
@@ -67,7 +67,7 @@ def _with_torch(
     if not said["cuda"]:
         other = "rocm" if said.get("hip") else "xpu" if said.get("xpu") else "none"
         return replace(installed, torch_cuda=other, torch_architectures=())
-    if not any((root / sign).exists() for sign in _SIGNS_OF_A_DRIVER):
+    if not any(is_there(root / sign) for sign in _SIGNS_OF_A_DRIVER):
         unknown[f"{path}.torch_architectures"] = "There is no NVIDIA driver, so nobody reads 20 MB for them."
         return replace(installed, torch_cuda=said["cuda"])
     library = module / "lib/libtorch_python.so"

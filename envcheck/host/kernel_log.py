@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from envcheck.host.facts import Xid
+from envcheck.host.files import is_folder
 from envcheck.processes import capture
 
 _BUFFER = "dev/kmsg"
@@ -100,9 +101,9 @@ def _pieces(file: int) -> Iterator[bytes]:
 
 def _journal(root: Path) -> str | None:
     """Return what the journal has of the kernel, where it is kept and NVIDIA's driver is there to speak."""
-    folder = next((root / name for name in _JOURNALS if (root / name).is_dir()), None)
+    folder = next((root / name for name in _JOURNALS if is_folder(root / name)), None)
     program = shutil.which("journalctl")
-    if folder is None or program is None or not (root / "proc/driver/nvidia").is_dir():
+    if folder is None or program is None or not is_folder(root / "proc/driver/nvidia"):
         return None
     argv = [program, f"--directory={folder}", "--dmesg", "--boot", "--no-pager", "--output=cat", "--quiet"]
     answer = capture(argv, seconds=_JOURNAL_S)

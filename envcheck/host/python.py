@@ -97,12 +97,14 @@ def seen(real: Path) -> tuple[str, bool, str] | None:
     if named is None or real.parent.name != "bin":
         return None
     library = real.parents[1] / "lib" / real.name
-    if not (library / "os.py").is_file():
-        return None
-    with real.open("rb") as file:
-        if file.read(len(_ELF)) != _ELF:  # a script that leads to another one
+    try:
+        with real.open("rb") as file:
+            is_program = file.read(len(_ELF)) == _ELF  # and no script that leads to another one
+        if not is_program or not (library / "os.py").is_file():
             return None
-    return named[1], all((library / name).is_dir() for name in ("venv", "ensurepip")), str(real)
+        return named[1], all((library / name).is_dir() for name in ("venv", "ensurepip")), str(real)
+    except OSError:  # closed to this user
+        return None
 
 
 def ask(path: str) -> tuple[str, bool, str] | None:

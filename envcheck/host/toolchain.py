@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from envcheck.host.files import names, plain, text
+from envcheck.host.files import is_file, is_folder, is_there, names, plain, text
 from envcheck.processes import capture
 
 _NVCC_S = 2.0
@@ -57,7 +57,8 @@ def compiler(root: Path, environ: Mapping[str, str] = os.environ) -> str:
 def python_headers(root: Path) -> bool:
     """Return whether the headers of the running Python are installed."""
     minor = "python{}.{}".format(*sys.version_info[:2])
-    return (root / sys.base_prefix.lstrip("/") / "include" / f"{minor}{sys.abiflags}" / "Python.h").is_file()
+    headers = root / sys.base_prefix.lstrip("/") / "include" / f"{minor}{sys.abiflags}"
+    return is_file(headers / "Python.h")
 
 
 def _version_beside(folder: Path) -> str | None:
@@ -72,7 +73,7 @@ def _version_beside(folder: Path) -> str | None:
 def _version_in_name(folder: Path) -> str | None:
     """Return "12.4" for cuda-12.4, as distributions' packages leave it without a file that says more."""
     named = re.fullmatch(r"cuda-(\d{1,3}\.\d{1,3})", folder.name)
-    return named[1] if named and (folder / "bin/nvcc").exists() else None
+    return named[1] if named and is_there(folder / "bin/nvcc") else None
 
 
 def _on_path(root: Path, command: str, environ: Mapping[str, str]) -> Path | None:
@@ -81,6 +82,6 @@ def _on_path(root: Path, command: str, environ: Mapping[str, str]) -> Path | Non
     places = [command] if "/" in command else [f"{folder}/{command}" for folder in path]
     for place in places if command else ():
         program = root / place.lstrip("/")
-        if place.startswith("/") and os.access(program, os.X_OK) and not program.is_dir():
+        if place.startswith("/") and os.access(program, os.X_OK) and not is_folder(program):
             return program
     return None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from packaging.version import Version
 
@@ -172,3 +176,24 @@ def test_a_toolkit_and_specs_that_cannot_be_read_are_unknown_and_not_absent(mach
     host = probe()
     assert (host.toolkit, host.cdi) == (None, None)
     assert host.unknown["toolkit"] == host.unknown["cdi"] == "FAILED: OSError: gone"
+
+
+AS_SOMEBODY = """
+import os
+from envcheck.documents import to_json
+from envcheck.host.probe import probe
+probe()  # everything is imported by now: what lies in root's folders is closed to the other
+os.environ["HOME"] = "/nonexistent"
+os.setgroups([]), os.setgid(1234), os.setuid(1234)
+print(to_json(probe()))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else, to whom folders are closed")
+def test_what_is_closed_to_somebody_is_unknown_and_takes_nothing_else_along(root):
+    environ = {**os.environ, "PYTHONPATH": str(root)}
+    argv = [sys.executable, "-c", AS_SOMEBODY]
+    said = subprocess.run(argv, env=environ, capture_output=True, text=True, check=True)
+    host = parse_json(said.stdout.encode(), Host, source="probe", schema=SCHEMA)
+    assert [why for why in host.unknown.values() if why.startswith(("FAILED", "HANG"))] == []
+    assert host.os.system == "Linux"
