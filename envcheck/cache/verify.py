@@ -11,7 +11,7 @@ from pathlib import Path
 from envcheck.cache.kept import Contents, Kept
 from envcheck.documents import read_json
 from envcheck.environments.place import Watcher
-from envcheck.environments.program import digest_of_copy
+from envcheck.environments.program import is_whole
 from envcheck.environments.venv import SCHEMA as ENVIRONMENT
 from envcheck.environments.venv import Marker
 from envcheck.environments.whole import changed_files, sha256_of
@@ -92,7 +92,7 @@ def _environment(one: Kept) -> Iterator[str]:
 
 
 def _pose(one: Kept) -> Iterator[str]:
-    if digest_of_copy(one.path) != one.path.name:
+    if not is_whole(one.path):
         yield "its files are not those that it is named by"
 
 

@@ -9,20 +9,33 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 _HELD: list[int] = []
 
 
-def hold(thing: Path) -> None:
-    """Mark a file or folder as used now, and hold it until the program ends."""
+def hold(thing: Path) -> bool:
+    """Mark a file or folder as used now, and hold it until the program ends; False where it is not there.
+
+    To be asked before anybody looks whether it is whole: what was looked at first may be gone by now. Waits
+    for whoever is just about to move it away.
+    """
     with contextlib.suppress(OSError):  # a cache that is another user's is read only
         os.utime(thing)
-    with contextlib.suppress(OSError):
+    try:
         handle = os.open(thing, os.O_RDONLY)
-        _HELD.append(handle)
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return thing.exists()
+    with contextlib.suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_SH)
+    if not _lies_at(handle, thing):
+        os.close(handle)
+        return False
+    _HELD.append(handle)
+    return True
 
 
 @contextlib.contextmanager
@@ -38,3 +51,24 @@ def let_go(thing: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(handle)
+
+
+def remove(thing: Path, instead: Path | None = None) -> None:
+    """Remove a file, folder or link, and put something else into its place.
+
+    It is moved away first: what is half removed would be taken for whole. Raises `OSError`.
+    """
+    away = tempfile.mkdtemp(dir=thing.parent, prefix=f".{thing.name}.gone-")
+    try:
+        thing.replace(Path(away) / thing.name)
+        if instead is not None:
+            instead.replace(thing)
+    finally:
+        shutil.rmtree(away, ignore_errors=True)
+
+
+def _lies_at(handle: int, thing: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), thing.stat())
+    except OSError:
+        return False

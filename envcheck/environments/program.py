@@ -5,13 +5,18 @@ pose's own `launch.py`, copied beside the package as `__main__.py`, makes the fo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
-from envcheck.environments.held import hold
+from envcheck.environments.held import hold, remove
 from envcheck.paths import bundle, cache_dir
+
+_ENTRY = "__main__.py"
+_LAUNCHER = "launch.py"
 
 
 def program_of_pose() -> Path:
@@ -20,32 +25,47 @@ def program_of_pose() -> Path:
 
 
 def copy_of_pose(source: Path, cache: Path) -> Path:
-    """Return the folder under `cache` that runs `source` (the package folder of pose) as it is now."""
-    files = _files(source)
+    """Return the folder under `cache` that runs `source` (the package folder of pose) as it is now.
+
+    What lies there is looked at each time, and copied anew, which is said, when it is something else.
+    """
     home = cache / "pose" / _digest(source)
-    if home.is_dir():
-        hold(home)
+    if hold(home) and is_whole(home):
         return home
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
         new = Path(name) / home.name
-        for path in files:
+        for path in _files(source):
             target = new / "pose" / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        shutil.copyfile(source / "launch.py", new / "__main__.py")
-        try:
+        shutil.copyfile(source / _LAUNCHER, new / _ENTRY)
+        hold(new)
+        with contextlib.suppress(OSError):
             new.replace(home)
-        except OSError:
-            if not home.is_dir():  # otherwise somebody else was faster, with the same content
-                raise
+        if not is_whole(home):  # otherwise somebody else was faster, with the same content
+            remove(home, instead=new)
+            sys.stderr.write(f"note:  the copy of pose in {home} had been changed: it was made anew\n")
     hold(home)
     return home
 
 
-def digest_of_copy(home: Path) -> str:
-    """Return what the folder of a copy has to be called by what lies in it now."""
-    return _digest(home / "pose")
+def kept_copy(name: str, cache: Path) -> Path | None:
+    """Return the copy of pose of that name, None where it is not there any more, or is something else."""
+    home = cache / "pose" / name
+    return home if hold(home) and is_whole(home) else None
+
+
+def is_whole(home: Path) -> bool:
+    """Whether a copy is what it is called by, with the file that is started, and nothing beside them."""
+    try:
+        return (
+            {path.name for path in home.iterdir()} - {"__pycache__"} == {_ENTRY, "pose"}
+            and (home / _ENTRY).read_bytes() == (home / "pose" / _LAUNCHER).read_bytes()
+            and _digest(home / "pose") == home.name
+        )
+    except OSError:
+        return False
 
 
 def _digest(source: Path) -> str:

@@ -94,6 +94,14 @@ def in_pose(one):
     flip_a_bit(next(one.path.glob("pose/*.py")))
 
 
+def in_what_is_started(one):
+    (one.path / "__main__.py").write_text("print('somebody else')\n")
+
+
+def beside_what_is_started(one):
+    (one.path / "json.py").write_text("raise SystemExit('shadowed')\n")
+
+
 @pytest.mark.parametrize(
     ("kind", "damage", "said"),
     [
@@ -103,6 +111,8 @@ def in_pose(one):
         ("environment", lambda one: (one.path / "envcheck.json").write_text("{"), "envcheck.json"),
         ("environment", lambda one: (one.path / "bin/python").unlink(), "its interpreter is gone"),
         ("pose", in_pose, "its files are not those"),
+        ("pose", in_what_is_started, "its files are not those"),
+        ("pose", beside_what_is_started, "its files are not those"),
     ],
 )
 def test_one_damage_is_found_named_and_repaired_by_removal(cache, listener, kind, damage, said):

@@ -4,7 +4,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from envcheck.environments.program import copy_of_pose
+import pytest
+
+from envcheck.environments.program import copy_of_pose, kept_copy
 from envcheck.processes import capture
 
 LAUNCHER = Path(__file__).resolve().parents[2] / "pose" / "launch.py"
@@ -39,3 +41,22 @@ def test_the_same_source_is_copied_once_and_a_changed_one_again(tmp_path):
     assert not (first / "pose" / "__pycache__").exists()
     pose(tmp_path, "two")
     assert copy_of_pose(source, tmp_path / "cache") != first
+
+
+@pytest.mark.parametrize("damaged", ["__main__.py", "json.py", "pose/__main__.py"])
+def test_a_copy_that_was_changed_is_not_started_but_made_anew_and_that_is_said(tmp_path, damaged, capsys):
+    source = pose(tmp_path, "ours")
+    program = copy_of_pose(source, tmp_path / "cache")
+    assert kept_copy(program.name, tmp_path / "cache") == program
+    (program / damaged).write_text("print('theirs')\n", encoding="utf-8")
+    assert kept_copy(program.name, tmp_path / "cache") is None
+    assert capsys.readouterr().err == ""
+    assert copy_of_pose(source, tmp_path / "cache") == program
+    assert (
+        capsys.readouterr().err
+        == f"note:  the copy of pose in {program} had been changed: it was made anew\n"
+    )
+    assert capture([sys.executable, "-I", str(program)], seconds=30).stdout == "ours\n"
+    copy_of_pose(source, tmp_path / "cache")
+    assert capsys.readouterr().err == ""
+    assert [path.name for path in program.parent.iterdir()] == [program.name]
