@@ -61,6 +61,16 @@ def contents(cache: Path) -> Contents:
     return Contents(folder=cache, bytes=sum(one.bytes for one in kept), kept=kept)
 
 
+def last_used(path: Path) -> str:
+    """Return when a thing was used last, as `Kept.used` has it. Raises `FileNotFoundError`."""
+    return written(datetime.fromtimestamp(path.stat().st_mtime, timezone.utc))
+
+
+def written(moment: datetime) -> str:
+    """Return a moment as `Kept.used` has it, so that the later one is the greater."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _all(cache: Path) -> Iterator[Kept]:
     for folder in _folders(cache / "wheels"):
         if _DIGEST.fullmatch(folder.name):
@@ -86,8 +96,7 @@ def _folders(parent: Path) -> Iterator[Path]:
 def _kept(kind: Kind, name: str, path: Path) -> Iterator[Kept]:
     """Yield the thing, unless somebody has removed it meanwhile."""
     with contextlib.suppress(FileNotFoundError):
-        used = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-        yield Kept(kind, name, path, _weight(path), used.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        yield Kept(kind, name, path, _weight(path), last_used(path))
 
 
 def _weight(path: Path) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
-from envcheck.cache.kept import Contents, Kept
-from envcheck.environments.held import let_go
+from envcheck.cache.careful import removed
+from envcheck.cache.kept import Contents, Kept, last_used, written
+from envcheck.errors import UsageError
 
 SCHEMA = "envcheck.cache-pruned/1"
 
 # What looks like a leftover is somebody's who is building right now, when it is younger.
 _BUSY_DAYS = 1.0
+_MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,38 +27,36 @@ class Pruned:
     bytes: int
     removed: tuple[Kept, ...]
     held: tuple[Kept, ...]
+    dry_run: bool = False  # nothing was: this is what would be
 
 
-def prune(contents: Contents, keep_days: float, now: datetime | None = None) -> Pruned:
-    """Remove what was last used more than `keep_days` ago, and what killed builds have left."""
+def prune(
+    contents: Contents, keep_days: float, now: datetime | None = None, *, dry_run: bool = False
+) -> Pruned:
+    """Remove what was last used more than `keep_days` ago, and what killed builds have left.
+
+    Raises `UsageError` for days that are none.
+    """
+    if not 0 <= keep_days <= _MOST_DAYS:  # nor is nan
+        raise UsageError(
+            f"--keep-days is {keep_days:g}", f"It is a number of days between 0 and {_MOST_DAYS:,}."
+        )
     now = now or datetime.now(timezone.utc)
-    removed: list[Kept] = []
-    held: list[Kept] = []
+    fates: dict[str, list[Kept]] = {"removed": [], "held": [], "left": []}
     for one in contents.kept:
         days = max(keep_days, _BUSY_DAYS) if one.kind == "leftover" else keep_days
-        if one.used >= (now - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ"):
-            continue
-        (removed if _remove(one.path) else held).append(one)
+        before = written(now - timedelta(days=days))
+        if one.used < before:
+            fate = removed(one, partial(_is_older, one.path, before), dry_run=dry_run)
+            fates[fate].append(one)
     return Pruned(
         folder=contents.folder,
-        bytes=sum(one.bytes for one in removed),
-        removed=tuple(removed),
-        held=tuple(held),
+        bytes=sum(one.bytes for one in fates["removed"]),
+        removed=tuple(fates["removed"]),
+        held=tuple(fates["held"]),
+        dry_run=dry_run,
     )
 
 
-def _remove(path: Path) -> bool:
-    """Remove a file or folder unless somebody holds it; tell whether it is gone.
-
-    It is moved away first: what is half removed would be taken for whole.
-    """
-    try:
-        with let_go(path) as is_free:
-            if not is_free:
-                return False
-            away = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.gone-")
-            path.replace(Path(away) / path.name)
-    except FileNotFoundError:  # somebody else was faster
-        return True
-    shutil.rmtree(away, ignore_errors=True)
-    return True
+def _is_older(path: Path, before: str) -> bool:
+    return last_used(path) < before

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from envcheck.cache.careful import removed
 from envcheck.cache.kept import Contents, Kept
 from envcheck.documents import read_json
 from envcheck.environments.place import Watcher
@@ -42,33 +44,46 @@ class Verified:
     whole: int
     damaged: tuple[Damage, ...]
     removed: bool = False  # the damaged ones were removed, and are made anew when they are needed
+    held: tuple[Damage, ...] = ()  # those of them that stayed, as a run uses them
 
 
 def verify(contents: Contents, watch: Watcher, *, repair: bool) -> Verified:
     """Return which wheels, environments and copies of pose are damaged; `repair` removes those.
 
-    Proofs, logs and leftovers have no digest to hold them against.
+    Proofs, logs and leftovers have no digest to hold them against. What a run uses stays, and is named.
     """
     checked = [one for one in contents.kept if one.kind in _LOOK]
-    damaged = []
+    damaged: list[Damage] = []
+    held: list[Damage] = []
     with watch.step(f"hold {len(checked)} things against their digests") as update:
         for one in checked:
             update(one.name)
-            if what := tuple(islice(_LOOK[one.kind](one), _MOST)):
-                damaged.append(Damage(one.kind, one.name, one.path, what))
-    if repair:
-        _remove(damaged)
+            if not (what := _damage(one)):
+                continue
+            damaged.append(Damage(one.kind, one.name, one.path, what))
+            # Looked at once more: somebody may have made it anew meanwhile.
+            if repair and removed(one, partial(_is_damaged, one)) == "held":
+                held.append(damaged[-1])
     return Verified(
         folder=contents.folder,
         whole=len(checked) - len(damaged),
         damaged=tuple(damaged),
-        removed=repair and bool(damaged),
+        removed=repair and len(damaged) > len(held),
+        held=tuple(held),
     )
 
 
-def _remove(damaged: Sequence[Damage]) -> None:
-    for one in damaged:
-        shutil.rmtree(one.path)
+def _is_damaged(one: Kept) -> bool:
+    return bool(_damage(one))
+
+
+def _damage(one: Kept) -> tuple[str, ...]:
+    """Return what is wrong with a thing; nothing, where somebody has removed it meanwhile."""
+    try:
+        what = tuple(islice(_LOOK[one.kind](one), _MOST))
+    except OSError as error:
+        what = (f"{error.filename}: {error.strerror}",)
+    return what if os.path.lexists(one.path) else ()
 
 
 def _wheel(one: Kept) -> Iterator[str]:

@@ -27,7 +27,7 @@ def cache_list(format: FormatOption = Format.text) -> None:  # noqa: A002
 @cache_app.command("verify")
 def cache_verify(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Remove what is damaged: it is made anew.")
+        bool, typer.Option("--repair", help="Remove what is damaged and not in use: it is made anew.")
     ] = False,
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
@@ -41,23 +41,29 @@ def cache_verify(
 
     verified = verify(contents(cache_dir()), Steps(), repair=repair)
     answer(verified, verified_screen(verified), as_json=format is Format.json)
-    if verified.damaged and not verified.removed:
+    if verified.held or (verified.damaged and not repair):
         raise typer.Exit(errors.FAILED)
 
 
 @cache_app.command("prune")
 def cache_prune(
     keep_days: Annotated[
-        float, typer.Option("--keep-days", metavar="N", min=0, help="What was used within N days stays.")
+        float, typer.Option("--keep-days", metavar="N", help="What was used within N days stays.")
     ] = 30,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")
+    ] = False,
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
-    """Remove what nobody has used for a while; what a run holds stays."""
+    """Remove what nobody has used for a while; what a run holds stays.
+
+    Copies of pose go too: a later replay of a run that used one runs today's pose, and says so.
+    """
     from envcheck.cache.kept import contents
     from envcheck.cache.prune import prune
     from envcheck.paths import cache_dir
     from envcheck.report.cache import pruned_screen
     from envcheck.report.console import answer
 
-    pruned = prune(contents(cache_dir()), keep_days)
+    pruned = prune(contents(cache_dir()), keep_days, dry_run=dry_run)
     answer(pruned, pruned_screen(pruned), as_json=format is Format.json)

@@ -69,6 +69,21 @@ def read_lock(path: Path) -> tuple[Pin, ...]:
     return tuple(pins)
 
 
+@contextlib.contextmanager
+def no_fetch(wheels: Path) -> Iterator[bool]:
+    """While open, nobody can begin to fetch into the folder of wheels; gives whether nobody did."""
+    lock = filelock.FileLock(wheels / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
 class Wheelhouse:
     """The wheels of one cache folder."""
 

@@ -41,8 +41,10 @@ def verified_screen(verified: Verified) -> RenderableType:
         parts += [Padding(Text(one_line(line)), (0, 0, 0, 4)) for line in one.what]
     if not verified.damaged:
         parts.append(Text.assemble(("✓ ", "green"), f"{verified.whole} things are what they were kept as"))
-    elif verified.removed:
-        parts.append(Text(f"Removed; they are made anew when they are needed. {verified.whole} are whole."))
+    elif verified.removed or verified.held:
+        gone = "Removed; they are made anew when they are needed. " if verified.removed else ""
+        parts.append(Text(f"{gone}{verified.whole} are whole."))
+        parts += [_in_use(f"{one.kind} {one.name}") for one in verified.held]
     else:
         parts.append(Text(f"{verified.whole} are whole.  Next:  envcheck cache verify --repair"))
     return Group(*parts)
@@ -51,9 +53,14 @@ def verified_screen(verified: Verified) -> RenderableType:
 def pruned_screen(pruned: Pruned) -> RenderableType:
     """Return what was removed, and what is in use."""
     count = len(pruned.removed)
-    first = f"{_counted('thing', count)} removed, {_size(pruned.bytes)}"
-    held = [Text(f"  in use, and kept: {one_line(one.id)}") for one in pruned.held]
+    verb = "would be removed" if pruned.dry_run else "removed"
+    first = f"{_counted('thing', count)} {verb}, {_size(pruned.bytes)}"
+    held = [_in_use(one.id) for one in pruned.held]
     return Group(_folder(pruned.folder, first), _table(list(pruned.removed)[:_MOST]), *held)
+
+
+def _in_use(name: str) -> Text:
+    return Text(f"  in use, and kept: {one_line(name)}")
 
 
 def _folder(folder: object, words: str) -> Text:

@@ -8,13 +8,16 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
+import filelock
 import pytest
 
 from envcheck.cache.kept import contents
 from envcheck.cache.prune import prune
 from envcheck.cache.verify import verify
+from envcheck.errors import UsageError
 from tests.small import MINE, environ_of, make_world
 
 DAY = timedelta(days=1)
@@ -151,14 +154,83 @@ def test_what_a_killed_build_left_goes_when_it_is_a_day_old(cache):
 
 def test_what_a_run_holds_stays_until_that_is_killed(cache, root):
     environment = only(contents(cache), "environment")
-    argv = [sys.executable, "-c", HOLDER, str(environment.path)]
     later = datetime.now(timezone.utc) + 2 * DAY
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}) as run:
-        assert run.stdout.readline() == b"held\n"
+    with held_by_a_run(environment.path, root):
         assert [one.path for one in prune(contents(cache), 1, later).held] == [environment.path]
         assert environment.path.exists()
-        run.kill()
     assert environment.path in [one.path for one in prune(contents(cache), 1, later).removed]
+
+
+@contextmanager
+def held_by_a_run(path, root):
+    argv = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}) as run:
+        assert run.stdout.readline() == b"held\n"
+        yield
+        run.kill()
+
+
+def test_what_is_damaged_and_held_is_named_and_stays(cache, root, listener):
+    environment = only(contents(cache), "environment")
+    in_module(environment)
+    in_wheel(only(contents(cache), "wheel"))
+    with held_by_a_run(environment.path, root):
+        verified = verify(contents(cache), listener, repair=True)
+    assert [one.path for one in verified.held] == [environment.path]
+    assert (environment.path / "envcheck.json").exists()
+    assert [one.kind for one in verify(contents(cache), listener, repair=False).damaged] == ["environment"]
+
+
+def test_a_damaged_thing_that_is_a_link_is_repaired_by_removing_the_link(cache, tmp_path, listener):
+    environment = only(contents(cache), "environment")
+    in_module(environment)
+    shutil.move(environment.path, tmp_path / "elsewhere")
+    environment.path.symlink_to(tmp_path / "elsewhere")
+    assert verify(contents(cache), listener, repair=True).removed
+    assert not environment.path.is_symlink()
+    assert (tmp_path / "elsewhere" / "envcheck.json").exists()
+
+
+def test_what_somebody_else_has_removed_meanwhile_is_no_damage(cache, listener):
+    listed = contents(cache)
+    for kind in ("wheel", "environment", "pose"):
+        shutil.rmtree(only(listed, kind).path)
+    verified = verify(listed, listener, repair=True)
+    assert (verified.damaged, verified.held, verified.removed) == ((), (), False)
+
+
+def test_a_wheel_stays_while_somebody_fetches(cache):
+    listed = contents(cache)
+    later = datetime.now(timezone.utc) + 2 * DAY
+    with filelock.FileLock(cache / "wheels" / ".lock"):
+        pruned = prune(listed, 1, later)
+        assert [one.kind for one in pruned.held] == ["wheel"]
+        assert only(contents(cache), "wheel")
+    assert "wheel" in {one.kind for one in prune(listed, 1, later).removed}
+
+
+def test_what_was_used_since_it_was_listed_stays(cache):
+    environment = only(contents(cache), "environment")
+    old = time.time() - 90 * 86400
+    os.utime(environment.path, (old, old))
+    listed = contents(cache)
+    os.utime(environment.path)
+    pruned = prune(listed, 30)
+    assert (pruned.removed, pruned.held) == ((), ())
+    assert environment.path.exists()
+
+
+def test_a_dry_run_names_what_would_go_and_removes_nothing(cache):
+    later = datetime.now(timezone.utc) + 2 * DAY
+    pruned = prune(contents(cache), 1, later, dry_run=True)
+    assert len(pruned.removed) == 4
+    assert contents(cache).kept == pruned.removed
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "1e9", "-1"])
+def test_days_that_are_none_are_bad_input(cache, days):
+    with pytest.raises(UsageError, match="--keep-days is"):
+        prune(contents(cache), float(days))
 
 
 def test_using_an_environment_marks_it_as_used(built, listener):
@@ -183,3 +255,5 @@ def test_the_verbs_say_it_and_exit_by_it(cache, root):
     assert "✗ wheel alpha-1.0-py3-none-any.whl" in damaged.stdout
     assert envcheck("verify", "--repair").returncode == 0
     assert "0 things removed" in envcheck("prune").stdout
+    assert "would be removed" in envcheck("prune", "--dry-run").stdout
+    assert envcheck("prune", "--keep-days", "nan").returncode == 2
