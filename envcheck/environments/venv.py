@@ -22,7 +22,7 @@ import filelock
 from envcheck.documents import read_json, write_json
 from envcheck.engine.containers import Ended
 from envcheck.environments.failures import check_pip, require_disk
-from envcheck.environments.held import hold
+from envcheck.environments.held import hold, remove
 from envcheck.environments.here import run_here, shell_here
 from envcheck.environments.place import Place, Watcher, Work
 from envcheck.environments.wheelhouse import UNCONSTRAINED, Wheelhouse, read_lock
@@ -78,9 +78,8 @@ class Venv:
                 if lacks:
                     if home.exists():
                         with watch.step(f"replace {home.name}: {lacks}"):
-                            shutil.rmtree(home, ignore_errors=True)
+                            remove(home)
                     self._build(recipe, lock, base, home, marker, watch)
-        hold(home)
         return Place("venv", recipe.name, marker.lock_hash, home / "bin" / "python", version, reused)
 
     def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
@@ -121,6 +120,7 @@ class Venv:
                 _run(self._install_argv(python, requirements), log)
             _point_scripts_at(new, home)
             write_json(new / "envcheck.json", marker)
+            hold(new)
             new.replace(home)
 
     def _install_argv(self, python: Path, requirements: Path) -> list[str]:
@@ -161,9 +161,12 @@ def _folder_name(marker: Marker, base: Path) -> str:
 
 
 def _lacks(home: Path, marker: Marker) -> str:
-    """Return "" for a whole environment with the same content, whoever installed it, else what it lacks."""
+    """Return "" for a whole environment with the same content, whoever installed it, else what it lacks.
+
+    It is held from before it is looked at: otherwise it may be gone when it is used.
+    """
     file = home / "envcheck.json"
-    if not file.is_file():
+    if not (hold(home) and file.is_file()):
         return "it is not there, or was not finished"
     if not (home / "bin" / "python").exists():
         return "its interpreter is gone"

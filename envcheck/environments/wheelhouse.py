@@ -21,7 +21,7 @@ from pathlib import Path
 import filelock
 
 from envcheck.environments.failures import WheelNotFoundError, check_pip, require_disk
-from envcheck.environments.held import hold
+from envcheck.environments.held import hold, remove
 from envcheck.environments.place import Update, Watcher
 from envcheck.environments.whole import sha256_of
 from envcheck.errors import EnvcheckError, UsageError
@@ -142,7 +142,6 @@ class Wheelhouse:
             with watch.step(f"fetch {_counted(missing)}") as update:
                 for some in _portions(missing):
                     self._fetch(pip, some, recipe, update)
-            self._hold(missing)
         still = self.missing(pins)
         if still:
             raise EnvcheckError(
@@ -152,8 +151,7 @@ class Wheelhouse:
     def _hold(self, pins: Sequence[Pin]) -> None:
         """Keep what is here of a lock from being pruned while we build with it."""
         for pin in pins:
-            if (self.folder / pin.sha256).is_dir():
-                hold(self.folder / pin.sha256)
+            hold(self.folder / pin.sha256)
 
     def _discard_damaged(self, pins: Sequence[Pin], watch: Watcher) -> None:
         """Hold what is here of a lock against its digests, and remove what is something else by now."""
@@ -164,7 +162,7 @@ class Wheelhouse:
             digests = {pin: sha256_of(wheel).hexdigest() for pin, wheel in here.items()}
         for pin, wheel in ((pin, here[pin]) for pin, digest in digests.items() if digest != pin.sha256):
             with watch.step(f"remove {wheel.name}, which is damaged, to fetch it again"):
-                shutil.rmtree(self.folder / pin.sha256)
+                remove(self.folder / pin.sha256)
 
     def _fetch(self, pip: _Pip, pins: Sequence[Pin], recipe: Recipe, update: Update) -> None:
         """Download `pins`, from PyTorch's own index where nobody else has them."""
@@ -187,7 +185,7 @@ class Wheelhouse:
         with pip's own reason.
         """
         here = self.find(pin)
-        if here is not None and sha256_of(here).hexdigest() == pin.sha256:
+        if here is not None and hold(here.parent) and sha256_of(here).hexdigest() == pin.sha256:
             yield here
             return
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -224,6 +222,7 @@ class Wheelhouse:
                         home = self.folder / digest
                         home.mkdir(exist_ok=True)
                         wheel.replace(home / wheel.name)
+                        hold(home)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,7 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
     """
     kept = cache / "proofs" / f"{_identity(ready.place, promised, host)}.json"
     # What was taken as it is may have changed since; what was built has not.
-    if ready.place.is_locked and kept.is_file():
-        hold(kept)
-        shutil.copyfile(kept, folder / "proof.json")
+    if ready.place.is_locked and _lent(kept, folder / "proof.json"):
         return
     ended, said = ask(ready, work, folder)
     if ended.code != 0 or not (folder / "proof.json").is_file():
@@ -41,6 +39,17 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
     part = kept.with_suffix(f".{os.getpid()}")  # another run must not be lent half of it
     shutil.copyfile(folder / "proof.json", part)
     part.replace(kept)
+
+
+def _lent(kept: Path, target: Path) -> bool:
+    """Copy a proof that is kept; tell whether it was there. Somebody may prune it at any moment."""
+    if not hold(kept):
+        return False
+    try:
+        shutil.copyfile(kept, target)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def ask(ready: Ready, work: Work, folder: Path, *, deep: bool = False) -> tuple[Ended, str]:

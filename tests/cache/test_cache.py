@@ -165,9 +165,11 @@ def test_what_a_run_holds_stays_until_that_is_killed(cache, root):
 def held_by_a_run(path, root):
     argv = [sys.executable, "-c", HOLDER, str(path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}) as run:
-        assert run.stdout.readline() == b"held\n"
-        yield
-        run.kill()
+        try:
+            assert run.stdout.readline() == b"held\n"
+            yield
+        finally:
+            run.kill()
 
 
 def test_what_is_damaged_and_held_is_named_and_stays(cache, root, listener):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from envcheck.environments.held import hold, let_go, remove
 from envcheck.environments.place import Work
 from envcheck.environments.venv import Venv
 from envcheck.errors import EnvcheckError
@@ -206,3 +207,31 @@ def test_an_environment_whose_library_was_damaged_is_built_again_and_that_is_sai
     assert library.read_text() == "compiled"
     assert any(step.startswith(f"replace {home.name}: beta_fast.so ") for step in listener.steps)
     assert venvs.prepare(recipe, MINE, watch=listener).reused
+
+
+def test_an_environment_is_held_before_it_is_looked_at(venvs, recipe, root, listener, monkeypatch):
+    assert start_builder(venvs, recipe, root).wait(timeout=120) == 0
+    taken = []
+
+    def looked_at(home, *_):
+        with let_go(home) as is_free:
+            taken.append(is_free)
+        return iter(())
+
+    monkeypatch.setattr("envcheck.environments.venv.missing_parts", looked_at)
+    assert venvs.prepare(recipe, MINE, watch=listener).reused
+    assert taken == [False]
+
+
+def test_an_environment_that_is_gone_when_it_is_held_is_built_again(venvs, recipe, listener, monkeypatch):
+    home = venvs.prepare(recipe, MINE, watch=listener).python.parent.parent
+
+    def pruned(thing):
+        if thing == home and home.exists():
+            remove(home)
+            return False
+        return hold(thing)
+
+    monkeypatch.setattr("envcheck.environments.venv.hold", pruned)
+    assert not venvs.prepare(recipe, MINE, watch=listener).reused
+    assert (home / "bin" / "python").exists()

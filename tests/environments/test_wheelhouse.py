@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from envcheck.environments.held import let_go
 from envcheck.environments.wheelhouse import Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError, UsageError
 from tests.wheels import make_wheel, pin_of
@@ -92,6 +93,8 @@ def test_a_heavy_wheel_that_arrived_is_kept_when_the_next_one_fails(tmp_path, in
     with pytest.raises(EnvcheckError):
         fetch(house, pins, tmp_path, listener)
     assert house.missing(pins) == pins[1:]
+    with let_go(house.find(pins[0]).parent) as is_free:
+        assert not is_free  # somebody who prunes now leaves it to the one who has fetched it
 
 
 def test_a_wheel_that_nobody_has_is_not_called_a_conflict_with_the_users_constraints(

@@ -74,6 +74,12 @@ def test_a_proof_is_made_once_and_lent_to_every_later_run(proved, prover):
     assert len(prover.asked) == 1
 
 
+def test_a_proof_that_is_pruned_while_it_is_lent_is_made_again(proved, monkeypatch):
+    proved()
+    monkeypatch.setattr("envcheck.runs.proofs.hold", lambda kept: kept.unlink() or True)
+    assert proved() == {"number": 2}
+
+
 VENV = replace(PLACE, kind="venv", image=None)
 
 
