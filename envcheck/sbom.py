@@ -11,11 +11,13 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from envcheck import __version__
-from envcheck.environments.wheelhouse import read_lock
+from envcheck.environments.wheelhouse import PYTORCH_INDEX, read_lock
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.recipes import Recipe, lock_hash
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cyclonedx.model.bom import Bom
 
 # For serial numbers, so that ours are nobody else's.
@@ -39,20 +41,19 @@ def bill_of_materials(recipe: Recipe, python: str) -> dict[str, Any]:
             "A bill of materials is written by cyclonedx-python-lib, which is not installed",
             "pip install 'envcheck[sbom]'",
         ) from None
-    identity = lock_hash(lock)
-    document: dict[str, Any] = json.loads(JsonV1Dot6(_bom(recipe, python, identity)).output_as_string())
+    document: dict[str, Any] = json.loads(JsonV1Dot6(_bom(recipe, python, lock)).output_as_string())
     del document["metadata"]["timestamp"]
     return document
 
 
-def _bom(recipe: Recipe, python: str, identity: str) -> Bom:
+def _bom(recipe: Recipe, python: str, lock: Path) -> Bom:
     from cyclonedx.model import HashAlgorithm, HashType, Property  # noqa: PLC0415 - see above
     from cyclonedx.model.bom import Bom, BomMetaData  # noqa: PLC0415
     from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415
     from packageurl import PackageURL  # noqa: PLC0415
 
-    lock = recipe.lock_for(python)
-    assert lock is not None  # noqa: S101 - looked at by whoever calls
+    identity = lock_hash(lock)
+    index = PYTORCH_INDEX.format(tag=recipe.tag)
     whole = Component(
         name=recipe.name,
         version=identity,
@@ -76,7 +77,13 @@ def _bom(recipe: Recipe, python: str, identity: str) -> Bom:
             version=pin.version,
             type=ComponentType.LIBRARY,
             bom_ref=f"wheel:{pin.name}",
-            purl=PackageURL("pypi", name=pin.name, version=pin.version),
+            purl=PackageURL(
+                "pypi",
+                name=pin.name,
+                version=pin.version,
+                # Without it a package URL means the public index, which has no such build.
+                qualifiers={"repository_url": index} if pin.is_local else None,
+            ),
             hashes=[HashType(alg=HashAlgorithm.SHA_256, content=pin.sha256)],
         )
         for pin in read_lock(lock)

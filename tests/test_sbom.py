@@ -8,6 +8,7 @@ import sys
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packageurl import PackageURL
 
 from envcheck.environments.wheelhouse import read_lock
 from envcheck.errors import EnvcheckError, UsageError
@@ -28,6 +29,15 @@ def test_every_recipes_bill_is_valid_and_names_each_wheel_of_its_lock(recipe):
         assert named == {(pin.name, pin.version, pin.sha256) for pin in read_lock(recipe.lock_for(python))}
         (base,) = (one for one in bill["components"] if one["type"] == "container")
         assert base["hashes"][0]["content"] == recipe.base.digest.removeprefix("sha256:")
+
+
+def test_a_package_url_names_the_index_that_has_the_wheel():
+    bill = bill_of_materials(load_recipe("cpu"), "3.11")
+    found = {one["name"]: PackageURL.from_string(one["purl"]) for one in bill["components"] if "purl" in one}
+    torch = found["torch"]
+    assert torch.version.endswith("+cpu")
+    assert torch.qualifiers == {"repository_url": "https://download.pytorch.org/whl/cpu"}
+    assert found["numpy"].qualifiers == {}
 
 
 def test_the_same_lock_gives_the_same_bill_and_another_one_another_number():

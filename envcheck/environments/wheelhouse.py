@@ -51,6 +51,11 @@ class Pin:
         """The pin as pip reads it."""
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a build such as 2.13.0+cpu, which is on PyTorch's own index only."""
+        return "+" in self.version
+
 
 def read_lock(path: Path) -> tuple[Pin, ...]:
     """Return the pins of a lock. Raises `UsageError` for a line that is not a pin with exactly one hash."""
@@ -166,11 +171,9 @@ class Wheelhouse:
 
     def _fetch(self, pip: _Pip, pins: Sequence[Pin], recipe: Recipe, update: Update) -> None:
         """Download `pins`, from PyTorch's own index where nobody else has them."""
-        # A local version such as 2.13.0+cpu is on PyTorch's own index only, unless the user has a mirror.
-        public = [pin for pin in pins if "+" not in pin.version]
-        local = [pin for pin in pins if "+" in pin.version]
-        self._keep(pip, public, (), update)
-        try:
+        local = [pin for pin in pins if pin.is_local]
+        self._keep(pip, [pin for pin in pins if not pin.is_local], (), update)
+        try:  # the user may have a mirror
             self._keep(pip, local, (), update)
         except WheelNotFoundError:
             self._keep(pip, local, ("--extra-index-url", PYTORCH_INDEX.format(tag=recipe.tag)), update)
