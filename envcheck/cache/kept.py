@@ -19,12 +19,15 @@ SCHEMA = "envcheck.cache/1"
 Kind = Literal["wheel", "environment", "pose", "proof", "log", "leftover"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-# What a killed fetch, build, copy or removal leaves behind.
+# What a killed fetch, build, copy, proof or removal leaves behind.
 _LEFTOVERS = (
-    "wheels/.fetch-*",
-    "envs/.*.new-*",
-    "images/.*.context-*",
-    "pose/.*.new-*",
+    "wheels/.fetch-*",  # of environments.wheelhouse
+    "envs/.*.new-*",  # of environments.venv
+    "images/.*.context-*",  # of environments.images
+    "pose/.*.new-*",  # of environments.program
+    ".proof-*",  # of trials.proof
+    "proofs/[!.]*.[0-9]*",  # of runs.proofs
+    ".*.gone-*",  # of environments.held
     "*/.*.gone-*",
 )
 

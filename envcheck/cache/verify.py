@@ -16,7 +16,7 @@ from envcheck.environments.place import Watcher
 from envcheck.environments.program import is_whole
 from envcheck.environments.venv import SCHEMA as ENVIRONMENT
 from envcheck.environments.venv import Marker
-from envcheck.environments.whole import changed_files, sha256_of
+from envcheck.environments.whole import changed_files, sha256_of, unrecorded
 from envcheck.errors import UsageError
 
 SCHEMA = "envcheck.cache-verified/1"
@@ -97,12 +97,13 @@ def _wheel(one: Kept) -> Iterator[str]:
 
 def _environment(one: Kept) -> Iterator[str]:
     try:
-        read_json(one.path / "envcheck.json", Marker, schema=ENVIRONMENT)
+        marker = read_json(one.path / "envcheck.json", Marker, schema=ENVIRONMENT)
     except UsageError as error:
         yield error.message
         return
     if not (one.path / "bin" / "python").exists():
         yield "its interpreter is gone"
+    yield from unrecorded(one.path, marker.installed)
     yield from changed_files(one.path)
 
 

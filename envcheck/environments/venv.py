@@ -13,11 +13,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import filelock
+from packaging.utils import canonicalize_name
 
 from envcheck.documents import read_json, write_json
 from envcheck.engine.containers import Ended
@@ -25,8 +27,8 @@ from envcheck.environments.failures import check_pip, require_disk
 from envcheck.environments.held import hold, remove
 from envcheck.environments.here import run_here, shell_here
 from envcheck.environments.place import Place, Watcher, Work
-from envcheck.environments.wheelhouse import UNCONSTRAINED, Wheelhouse, read_lock
-from envcheck.environments.whole import missing_parts
+from envcheck.environments.wheelhouse import UNCONSTRAINED, Pin, Wheelhouse, read_lock
+from envcheck.environments.whole import installed, missing_parts, unrecorded
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import capture, stream
 from envcheck.recipes import Recipe, lock_hash
@@ -45,6 +47,7 @@ class Marker:
     lock_hash: str
     python: str  # "3.11.7"
     installer: str
+    installed: tuple[str, ...] = ()  # of what the lock names: "numpy-2.4.0.dist-info"; once it was not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Venv:
             with watch.step(f"install {len(pins)} wheels, each checked by its hash"):
                 _run(self._install_argv(python, requirements), log)
             _point_scripts_at(new, home)
-            write_json(new / "envcheck.json", marker)
+            write_json(new / "envcheck.json", replace(marker, installed=_of_lock(new, pins)))
             hold(new)
             new.replace(home)
 
@@ -176,7 +179,13 @@ def _lacks(home: Path, marker: Marker) -> str:
         return error.message
     if (found.lock_hash, found.python) != (marker.lock_hash, marker.python):
         return "it was made from something else"
-    return next(missing_parts(home), "")
+    return next(chain(unrecorded(home, found.installed), missing_parts(home)), "")
+
+
+def _of_lock(home: Path, pins: Sequence[Pin]) -> tuple[str, ...]:
+    """Return what is installed of a lock. Of pip, which venv itself brings, people take newer versions."""
+    named = {canonicalize_name(pin.name) for pin in pins}
+    return tuple(one for one in installed(home) if canonicalize_name(one.partition("-")[0]) in named)
 
 
 def _run(argv: list[str], log: Path) -> None:

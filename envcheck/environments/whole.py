@@ -10,7 +10,7 @@ import base64
 import csv
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _LIBRARY = re.compile(r"^(?P<path>[^,\n]+\.so[^,/\n]*),sha256=[^,\n]+,(?P<size>[0-9]+)$", re.MULTILINE)
@@ -49,6 +49,21 @@ def changed_files(home: Path) -> Iterator[str]:
                     continue
                 if found != said.removeprefix("sha256="):
                     yield f"{path} is not what its wheel held"
+
+
+def installed(home: Path) -> tuple[str, ...]:
+    """Return what is installed in the environment `home`: "torch-2.13.0+cpu.dist-info"."""
+    return tuple(record.parent.name for record in _records(home))
+
+
+def unrecorded(home: Path, wanted: Iterable[str]) -> Iterator[str]:
+    """Yield what of the `wanted` is not installed in `home`: without a RECORD its files are not looked at."""
+    found = set(installed(home))
+    if not found:
+        yield "nothing is installed in it"
+    for name in wanted:
+        if name not in found:
+            yield f"{name} is gone"
 
 
 def digest_of(file: Path) -> str:

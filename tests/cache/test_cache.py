@@ -105,6 +105,23 @@ def beside_what_is_started(one):
     (one.path / "json.py").write_text("raise SystemExit('shadowed')\n")
 
 
+def without_a_distribution(one):
+    shutil.rmtree(next(one.path.glob("lib/python3*/site-packages/alpha-*.dist-info")))
+
+
+def without_anything(one):
+    for path in one.path.glob("lib/python3*/site-packages/*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def without_anything_and_older(one):
+    """As an environment of an envcheck that did not keep what it had installed."""
+    marker = json.loads((one.path / "envcheck.json").read_text())
+    del marker["installed"]
+    (one.path / "envcheck.json").write_text(json.dumps(marker))
+    without_anything(one)
+
+
 @pytest.mark.parametrize(
     ("kind", "damage", "said"),
     [
@@ -113,6 +130,9 @@ def beside_what_is_started(one):
         ("environment", without_module, "alpha.py is gone"),
         ("environment", lambda one: (one.path / "envcheck.json").write_text("{"), "envcheck.json"),
         ("environment", lambda one: (one.path / "bin/python").unlink(), "its interpreter is gone"),
+        ("environment", without_a_distribution, "alpha-1.0.dist-info is gone"),
+        ("environment", without_anything, "nothing is installed in it"),
+        ("environment", without_anything_and_older, "nothing is installed in it"),
         ("pose", in_pose, "its files are not those"),
         ("pose", in_what_is_started, "its files are not those"),
         ("pose", beside_what_is_started, "its files are not those"),
@@ -145,11 +165,26 @@ def test_what_was_used_lately_stays_and_the_rest_goes(cache):
     assert contents(cache).kept == ()
 
 
-def test_what_a_killed_build_left_goes_when_it_is_a_day_old(cache):
-    (cache / "wheels" / ".fetch-abc").mkdir()
+LEFT = [
+    "wheels/.fetch-abc",
+    "envs/.pose-py3.11.new-abc",
+    "images/.x.context-abc",
+    "pose/.0123.new-abc",
+    ".proof-abc",
+    "proofs/0123abc.4711",
+    "proofs/.0123abc.json.gone-abc",
+    "..proof-abc.gone-abc",
+]
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_what_was_killed_left_something_that_goes_when_it_is_a_day_old(tmp_path, left):
+    (tmp_path / left).mkdir(parents=True)
     later = datetime.now(timezone.utc)
-    assert "leftover" not in {one.kind for one in prune(contents(cache), 0, later + DAY / 2).removed}
-    assert "leftover" in {one.kind for one in prune(contents(cache), 0, later + 2 * DAY).removed}
+    assert only(contents(tmp_path), "leftover").path == tmp_path / left
+    assert prune(contents(tmp_path), 0, later + DAY / 2).removed == ()
+    assert len(prune(contents(tmp_path), 0, later + 2 * DAY).removed) == 1
+    assert contents(tmp_path).kept == ()
 
 
 def test_what_a_run_holds_stays_until_that_is_killed(cache, root):

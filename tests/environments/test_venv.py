@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -177,6 +178,11 @@ def test_the_marker_says_what_an_environment_was_built_from(venvs, recipe, liste
     marker = json.loads((place.python.parent.parent / "envcheck.json").read_text(encoding="utf-8"))
     assert marker["schema"] == "envcheck.environment/1"
     assert marker["lock_hash"] == place.lock_hash
+    assert marker["installed"] == ["alpha-1.0.dist-info"]
+    (info,) = place.python.parent.parent.glob("lib/python3*/site-packages/alpha-1.0.dist-info")
+    shutil.rmtree(info)
+    assert not venvs.prepare(recipe, MINE, watch=listener).reused
+    assert info.is_dir()
 
 
 def test_a_command_finds_the_environment_first_and_is_told_of_it(
