@@ -25,6 +25,9 @@ from envcheck.relay import Relay, Stream
 _AWAKE_S = 1.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+# Open files that what `stream` and `hand_over` start keeps open, too: it may outlive us.
+SHARED: list[int] = []
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -95,7 +98,7 @@ def stream(
     with contextlib.ExitStack() as stack:
         relay = stack.enter_context(contextlib.closing(Relay(log, show=show, heard=heard)))
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = _started(argv, env=env, start_new_session=True, **pipes)
+        process = _started(argv, env=env, start_new_session=True, pass_fds=SHARED, **pipes)
         stack.enter_context(process)
         stack.enter_context(handed_on(_send_to(process)))
         assert process.stdout is not None  # noqa: S101 - asked for above
@@ -122,7 +125,7 @@ def hand_over(argv: Sequence[str], *, env: Mapping[str, str]) -> int:
 
     It is in the foreground with us, so the terminal's own keys reach it; what reaches us alone is handed on.
     """
-    with _started(argv, env=env) as process, handed_on(_send_unless_typed(process)):
+    with _started(argv, env=env, pass_fds=SHARED) as process, handed_on(_send_unless_typed(process)):
         code = _waited_for(process)
     return code if code >= 0 else 128 - code
 

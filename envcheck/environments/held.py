@@ -1,7 +1,8 @@
-"""What a run uses of the cache is marked as used now, and held until this program ends.
+"""What a run uses of the cache is marked as used now, and held until this program and its commands end.
 
-Nobody prunes what somebody holds: the kernel lets go of it when the program has gone, however it went. Where
-the file system knows no locks, what was used lately is still not pruned.
+Nobody prunes what somebody holds: the kernel lets go of it when all of them have gone, however they went: a
+command that goes on when we were killed holds it still. Where the file system knows no locks, what was used
+lately is still not pruned.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-_HELD: list[int] = []
+from envcheck.processes import SHARED
 
 
 def hold(thing: Path) -> bool:
@@ -34,7 +35,7 @@ def hold(thing: Path) -> bool:
     if not _lies_at(handle, thing):
         os.close(handle)
         return False
-    _HELD.append(handle)
+    SHARED.append(handle)
     return True
 
 

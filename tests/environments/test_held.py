@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -48,3 +53,38 @@ def test_who_reaches_for_what_is_being_moved_away_is_told_that_it_is_gone(thing,
 def test_what_is_removed_leaves_nothing_behind(thing, tmp_path):
     remove(thing)
     assert list(tmp_path.iterdir()) == []
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from envcheck.environments.held import hold
+from envcheck.processes import hand_over, stream
+hold(Path(sys.argv[1]))
+code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+if sys.argv[2] == "stream":
+    stream([sys.executable, "-c", code])
+else:
+    hand_over([sys.executable, "-c", code], env={})
+"""
+
+
+@pytest.mark.parametrize("how", ["stream", "hand_over"])
+def test_what_a_command_uses_is_held_while_it_outlives_a_killed_envcheck(thing, root, how):
+    argv = [sys.executable, "-c", STARTER, str(thing), how]
+    environ = {**os.environ, "PYTHONPATH": str(root)}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environ) as starter:
+        command = int(starter.stdout.readline())
+        try:
+            starter.kill()
+            starter.wait(timeout=30)
+            with let_go(thing) as is_free:
+                assert not is_free
+        finally:
+            os.kill(command, signal.SIGKILL)
+    ends = time.monotonic() + 30
+    while not is_free and time.monotonic() < ends:  # the kernel takes a moment
+        time.sleep(0.01)
+        with let_go(thing) as is_free:
+            pass
+    assert is_free
