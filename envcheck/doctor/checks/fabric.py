@@ -34,13 +34,13 @@ class Fabric(Check):
         driver = case.host.driver or Driver()
         ready = any(gpu.fabric == "completed" for _, gpu in gpus)
         # The manager of a container's GPUs runs outside, and is not to be seen.
-        switches = () if case.in_container else _switches(driver)
-        if switches and not ready:
+        seen = () if case.in_container else switches(driver)
+        if seen and not ready:
             if driver.fabric_manager_runs is None:
-                return unknown(self, case.host.why("driver.fabric_manager_runs"), *switches)
+                return unknown(self, case.host.why("driver.fabric_manager_runs"), *seen)
             if not driver.fabric_manager_runs:
-                return self._not_ready(case, switches)
-        if not switches and not ready:
+                return self._not_ready(case, seen)
+        if not seen and not ready:
             return self._none(case)
         return self._other_version(case.host, driver) if _is_other(driver) else ok(self, *_manager(driver))
 
@@ -74,8 +74,10 @@ class Fabric(Check):
         )
 
 
-def _switches(driver: Driver) -> tuple[str, ...]:
-    return tuple(node.path for node in driver.nodes or () if _SWITCH.match(node.path))
+def switches(driver: Driver | None) -> tuple[str, ...]:
+    """Return the device nodes of NVSwitches."""
+    nodes = driver.nodes if driver else None
+    return tuple(node.path for node in nodes or () if _SWITCH.match(node.path))
 
 
 def _state(gpu: Gpu) -> str:
