@@ -63,7 +63,7 @@ class Faults(Check):
         broken = _among(case.host, _RESET)
         going_on = _among(case.host, _GOES_ON)
         if not broken and not going_on:
-            return ok(self)
+            return _not_whole(self, case.host) or ok(self)
         if broken:
             return Finding(
                 self.id,
@@ -99,7 +99,7 @@ class ProgramFaults(Check):
             return nothing
         found = _among(case.host, _OF_PROGRAMS)
         if not found:
-            return ok(self)
+            return _not_whole(self, case.host) or ok(self)
         return Finding(
             self.id,
             "info",
@@ -125,6 +125,11 @@ def _nothing_to_read(check: Check, host: Host) -> Finding | None:
     if host.os.wsl or host.os.jetson:
         return skip(check, "The driver of this system writes no such lines.")
     return unknown(check, host.why("kernel.xids")) if host.kernel.xids is None else None
+
+
+def _not_whole(check: Check, host: Host) -> Finding | None:
+    """Return the answer where the log has lines, and has lost others."""
+    return unknown(check, host.unknown["kernel.xids"]) if "kernel.xids" in host.unknown else None
 
 
 def _among(host: Host, codes: Collection[int]) -> tuple[Xid, ...]:
