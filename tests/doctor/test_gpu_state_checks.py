@@ -354,3 +354,11 @@ def test_without_gpus_there_is_nothing_to_ask_and_where_none_are_named_nobody_kn
     hangs = check.look(Case(machine("a100-hang")))
     assert hangs.status == "unknown"
     assert hangs.cause.startswith("HANG: ")
+
+
+def test_an_idle_link_is_called_wide_and_not_fast(gpus):
+    idle = Pcie().look(gpus(DESK))
+    assert (idle.status, idle.title) == ("ok", "Every GPU has all its lanes on the bus")
+    assert "generation 1 of 4" in idle.evidence[0]
+    fast = {**DESK, "pcie": PcieLink(generation=4, width=16, most_generation=4, most_width=16)}
+    assert Pcie().look(gpus(fast)).title == Pcie.title

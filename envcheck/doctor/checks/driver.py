@@ -95,6 +95,8 @@ class LibraryThere(Check):
         why = _why_silent(case.host)
         if case.host.driver is None:
             return skip(self, "There is no driver.")
+        if not why and case.host.gpus is None and case.host.driver.version is None:
+            return unknown(self, "The facts do not say what the library answered.")
         if not why.startswith(("LIBRARY_NOT_FOUND", "LIBRARY_NOT_LOADED")):
             return ok(self)
         fix = Fix(
@@ -165,6 +167,8 @@ class Hang(Check):
             if path.startswith(("driver", "gpus")) and why.startswith(("HANG:", "CRASH:"))
         )
         if not reasons:
+            if case.host.gpus is None and not _why_silent(case.host):
+                return unknown(self, case.host.why("gpus"))
             return ok(self)
         silent = "A GPU does not answer" if case.host.gpus else "The driver does not answer"
         crashed = any(why.startswith("CRASH:") for why in reasons)

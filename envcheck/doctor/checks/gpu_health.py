@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envcheck.doctor.check import Case, Check, ok, skip, without_gpus
+from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.checks.fabric import switches
 from envcheck.doctor.finding import Finding, Fix, Status
 from envcheck.doctor.per_gpu import SILENT, is_for_servers, named, unanswered
@@ -62,6 +64,8 @@ class Memory(Check):
         if not evidence:
             if missing := unanswered(self, case.host, "memory_health"):
                 return missing
+            if uncounted := [f"{name}.memory_health.{what}" for name, one in told for what in _unsaid(one)]:
+                return unknown(self, case.host.why(uncounted[0]), *uncounted)
             counted = any(_is_counted(health) for _, health in told)
             return ok(self) if counted else skip(self, "No GPU here counts the errors of its memory.")
         status: Status = "error" if failed else "warn"
@@ -128,7 +132,7 @@ class Pcie(Check):
         ]
         certain = slow or any(_is_loaded(gpu) or is_for_servers(gpu) for _, gpu, _ in narrow)
         if not narrow and not slow:
-            return unanswered(self, case.host, "pcie") or ok(self)
+            return self._seen(case.host, told)
         return Finding(
             self.id,
             "warn" if certain else "info",
@@ -143,6 +147,23 @@ class Pcie(Check):
             ),
             "https://docs.nvidia.com/deploy/nvidia-smi/",
         )
+
+    def _seen(self, host: Host, told: list[tuple[str, Gpu, PcieLink]]) -> Finding:
+        """Return the answer where nothing is wrong: what of it was seen."""
+        if missing := unanswered(self, host, "pcie", "width", "most_width", "generation", "most_generation"):
+            return missing
+        shown = [entry for entry in told if entry[2].width and entry[2].most_width]
+        if not shown:
+            return skip(self, "The virtual machine does not show how its GPUs are on the bus.")
+        idle = [
+            (name, link)
+            for name, gpu, link in shown
+            if not _is_loaded(gpu) and _is_below(link.generation, link.most_generation)
+        ]
+        if not idle:
+            return ok(self)
+        slow = tuple(f"{name}: {_link(link)}; the generation counts under load only" for name, link in idle)
+        return replace(ok(self, *slow), title="Every GPU has all its lanes on the bus")
 
 
 class NvLinks(Check):
@@ -220,6 +241,18 @@ def _memory_troubles(health: MemoryHealth) -> str:
         "a page waits to be retired" if health.retirement_pending else "",
     )
     return ", ".join(filter(None, troubles))
+
+
+def _unsaid(health: MemoryHealth) -> Iterator[str]:
+    """Yield what must be known beside what is: a count that is kept, and the two halves of one answer."""
+    if health.ecc is None and not _is_counted(health):
+        yield "ecc"
+    if health.ecc and health.uncorrected is None:
+        yield "uncorrected"
+    if health.remap_pending is None and health.remap_failed is not None:
+        yield "remap_pending"
+    if health.remap_failed is None and health.remap_pending is not None:
+        yield "remap_failed"
 
 
 def _is_counted(health: MemoryHealth) -> bool:

@@ -115,7 +115,7 @@ class Stuck(Check):
             if process.state == "D"
         ]
         if not stuck:
-            return unanswered(self, case.host, "processes") or ok(self)
+            return unanswered(self, case.host, "processes", "state") or ok(self)
         return Finding(
             self.id,
             "warn",
