@@ -7,7 +7,7 @@ import re
 from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.per_gpu import SILENT, named, unanswered
-from envcheck.doctor.remedies import distribution, of_the_machine
+from envcheck.doctor.remedies import by_family, of_the_machine
 from envcheck.host.facts import Driver, Gpu, Host
 from envcheck.symptoms.cards import FABRIC
 
@@ -107,12 +107,13 @@ def _install(host: Host) -> Fix:
     """Return how to install the fabric manager of the driver's version; packages carry its branch."""
     version = host.driver.version if host.driver else None
     number = str(version or "VERSION")
-    apt = f"sudo apt install 'nvidia-fabricmanager-{number.partition('.')[0]}={number}*'"
-    install = {"ubuntu": apt, "debian": apt}.get(
-        distribution(host), f"sudo dnf install nvidia-fabric-manager-{number}"
+    install = by_family(
+        host,
+        debian=f"sudo apt install 'nvidia-fabricmanager-{number.partition('.')[0]}={number}*'",
+        red_hat=f"sudo dnf install nvidia-fabric-manager-{number}",
     )
     return Fix(
         "Install the fabric manager of exactly the driver's version, and start it.",
-        (install, "sudo systemctl enable --now nvidia-fabricmanager"),
+        (*install, "sudo systemctl enable --now nvidia-fabricmanager"),
         needs_root=True,
     )

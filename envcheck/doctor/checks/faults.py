@@ -47,6 +47,8 @@ _OF_PROGRAMS = {
     45: "the program was ended before its time",
     69: "the program's commands were wrong",
 }
+# Told by another check, or beside another Xid: which way back from that one there is.
+_OTHERS = (FALLEN_OFF, 154)
 
 
 class Faults(Check):
@@ -63,7 +65,7 @@ class Faults(Check):
         broken = _among(case.host, _RESET)
         going_on = _among(case.host, _GOES_ON)
         if not broken and not going_on:
-            return _not_whole(self, case.host) or ok(self)
+            return self._not_known(case.host) or _not_whole(self, case.host) or ok(self)
         if broken:
             return Finding(
                 self.id,
@@ -82,6 +84,20 @@ class Faults(Check):
             "The GPU contained or repaired them; the program that was hit has ended.",
             FAULTY.fix,
             FAULTY.link,
+        )
+
+    def _not_known(self, host: Host) -> Finding | None:
+        known = {*_RESET, *_GOES_ON, *_OF_PROGRAMS, *_OTHERS}
+        others = tuple(xid for xid in host.kernel.xids or () if xid.code not in known)
+        if not others:
+            return None
+        return Finding(
+            self.id,
+            "info",
+            "A GPU has reported an Xid that is not known here",
+            _told(others, dict.fromkeys((xid.code for xid in others), "not known here")),
+            "It may be a fault of the hardware, a program's, or a mere note: NVIDIA's catalogue says which.",
+            link=FAULTY.link,
         )
 
 
