@@ -61,8 +61,9 @@ def read_kernel_log(
         partial.append(told)
     if not partial:
         return None, None, "; ".join(closed) or "there is no log of the kernel's here"
-    best = max(partial, key=lambda told: (bool(told.xids), bool(told.complaints)))
-    return best.xids or None, best.complaints or None, best.gap
+    xids = next((told.xids for told in partial if told.xids), None)
+    complaints = next((told.complaints for told in partial if told.complaints), None)
+    return xids, complaints, partial[0].gap
 
 
 class _Told(NamedTuple):

@@ -386,3 +386,5 @@ def test_programs_that_come_in_through_mps_are_in_nobodys_way(gpus):
     assert (finding.status, finding.title, finding.fix) == ("info", "Programs share a GPU through MPS", None)
     taken = {**shared, "processes": (TRAIN,)}
     assert Exclusive().look(gpus(shared, taken)).evidence[0].startswith("gpus[1]")
+    free = Exclusive().look(gpus(shared, {**shared, "processes": ()}))
+    assert (free.status, free.evidence) == ("info", ("gpus[1]: exclusive process",))

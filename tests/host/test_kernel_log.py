@@ -86,9 +86,11 @@ def test_a_log_that_goes_back_to_the_start_comes_before_one_that_does_not(lay_ou
     xids, complaints, why = read_kernel_log(root)
     assert ([xid.code for xid in xids], complaints, why) == ([31, 79], (), "")
     (root / "var/log/messages").write_text(syslog("usb"))
-    (root / "dev/kmsg").write_text("4,1,5,-;usb\n")
-    (root / "var/log/dmesg").write_text(whole)
-    assert [xid.code for xid in read_kernel_log(root)[0]] == [31, 79]
+    (root / "dev/kmsg").write_text(f"4,1,9000000,-;{FAULT}\n")
+    (root / "var/log/dmesg").write_text(syslog(STARTED, LOST, "NVRM: RmInitAdapter failed!"))
+    xids, complaints, why = read_kernel_log(root)
+    assert ([xid.code for xid in xids], complaints) == ([31], ("NVRM: RmInitAdapter failed!",))
+    assert why == "/dev/kmsg: the log begins 9 s after the machine's start"
 
 
 def test_a_log_that_nobody_has_written_to_since_the_start_is_none(lay_out):

@@ -68,7 +68,7 @@ class Exclusive(Check):
             self.id,
             "info",
             "A GPU takes one process at a time",
-            evidence,
+            tuple(f"{name}: {gpu.compute_mode}" for name, gpu in limited if not _is_shared(gpu)),
             "Nobody is on it now; a second program that starts will find it busy.",
             link=_COMPUTE_MODES,
         )
