@@ -29,10 +29,15 @@ def is_for_servers(gpu: Gpu) -> bool:
     return gpu.brand in _SERVER_BRANDS
 
 
-def unanswered(check: Check, host: Host, fact: str) -> Finding | None:
-    """Return the answer where a GPU does not say all of `fact`, and should; None where those that can do."""
+def unanswered(check: Check, host: Host, fact: str, *parts: str) -> Finding | None:
+    """Return the answer where a GPU does not say all of `fact`, and should; None where those that can do.
+
+    `parts` are the fields of the fact's value, or of each of its values, that must be known, too. Others may
+    be null without a reason: there is no such thing on that GPU.
+    """
     paths = [f"{name}.{fact}" for name, gpu in named(host) if getattr(gpu, fact) is None]
     reasons = {path: host.why(path) for path in paths}
+    reasons |= {path: host.why(path) for path in _unsaid(host, fact, parts)}
     reasons |= {path: why for path, why in host.unknown.items() if _is_part(path, fact)}
     missing = {path: why for path, why in reasons.items() if not why.startswith(_NOT_SUPPORTED)}
     if missing:
@@ -41,6 +46,15 @@ def unanswered(check: Check, host: Host, fact: str) -> Finding | None:
     if len(paths) == len(host.gpus or ()):
         return skip(check, "No GPU here has such a thing to say (NOT_SUPPORTED).")
     return None
+
+
+def _unsaid(host: Host, fact: str, parts: tuple[str, ...]) -> Iterator[str]:
+    for name, gpu in named(host):
+        said = getattr(gpu, fact)
+        values = enumerate(said) if isinstance(said, tuple) else ((None, said),)
+        for place, value in values:
+            path = f"{name}.{fact}" if place is None else f"{name}.{fact}[{place}]"
+            yield from (f"{path}.{part}" for part in parts if value and getattr(value, part) is None)
 
 
 def _is_part(path: str, fact: str) -> bool:

@@ -162,10 +162,15 @@ def install_dcgm(host: Host) -> Fix:
     cuda = host.driver.cuda.major if host.driver and host.driver.cuda else 12
     package = f"datacenter-gpu-manager-4-cuda{cuda}"
     text = "Install NVIDIA's DCGM, from NVIDIA's repository of CUDA packages."
-    name = distribution(host)
-    installer = {"apt": _DEBIAN_FAMILY, "dnf": _RED_HAT_FAMILY}
-    commands = tuple(f"sudo {tool} install {package}" for tool, family in installer.items() if name in family)
+    commands = by_family(host, debian=f"sudo apt install {package}", red_hat=f"sudo dnf install {package}")
     return Fix(text, commands, needs_root=True)
+
+
+def by_family(host: Host, *, debian: str, red_hat: str) -> tuple[str, ...]:
+    """Return the command of the distribution's family; none for one that is not known."""
+    name = distribution(host)
+    families = ((debian, _DEBIAN_FAMILY), (red_hat, _RED_HAT_FAMILY))
+    return tuple(command for command, family in families if name in family)
 
 
 def distribution(host: Host) -> str:

@@ -171,7 +171,10 @@ class Xid:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What the kernel's log, its settings and its firmware say about NVIDIA's driver."""
+    """What the kernel's log, its settings and its firmware say about NVIDIA's driver.
+
+    A reason that stands beside lines which were found tells that the log is not whole, and had others.
+    """
 
     xids: Annotated[tuple[Xid, ...], _Few] | None = None  # one for each code and GPU; () is none
     complaints: Annotated[tuple[str, ...], _Few] | None = None  # other lines of NVRM that tell of a failure

@@ -43,10 +43,10 @@ def read_kernel(root: Path = Path("/"), release: str | None = None) -> tuple[Ker
         clock_synchronized=is_synchronized(),
         iommu=_iommu(root),
     )
-    reasons = {**_NOT_SAID, "xids": why, "complaints": why}
-    return kernel, {
-        f"kernel.{name}": reason for name, reason in reasons.items() if getattr(kernel, name) is None
-    }
+    missing = {name: reason for name, reason in _NOT_SAID.items() if getattr(kernel, name) is None}
+    if why:  # also beside lines that were found: there may have been more
+        missing |= {"xids": why, "complaints": why}
+    return kernel, {f"kernel.{name}": reason for name, reason in missing.items()}
 
 
 def _secure_boot(root: Path) -> bool | None:

@@ -1,7 +1,9 @@
 """What NVIDIA's driver told the kernel's log since the machine was started: Xid lines, and its complaints.
 
-The log is the kernel's own buffer, else a file of syslog's, else what the journal has. Whatever is large is
-read from its end, as far as a limit; who may not read any of them is told why.
+The log is the kernel's own buffer, else a file of syslog's, else what the journal has: the first that goes
+back to the machine's start. A buffer goes round and files are rotated: then what is found is told, and that
+nothing is found is no fact. Whatever is large is read from its end, as far as a limit; who may not read any
+of them is told why.
 """
 
 from __future__ import annotations
@@ -11,20 +13,24 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from envcheck.host.facts import Xid
-from envcheck.host.files import is_folder
+from envcheck.host.files import is_folder, text
 from envcheck.processes import capture
 
 _BUFFER = "dev/kmsg"
-_FILES = ("var/log/kern.log", "var/log/messages", "var/log/dmesg")
+_OF_THE_START = "var/log/dmesg"  # written once, when the machine has come up
+_FILES = ("var/log/kern.log", "var/log/messages", _OF_THE_START)
 _JOURNALS = ("var/log/journal", "run/log/journal")
 
 _MAX_BYTES = 4 << 20  # the kernel's buffer has 128 KiB to 1 MiB
 _RECORD_BYTES = 8192  # /dev/kmsg gives one record to a read that has room for it, and fails without
 _JOURNAL_S = 2.0
+_CLOCK_S = 60  # a clock that is set after the start
 _MAX_COMPLAINTS = 20
 _LINE_CHARS = 300
 
@@ -37,45 +43,90 @@ _COMPLAINT = re.compile(
     re.IGNORECASE,
 )
 _STARTED = "Linux version "  # the first line of every start
+# How lines tell when they were written: syslog in words, or as ISO has it; the buffer in microseconds.
+_WRITTEN = re.compile(r"[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}")
+_RECORDED = re.compile(r"[0-9]+,[0-9]+,([0-9]+),")
 
 
 def read_kernel_log(
     root: Path = Path("/"),
 ) -> tuple[tuple[Xid, ...] | None, tuple[str, ...] | None, str]:
-    """Return the Xids, one for each code and GPU, the complaints, and why neither is known."""
-    lines, why = _log(root)
-    if lines is None:
-        return None, None, why
+    """Return the Xids, one for each code and GPU, the complaints, and why there may be more."""
+    closed: list[str] = []
+    partial: list[_Told] = []
+    for name, log in _logs(root, closed):
+        told = _read(name, log)
+        if not told.gap:
+            return told.xids, told.complaints, ""
+        partial.append(told)
+    if not partial:
+        return None, None, "; ".join(closed) or "there is no log of the kernel's here"
+    xids = next((told.xids for told in partial if told.xids), None)
+    complaints = next((told.complaints for told in partial if told.complaints), None)
+    return xids, complaints, partial[0].gap
+
+
+class _Told(NamedTuple):
+    xids: tuple[Xid, ...]
+    complaints: tuple[str, ...]
+    gap: str  # why that is not all since the machine's start, "" where it is
+
+
+def _read(name: str, log: bytes) -> _Told:
     since_start: list[str] = []
-    for line in lines:
+    is_whole = False
+    for line in _lines(log):
         if _STARTED in line:
             since_start.clear()
+            is_whole = True
         elif "NVRM" in line or "nvidia" in line or "module" in line:
             since_start.append(line)
-    return _xids(since_start), _complaints(since_start), ""
+    gap = "" if is_whole else f"the log begins {_beginning(log)}"
+    if name == _OF_THE_START:
+        gap = "the log ends with the machine's start"
+    return _Told(_xids(since_start), _complaints(since_start), gap and f"/{name}: {gap}")
 
 
-def _log(root: Path) -> tuple[Iterable[str] | None, str]:
-    """Return the lines of the first log that can be read, or None and why there is none."""
-    closed = []
+def _beginning(log: bytes) -> str:
+    """Return when a log begins that does not go back to the start."""
+    # Of its first line the head may be missing.
+    for line in log[: 2 * _RECORD_BYTES].decode("utf-8", "replace").split("\n"):
+        if said := _RECORDED.match(line):
+            return f"{int(said[1]) // 10**6} s after the machine's start"
+        if said := _WRITTEN.match(line):
+            return f"at {said[0]}, after the machine's start"
+    return "after the machine's start"
+
+
+def _logs(root: Path, closed: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the bytes of each log that can be read; `closed` gets why others cannot be."""
     for name in (_BUFFER, *_FILES):
         try:
-            return _lines(_end_of(root / name)), ""
-        except FileNotFoundError:  # noqa: PERF203 - four files
+            log = _end_of(root / name, _started(root))
+        except FileNotFoundError:
             continue
         except OSError as error:
             closed.append(f"/{name}: {(error.strerror or str(error)).lower()}")
+            continue
+        yield name, log
     if (said := _journal(root)) is not None:
-        return _lines(said.encode()), ""
-    return None, "; ".join(closed) or "there is no log of the kernel's here"
+        yield "var/log/journal", said.encode()
 
 
-def _end_of(path: Path) -> bytes:
-    """Return the end of a log, without ever waiting for one that grows."""
+def _started(root: Path) -> float:
+    """Return when the machine was started, in seconds of the clock; 0 where that is not to be seen."""
+    up = re.match(r"[0-9]{1,12}", text(root / "proc/uptime") or "")
+    return time.time() - int(up[0]) - _CLOCK_S if up else 0
+
+
+def _end_of(path: Path, started: float) -> bytes:
+    """Return the end of a log, without ever waiting for one that grows; one of before the start is none."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         state = os.fstat(file)
         if stat.S_ISREG(state.st_mode):
+            if state.st_mtime < started:
+                raise FileNotFoundError(errno.ENOENT, "is of before the machine's start")
             os.lseek(file, max(0, state.st_size - _MAX_BYTES), os.SEEK_SET)
         elif not stat.S_ISCHR(state.st_mode):
             raise OSError(errno.EINVAL, "is no log")
@@ -121,8 +172,8 @@ def _xids(lines: Iterable[str]) -> tuple[Xid, ...]:
         if said := _XID.search(line):
             code, address = int(said[2]), _function_0(said[1])
             before = found.get((code, address))
-            text = f"Xid {code}{said[3]}".strip()[:_LINE_CHARS]
-            found[code, address] = Xid(code, address, before.count + 1 if before else 1, text)
+            words = f"Xid {code}{said[3]}".strip()[:_LINE_CHARS]
+            found[code, address] = Xid(code, address, before.count + 1 if before else 1, words)
     return tuple(found.values())
 
 

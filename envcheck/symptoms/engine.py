@@ -32,6 +32,7 @@ GONE = Symptom(
     Fix(
         "Is it running? docker by the first, podman by the second:",
         ("sudo systemctl start docker", "systemctl --user start podman.socket"),
+        needs_root=True,
     ),
     text=(
         r"connection (aborted|refused|reset)|remote end closed|broken pipe|connection broken|"

@@ -8,7 +8,9 @@ OUT_OF_MEMORY = Symptom(
     "system.out-of-memory",
     "the machine was out of memory, and the kernel killed what used most of it (137)",
     Fix(
-        "Fewer WORKERS, smaller batches, or nothing else beside it.", ("free -h", "sudo dmesg | grep -i oom")
+        "Fewer WORKERS, smaller batches, or nothing else beside it.",
+        ("free -h", "sudo dmesg | grep -i oom"),
+        needs_root=True,
     ),
     in_log=(
         "Out of memory: Killed process ",
@@ -24,7 +26,11 @@ OUT_OF_MEMORY = Symptom(
 CLOCK = Symptom(
     "system.clock",
     "the clock is wrong, or a certificate is out of date",
-    Fix("Set the clock by the network, then try again.", ("timedatectl", "sudo timedatectl set-ntp true")),
+    Fix(
+        "Set the clock by the network, then try again.",
+        ("timedatectl", "sudo timedatectl set-ntp true"),
+        needs_root=True,
+    ),
     in_log=(
         "certificate is not yet valid",
         "certificate has expired",

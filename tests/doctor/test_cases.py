@@ -9,8 +9,13 @@ import pytest
 from envcheck.doctor.checks.on_request import ALL
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.drift import look_back
+from envcheck.doctor.finding import Finding
 from envcheck.doctor.project.read import read_project
+from envcheck.documents import read_json
+from envcheck.host import facts
+from envcheck.host.facts import Host
 from envcheck.situation import look
+from envcheck.symptoms import SYMPTOMS
 from tests.doctor.cases import HOSTS, PROJECTS, TROUBLE, Case, cases
 from tests.doctor.table import FILE, table
 
@@ -45,6 +50,25 @@ def test_what_is_said_of_a_machine(case: Case, tmp_path):
         assert finding.fix.text.endswith(".")
     if case.status == "unknown":
         assert finding.cause
+    for one in diagnosis.findings:
+        assert_root_is_asked_for(one)
+
+
+def assert_root_is_asked_for(finding: Finding) -> None:
+    """Whoever reads a command with sudo has been told before that it needs root."""
+    if finding.fix and any("sudo " in command for command in finding.fix.commands):
+        assert finding.fix.needs_root, finding.id
+
+
+def test_on_no_machine_a_fix_needs_root_without_saying_so():
+    for file in HOSTS.glob("*.json"):
+        for finding in diagnose(read_json(file, Host, schema=facts.SCHEMA)).findings:
+            assert_root_is_asked_for(finding)
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.id)
+def test_no_symptoms_fix_needs_root_without_saying_so(symptom):
+    assert symptom.fix.needs_root or not any("sudo " in command for command in symptom.fix.commands)
 
 
 @pytest.mark.parametrize("check", CHECKS)

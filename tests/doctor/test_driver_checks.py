@@ -100,3 +100,30 @@ def test_silence_without_a_reason_is_unknown(machine):
 @pytest.mark.parametrize(("seconds", "status"), [(8.0, "ok"), (8.5, "warn")])
 def test_a_second_for_each_of_eight_gpus_is_the_limit(machine, seconds, status):
     assert Slow().look(Case(machine("a100x8-slow", driver={"nvml_seconds": seconds}))).status == status
+
+
+@pytest.mark.parametrize(
+    ("container", "selinux", "said", "command"),
+    [
+        ("docker", None, "UNKNOWN", "docker restart CONTAINER"),
+        ("podman", None, "NO_PERMISSION", "podman run --security-opt label=disable ..."),
+        ("docker", "enforcing", "NO_PERMISSION", "podman run --security-opt label=disable ..."),
+        ("docker", None, "NO_PERMISSION", "nvidia-smi"),
+        (None, "enforcing", "NO_PERMISSION", "nvidia-smi"),
+        (None, None, "UNKNOWN", "nvidia-smi"),
+    ],
+)
+def test_a_container_that_lost_its_gpus_is_told_how_it_gets_them_back(
+    machine, container, selinux, said, command
+):
+    host = machine(
+        "rtx3090-driver550",
+        gpus=None,
+        os={"container": container},
+        kernel={"selinux": selinux, "complaints": ("NVRM: RmInitAdapter failed!",)},
+        unknown={"gpus": said},
+    )
+    finding = Answers().look(Case(host))
+    assert (finding.status, finding.fix.commands[0]) == ("error", command)
+    assert finding.evidence == (f"NVML: {said}", "kernel log: NVRM: RmInitAdapter failed!")
+    assert finding.link

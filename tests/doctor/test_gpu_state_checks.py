@@ -354,3 +354,37 @@ def test_without_gpus_there_is_nothing_to_ask_and_where_none_are_named_nobody_kn
     hangs = check.look(Case(machine("a100-hang")))
     assert hangs.status == "unknown"
     assert hangs.cause.startswith("HANG: ")
+
+
+def test_an_idle_link_is_called_wide_and_not_fast(gpus):
+    idle = Pcie().look(gpus(DESK))
+    assert (idle.status, idle.title) == ("ok", "Every GPU has all its lanes on the bus")
+    assert "generation 1 of 4" in idle.evidence[0]
+    fast = {**DESK, "pcie": PcieLink(generation=4, width=16, most_generation=4, most_width=16)}
+    assert Pcie().look(gpus(fast)).title == Pcie.title
+
+
+@pytest.mark.parametrize(
+    ("distribution", "command"),
+    [
+        ("ubuntu 24.04", "sudo apt install 'nvidia-fabricmanager-"),
+        ("rocky 9.4", "sudo dnf install nvidia-fabric-manager-"),
+        ("sles 15.6", "sudo systemctl enable"),
+    ],
+)
+def test_a_distribution_that_is_not_known_gets_no_package_of_another(gpus, distribution, command):
+    unready = {**SERVER, "fabric": "in progress"}
+    driver = {"fabric_manager": None, "fabric_manager_runs": False}
+    case = gpus(unready, driver=driver, os={"distribution": distribution})
+    assert Fabric().look(case).fix.commands[0].startswith(command)
+
+
+def test_programs_that_come_in_through_mps_are_in_nobodys_way(gpus):
+    server = GpuProcess(pid=77, name="nvidia-cuda-mps-server")
+    shared = {**SERVER, "compute_mode": "exclusive process", "processes": (server, TRAIN)}
+    finding = Exclusive().look(gpus(shared))
+    assert (finding.status, finding.title, finding.fix) == ("info", "Programs share a GPU through MPS", None)
+    taken = {**shared, "processes": (TRAIN,)}
+    assert Exclusive().look(gpus(shared, taken)).evidence[0].startswith("gpus[1]")
+    free = Exclusive().look(gpus(shared, {**shared, "processes": ()}))
+    assert (free.status, free.evidence) == ("info", ("gpus[1]: exclusive process",))

@@ -65,6 +65,15 @@ def test_a_fault_tells_the_log_line_what_it_means_where_and_how_often(machine):
     assert finding.fix.destructive
 
 
+def test_an_xid_that_is_in_no_table_is_quoted_and_not_judged(machine):
+    xids = (Xid(999, "0000:01:00.0", text="Xid 999, pid=7, nobody knows"), Xid(154), Xid(31))
+    finding = faults.Faults().look(Case(machine("rtx3090-driver550", kernel={"xids": xids})))
+    assert (finding.status, finding.fix) == ("info", None)
+    assert finding.evidence == (
+        "kernel log: Xid 999, pid=7, nobody knows (not known here; GPU at 0000:01:00.0)",
+    )
+
+
 def test_what_a_broken_gpu_did_to_a_program_follows_from_the_gpu(machine):
     host = machine("rtx3090-driver550", kernel={"xids": (Xid(95), Xid(45))})
     findings = {one.id: one for one in diagnose(host).findings}

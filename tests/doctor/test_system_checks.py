@@ -51,3 +51,10 @@ def test_what_could_not_be_measured_is_unknown_with_its_reason(machine, check, f
     host = machine("rtx3090-driver550", hardware={fact: None}, unknown={f"hardware.{fact}": "it hides"})
     finding = check.look(Case(host))
     assert (finding.status, finding.cause) == ("unknown", "it hides")
+
+
+def test_room_whose_inodes_nobody_counted_is_told_as_such(machine):
+    host = machine("rtx3090-driver550", hardware={"cache_free_mib": 50 * GIB, "cache_free_inodes": None})
+    seen, open_question = Disk().look(Case(host)).evidence
+    assert seen.startswith("50.0 GiB free")
+    assert open_question == "free inodes: The facts do not say."

@@ -111,5 +111,12 @@ def test_an_empty_root_knows_nothing_and_says_why(lay_out):
     assert all(unknown.values())
 
 
+def test_a_log_that_is_not_whole_is_told_beside_what_it_has(lay_out):
+    kernel, unknown = read(lay_out({"dev/kmsg": "4,9,5000000,-;NVRM: Xid (PCI:0000:3b:00): 79, lost\n"}))
+    assert [xid.code for xid in kernel.xids] == [79]
+    assert unknown["kernel.xids"] == unknown["kernel.complaints"]
+    assert "begins 5 s after" in unknown["kernel.xids"]
+
+
 def test_this_machines_kernel_says_whether_the_clock_is_kept():
     assert is_synchronized() in (True, False, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 
 import pytest
 
@@ -15,13 +16,16 @@ LOST = "NVRM: Xid (PCI:0000:3b:00): 79, pid=1234, GPU has fallen off the bus."
 FAULT = "NVRM: Xid (PCI:0000:3B:00): 31, pid=77, Ch 00000008, MMU Fault"
 
 
+STARTED = "Linux version 6.8.0"
+
+
 def syslog(*lines):
     return "".join(f"Nov 20 10:13:00 box kernel: [{place}.0] {line}\n" for place, line in enumerate(lines))
 
 
 def test_each_code_of_each_gpu_is_told_once_with_its_count_and_its_newest_words(lay_out):
     other = FAULT.replace("3B", "af").replace("77", "78")
-    root = lay_out({"var/log/kern.log": syslog(FAULT, LOST, other, FAULT.replace("77", "99"))})
+    root = lay_out({"var/log/kern.log": syslog(STARTED, FAULT, LOST, other, FAULT.replace("77", "99"))})
     assert read_kernel_log(root) == (
         (
             Xid(31, "0000:3b:00.0", 2, "Xid 31, pid=99, Ch 00000008, MMU Fault"),
@@ -40,9 +44,61 @@ def test_old_drivers_and_slices_write_the_address_in_other_ways(lay_out):
 
 
 def test_what_was_before_the_last_start_is_over(lay_out):
-    log = syslog("Linux version 6.8.0", LOST, "Linux version 6.8.0", FAULT)
+    log = syslog(STARTED, LOST, STARTED, FAULT)
     xids, _, _ = read_kernel_log(lay_out({"var/log/kern.log": log}))
     assert [xid.code for xid in xids] == [31]
+
+
+SYSLOG_GAP = "/var/log/kern.log: the log begins at Nov 20 10:13:00, after the machine's start"
+
+
+@pytest.mark.parametrize(
+    ("name", "log", "why"),
+    [
+        ("var/log/kern.log", syslog("usb 1-1: new device"), SYSLOG_GAP),
+        ("var/log/kern.log", "x" * 40 + "\n" + syslog("usb 1-1: new device"), SYSLOG_GAP),
+        (
+            "var/log/messages",
+            "2026-11-20T10:13:00.123456+01:00 box kernel: usb 1-1\n",
+            "/var/log/messages: the log begins at 2026-11-20T10:13:00, after the machine's start",
+        ),
+        ("var/log/messages", "", "/var/log/messages: the log begins after the machine's start"),
+        (
+            "dev/kmsg",
+            "6,4711,7200000123,-;usb 1-1: new device\n",
+            "/dev/kmsg: the log begins 7200 s after the machine's start",
+        ),
+        ("var/log/dmesg", syslog(STARTED, "usb"), "/var/log/dmesg: the log ends with the machine's start"),
+    ],
+)
+def test_a_log_that_is_not_whole_tells_what_it_has_and_not_that_there_is_nothing(lay_out, name, log, why):
+    root = lay_out({name: log})
+    assert read_kernel_log(root) == (None, None, why)
+    with (root / name).open("a") as file:
+        file.write(f"{LOST}\n")
+    xids, complaints, still = read_kernel_log(root)
+    assert ([xid.code for xid in xids], complaints, still) == ([79], None, why)
+
+
+def test_a_log_that_goes_back_to_the_start_comes_before_one_that_does_not(lay_out):
+    whole = syslog(STARTED, FAULT, LOST)
+    root = lay_out({"dev/kmsg": f"4,1,5,-;{LOST}\n", "var/log/messages": whole, "var/log/dmesg": ""})
+    xids, complaints, why = read_kernel_log(root)
+    assert ([xid.code for xid in xids], complaints, why) == ([31, 79], (), "")
+    (root / "var/log/messages").write_text(syslog("usb"))
+    (root / "dev/kmsg").write_text(f"4,1,9000000,-;{FAULT}\n")
+    (root / "var/log/dmesg").write_text(syslog(STARTED, LOST, "NVRM: RmInitAdapter failed!"))
+    xids, complaints, why = read_kernel_log(root)
+    assert ([xid.code for xid in xids], complaints) == ([31], ("NVRM: RmInitAdapter failed!",))
+    assert why == "/dev/kmsg: the log begins 9 s after the machine's start"
+
+
+def test_a_log_that_nobody_has_written_to_since_the_start_is_none(lay_out):
+    root = lay_out({"var/log/kern.log": syslog(STARTED, LOST), "proc/uptime": "3600.25 7000.00\n"})
+    assert [xid.code for xid in read_kernel_log(root)[0]] == [79]
+    long_ago = time.time() - 2 * 3600
+    os.utime(root / "var/log/kern.log", (long_ago, long_ago))
+    assert read_kernel_log(root) == (None, None, "there is no log of the kernel's here")
 
 
 def test_only_a_driver_that_does_not_come_up_complains(lay_out):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from envcheck.compat.pci_ids import branch_for, needs_open_module
@@ -159,6 +160,8 @@ class Listed(Check):
         missing = unlisted_cards(host)
         if not missing:
             return ok(self)
+        if host.gpus is None and not _has_refused(host) and all(one.driver == "nvidia" for one in missing):
+            return unknown(self, host.why("gpus"), *described(missing))
         listed = len(host.gpus or ())
         fix = Fix("The kernel's log says why.", ("sudo dmesg | grep -e NVRM -e Xid",), needs_root=True)
         if case.in_container:
@@ -193,6 +196,12 @@ def described(cards: Iterable[PciDevice]) -> tuple[str, ...]:
         + (f", driver {card.driver}" if card.driver else ", no driver")
         for card in cards
     )
+
+
+def _has_refused(host: Host) -> bool:
+    """Tell whether NVML says, in a code of its own, why it lists nothing."""
+    why = host.unknown.get("gpus") or host.unknown.get("driver.version") or ""
+    return re.match(r"[A-Z][A-Z_]{3,}\b", why) is not None
 
 
 def _left_out(host: Host) -> str:

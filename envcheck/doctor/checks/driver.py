@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.checks.cards import described, own_cards
-from envcheck.doctor.checks.modules import not_loaded_because
+from envcheck.doctor.checks.modules import complaints, not_loaded_because
 from envcheck.doctor.finding import Finding, Fix
-from envcheck.doctor.remedies import REBOOT, hand_over_gpus, install_driver
+from envcheck.doctor.remedies import REBOOT, hand_over_gpus, install_driver, of_the_machine
 from envcheck.host.facts import Driver, Host
 from envcheck.symptoms.cards import DRIVER_GUIDE
 from envcheck.symptoms.driver import ABSENT, MISMATCH, NOT_LOADED
+from envcheck.symptoms.inside import DEVICES_LOST, SELINUX
+from envcheck.symptoms.symptom import Symptom
 
 # An idle GPU that is kept initialised answers all questions in milliseconds.
 _SLOW_S_PER_GPU = 1.0
+
+_READ_ON = Fix(
+    "See what the driver's own tool says, and the kernel's log.",
+    ("nvidia-smi", "sudo dmesg | grep -e NVRM -e Xid"),
+    needs_root=True,
+)
 
 
 class Present(Check):
@@ -95,6 +103,8 @@ class LibraryThere(Check):
         why = _why_silent(case.host)
         if case.host.driver is None:
             return skip(self, "There is no driver.")
+        if not why and case.host.gpus is None and case.host.driver.version is None:
+            return unknown(self, "The facts do not say what the library answered.")
         if not why.startswith(("LIBRARY_NOT_FOUND", "LIBRARY_NOT_LOADED")):
             return ok(self)
         fix = Fix(
@@ -165,6 +175,8 @@ class Hang(Check):
             if path.startswith(("driver", "gpus")) and why.startswith(("HANG:", "CRASH:"))
         )
         if not reasons:
+            if case.host.gpus is None and not _why_silent(case.host):
+                return unknown(self, case.host.why("gpus"))
             return ok(self)
         silent = "A GPU does not answer" if case.host.gpus else "The driver does not answer"
         crashed = any(why.startswith("CRASH:") for why in reasons)
@@ -209,13 +221,25 @@ class Answers(Check):
         why = _why_silent(case.host)
         if not why:
             return unknown(self, "The facts do not say which GPUs there are, nor why not.")
+        evidence = (f"NVML: {why}", *complaints(case.host))
+        if symptom := _of_the_container(case.host, why):
+            return Finding(
+                self.id,
+                "error",
+                "The driver is not to be reached from this container",
+                evidence,
+                symptom.why,
+                symptom.fix,
+                symptom.link,
+            )
         return Finding(
             self.id,
             "error",
             "The driver does not say which GPUs there are",
-            (f"NVML: {why}",),
+            evidence,
             "NVIDIA's management library could not be opened, and CUDA will hardly fare better.",
-            Fix("See what the driver's own tool says.", ("nvidia-smi", "sudo dmesg | grep -e NVRM -e Xid")),
+            of_the_machine(case.host, _READ_ON),
+            "https://docs.nvidia.com/deploy/xid-errors/",
         )
 
 
@@ -256,6 +280,16 @@ class Slow(Check):
 def _why_silent(host: Host) -> str:
     """Return why NVML did not open, in its own code, or "" when it did."""
     return host.unknown.get("gpus") or host.unknown.get("driver.version") or ""
+
+
+def _of_the_container(host: Host, why: str) -> Symptom | None:
+    """Return what NVML's refusal means where a container is between it and the driver."""
+    if host.os.container is None:
+        return None
+    if why.startswith("UNKNOWN"):
+        return DEVICES_LOST
+    is_labelled = host.os.container == "podman" or host.kernel.selinux == "enforcing"
+    return SELINUX if why.startswith("NO_PERMISSION") and is_labelled else None
 
 
 def _library_evidence(driver: Driver) -> tuple[str, ...]:

@@ -102,10 +102,10 @@ class EngineDisk(Check):
         if not case.host.engines:
             return skip(self, "No container engine answers.")
         known = [engine for engine in case.host.engines if engine.root_free_mib is not None]
-        if not known:
-            return unknown(self, case.host.why("engines[0].root_free_mib"))
         tight = [engine for engine in known if _is_tight(engine, needed_mib(case))]
         if not tight:
+            if path := unsaid(enumerate(case.host.engines), "root_free_mib"):
+                return unknown(self, case.host.why(path), *map(_room, known))
             return ok(self, *map(_room, known))
         full = [engine for engine in tight if _is_full(engine)]
         told = full or tight
@@ -254,7 +254,8 @@ def _lacks_inodes(engine: Engine) -> bool:
 
 
 def _room(engine: Engine) -> str:
-    inodes = f", {engine.root_free_inodes} inodes free" if engine.root_free_inodes is not None else ""
+    count = engine.root_free_inodes
+    inodes = ", inodes not known" if count is None else f", {count} inodes free"
     return f"{engine.name}, {engine.root}: {(engine.root_free_mib or 0) / 1024:.1f} GiB free{inodes}"
 
 

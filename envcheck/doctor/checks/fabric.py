@@ -7,7 +7,7 @@ import re
 from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.per_gpu import SILENT, named, unanswered
-from envcheck.doctor.remedies import distribution, of_the_machine
+from envcheck.doctor.remedies import by_family, of_the_machine
 from envcheck.host.facts import Driver, Gpu, Host
 from envcheck.symptoms.cards import FABRIC
 
@@ -34,13 +34,13 @@ class Fabric(Check):
         driver = case.host.driver or Driver()
         ready = any(gpu.fabric == "completed" for _, gpu in gpus)
         # The manager of a container's GPUs runs outside, and is not to be seen.
-        switches = () if case.in_container else _switches(driver)
-        if switches and not ready:
+        seen = () if case.in_container else switches(driver)
+        if seen and not ready:
             if driver.fabric_manager_runs is None:
-                return unknown(self, case.host.why("driver.fabric_manager_runs"), *switches)
+                return unknown(self, case.host.why("driver.fabric_manager_runs"), *seen)
             if not driver.fabric_manager_runs:
-                return self._not_ready(case, switches)
-        if not switches and not ready:
+                return self._not_ready(case, seen)
+        if not seen and not ready:
             return self._none(case)
         return self._other_version(case.host, driver) if _is_other(driver) else ok(self, *_manager(driver))
 
@@ -74,8 +74,10 @@ class Fabric(Check):
         )
 
 
-def _switches(driver: Driver) -> tuple[str, ...]:
-    return tuple(node.path for node in driver.nodes or () if _SWITCH.match(node.path))
+def switches(driver: Driver | None) -> tuple[str, ...]:
+    """Return the device nodes of NVSwitches."""
+    nodes = driver.nodes if driver else None
+    return tuple(node.path for node in nodes or () if _SWITCH.match(node.path))
 
 
 def _state(gpu: Gpu) -> str:
@@ -105,12 +107,13 @@ def _install(host: Host) -> Fix:
     """Return how to install the fabric manager of the driver's version; packages carry its branch."""
     version = host.driver.version if host.driver else None
     number = str(version or "VERSION")
-    apt = f"sudo apt install 'nvidia-fabricmanager-{number.partition('.')[0]}={number}*'"
-    install = {"ubuntu": apt, "debian": apt}.get(
-        distribution(host), f"sudo dnf install nvidia-fabric-manager-{number}"
+    install = by_family(
+        host,
+        debian=f"sudo apt install 'nvidia-fabricmanager-{number.partition('.')[0]}={number}*'",
+        red_hat=f"sudo dnf install nvidia-fabric-manager-{number}",
     )
     return Fix(
         "Install the fabric manager of exactly the driver's version, and start it.",
-        (install, "sudo systemctl enable --now nvidia-fabricmanager"),
+        (*install, "sudo systemctl enable --now nvidia-fabricmanager"),
         needs_root=True,
     )

@@ -47,6 +47,8 @@ _OF_PROGRAMS = {
     45: "the program was ended before its time",
     69: "the program's commands were wrong",
 }
+# Told by another check, or beside another Xid: which way back from that one there is.
+_OTHERS = (FALLEN_OFF, 154)
 
 
 class Faults(Check):
@@ -63,7 +65,7 @@ class Faults(Check):
         broken = _among(case.host, _RESET)
         going_on = _among(case.host, _GOES_ON)
         if not broken and not going_on:
-            return ok(self)
+            return self._not_known(case.host) or _not_whole(self, case.host) or ok(self)
         if broken:
             return Finding(
                 self.id,
@@ -84,6 +86,20 @@ class Faults(Check):
             FAULTY.link,
         )
 
+    def _not_known(self, host: Host) -> Finding | None:
+        known = {*_RESET, *_GOES_ON, *_OF_PROGRAMS, *_OTHERS}
+        others = tuple(xid for xid in host.kernel.xids or () if xid.code not in known)
+        if not others:
+            return None
+        return Finding(
+            self.id,
+            "info",
+            "A GPU has reported an Xid that is not known here",
+            _told(others, dict.fromkeys((xid.code for xid in others), "not known here")),
+            "It may be a fault of the hardware, a program's, or a mere note: NVIDIA's catalogue says which.",
+            link=FAULTY.link,
+        )
+
 
 class ProgramFaults(Check):
     """Programs that asked a GPU for what it cannot do; the GPU is as good as before."""
@@ -99,7 +115,7 @@ class ProgramFaults(Check):
             return nothing
         found = _among(case.host, _OF_PROGRAMS)
         if not found:
-            return ok(self)
+            return _not_whole(self, case.host) or ok(self)
         return Finding(
             self.id,
             "info",
@@ -125,6 +141,11 @@ def _nothing_to_read(check: Check, host: Host) -> Finding | None:
     if host.os.wsl or host.os.jetson:
         return skip(check, "The driver of this system writes no such lines.")
     return unknown(check, host.why("kernel.xids")) if host.kernel.xids is None else None
+
+
+def _not_whole(check: Check, host: Host) -> Finding | None:
+    """Return the answer where the log has lines, and has lost others."""
+    return unknown(check, host.unknown["kernel.xids"]) if "kernel.xids" in host.unknown else None
 
 
 def _among(host: Host, codes: Collection[int]) -> tuple[Xid, ...]:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from envcheck.doctor.check import Case, Check, ok, skip, without_gpus
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from envcheck.doctor.check import Case, Check, ok, skip, unknown, without_gpus
+from envcheck.doctor.checks.fabric import switches
 from envcheck.doctor.finding import Finding, Fix, Status
 from envcheck.doctor.per_gpu import SILENT, is_for_servers, named, unanswered
 from envcheck.doctor.remedies import of_the_machine
-from envcheck.host.facts import Gpu, MemoryHealth, PcieLink
+from envcheck.host.facts import Gpu, Host, MemoryHealth, PcieLink
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Linked: TypeAlias = tuple[str, Gpu, tuple[bool, ...]]
 
 _MEMORY_GUIDE = "https://docs.nvidia.com/deploy/a100-gpu-mem-error-mgmt/"
 _NVML_REASONS = "https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html"
@@ -54,6 +64,8 @@ class Memory(Check):
         if not evidence:
             if missing := unanswered(self, case.host, "memory_health"):
                 return missing
+            if uncounted := [f"{name}.memory_health.{what}" for name, one in told for what in _unsaid(one)]:
+                return unknown(self, case.host.why(uncounted[0]), *uncounted)
             counted = any(_is_counted(health) for _, health in told)
             return ok(self) if counted else skip(self, "No GPU here counts the errors of its memory.")
         status: Status = "error" if failed else "warn"
@@ -120,7 +132,7 @@ class Pcie(Check):
         ]
         certain = slow or any(_is_loaded(gpu) or is_for_servers(gpu) for _, gpu, _ in narrow)
         if not narrow and not slow:
-            return unanswered(self, case.host, "pcie") or ok(self)
+            return self._seen(case.host, told)
         return Finding(
             self.id,
             "warn" if certain else "info",
@@ -136,9 +148,26 @@ class Pcie(Check):
             "https://docs.nvidia.com/deploy/nvidia-smi/",
         )
 
+    def _seen(self, host: Host, told: list[tuple[str, Gpu, PcieLink]]) -> Finding:
+        """Return the answer where nothing is wrong: what of it was seen."""
+        if missing := unanswered(self, host, "pcie", "width", "most_width", "generation", "most_generation"):
+            return missing
+        shown = [entry for entry in told if entry[2].width and entry[2].most_width]
+        if not shown:
+            return skip(self, "The virtual machine does not show how its GPUs are on the bus.")
+        idle = [
+            (name, link)
+            for name, gpu, link in shown
+            if not _is_loaded(gpu) and _is_below(link.generation, link.most_generation)
+        ]
+        if not idle:
+            return ok(self)
+        slow = tuple(f"{name}: {_link(link)}; the generation counts under load only" for name, link in idle)
+        return replace(ok(self, *slow), title="Every GPU has all its lanes on the bus")
+
 
 class NvLinks(Check):
-    """Some of a GPU's NVLinks down, so that it talks to its neighbours slowly, or not at all."""
+    """A GPU's NVLinks down, some or all, so that it talks to its neighbours slowly, or not at all."""
 
     id = "gpu.nvlink"
     title = "The NVLinks of every GPU are up"
@@ -147,32 +176,61 @@ class NvLinks(Check):
     silenced_by = SILENT
 
     def look(self, case: Case) -> Finding:
-        """Look for GPUs with links both up and down, and compare them with others of their model."""
+        """Compare the links that are up with those of the same model; behind NVSwitches all must be."""
         if nothing := without_gpus(self, case.host):
             return nothing
-        told = [(name, gpu, gpu.nvlinks) for name, gpu in named(case.host) if gpu.nvlinks is not None]
+        told = [
+            (name, gpu, gpu.nvlinks) for name, gpu in named(case.host) if gpu.nvlinks and not _is_split(gpu)
+        ]
+        fewer = _with_fewer_links(case.host, told)
         partly = [entry for entry in told if any(entry[2]) and not all(entry[2])]
-        if not partly:
+        if not fewer and not partly:
             if missing := unanswered(self, case.host, "nvlinks"):
                 return missing
             joined = any(any(links) for *_, links in told)
             return ok(self) if joined else skip(self, "No GPU here is joined to another by NVLink.")
-        most: dict[str | None, int] = {}
-        for _, gpu, links in told:
-            most[gpu.name] = max(sum(links), most.get(gpu.name, 0))
-        # A bridge that joins two cards uses some of their links; then all cards of the model have as many up.
-        fewer = [entry for entry in partly if sum(entry[2]) < most[entry[1].name]]
         return Finding(
             self.id,
             "warn" if fewer else "info",
             "NVLinks of a GPU are down" if fewer else "Some NVLinks are not used",
             tuple(f"{name}: {sum(links)} of {len(links)} up" for name, _, links in fewer or partly),
-            "A link failed, or its switch or bridge did: others of the same model have more of them."
+            "A link failed, or its switch or bridge did: others of the same model have more of them, and "
+            "behind NVSwitches all are up."
             if fewer
             else "Cards that are joined by bridges use as many as there are bridges.",
             of_the_machine(case.host, _TRAIN_LINKS) if fewer else None,
             _NVLINK_GUIDE,
         )
+
+
+def _with_fewer_links(host: Host, told: list[Linked]) -> list[Linked]:
+    """Return the GPUs that have fewer links up than they should."""
+    has_switches = bool(switches(host.driver))
+    up: dict[str | None, list[int]] = {}
+    for _, gpu, links in told:
+        up.setdefault(gpu.name, []).append(sum(links))
+
+    def expected(gpu: Gpu, links: tuple[bool, ...]) -> int:
+        # One GPU that a virtual machine has alone may be cut off from its switches.
+        alone = len(host.gpus or ()) == 1 and not any(links)
+        if (has_switches or gpu.fabric not in (None, "none")) and not alone:
+            return len(links)
+        if not any(links) and _may_lack_a_bridge(gpu, up[gpu.name]):
+            return 0
+        # A bridge uses some of the links; then all cards of the model have as many up.
+        return max(up[gpu.name])
+
+    return [(name, gpu, links) for name, gpu, links in told if sum(links) < expected(gpu, links)]
+
+
+def _may_lack_a_bridge(gpu: Gpu, up: list[int]) -> bool:
+    # Bridges join two cards, or four: an odd number of joined ones has lost one. SXM boards join all.
+    return sum(map(bool, up)) % 2 == 0 and "SXM" not in (gpu.name or "")
+
+
+def _is_split(gpu: Gpu) -> bool:
+    # With MIG on, GPUs as old as the A100 have their links switched off.
+    return bool(gpu.mig and gpu.mig.enabled)
 
 
 def _memory_troubles(health: MemoryHealth) -> str:
@@ -183,6 +241,18 @@ def _memory_troubles(health: MemoryHealth) -> str:
         "a page waits to be retired" if health.retirement_pending else "",
     )
     return ", ".join(filter(None, troubles))
+
+
+def _unsaid(health: MemoryHealth) -> Iterator[str]:
+    """Yield what must be known beside what is: a count that is kept, and the two halves of one answer."""
+    if health.ecc is None and not _is_counted(health):
+        yield "ecc"
+    if health.ecc and health.uncorrected is None:
+        yield "uncorrected"
+    if health.remap_pending is None and health.remap_failed is not None:
+        yield "remap_pending"
+    if health.remap_failed is None and health.remap_pending is not None:
+        yield "remap_failed"
 
 
 def _is_counted(health: MemoryHealth) -> bool:

@@ -13,6 +13,10 @@ from envcheck.host.facts import Gpu, GpuProcess
 from envcheck.symptoms.cards import EXCLUSIVE, MEMORY
 
 _COMPUTE_MODES = "https://docs.nvidia.com/deploy/nvidia-smi/"
+_MPS_GUIDE = "https://docs.nvidia.com/deploy/mps/"
+
+# NVIDIA's guide sets an exclusive mode for it, so that nobody passes it by.
+_MPS_SERVER = "nvidia-cuda-mps-server"
 
 # What CUDA's context, torch's libraries and a small network take before there is room for a batch; a GPU that
 # is smaller altogether has what it has.
@@ -34,7 +38,7 @@ class Exclusive(Check):
         limited = [(name, gpu) for name, gpu in named(case.host) if gpu.compute_mode not in (None, "default")]
         if not limited:
             return unanswered(self, case.host, "compute_mode") or ok(self)
-        closed = [entry for entry in limited if entry[1].compute_mode == "prohibited" or entry[1].processes]
+        closed = [entry for entry in limited if _is_closed(entry[1])]
         evidence = tuple(f"{name}: {gpu.compute_mode}{_occupants(gpu)}" for name, gpu in closed or limited)
         if closed:
             return Finding(
@@ -51,11 +55,20 @@ class Exclusive(Check):
             )
         if unseen := [name for name, gpu in limited if gpu.processes is None]:
             return unknown(self, case.host.why(f"{unseen[0]}.processes"), *evidence)
+        if all(_is_shared(gpu) for _, gpu in limited):
+            return Finding(
+                self.id,
+                "info",
+                "Programs share a GPU through MPS",
+                evidence,
+                "Its server is the one process that the GPU lets in; programs come in through the server.",
+                link=_MPS_GUIDE,
+            )
         return Finding(
             self.id,
             "info",
             "A GPU takes one process at a time",
-            evidence,
+            tuple(f"{name}: {gpu.compute_mode}" for name, gpu in limited if not _is_shared(gpu)),
             "Nobody is on it now; a second program that starts will find it busy.",
             link=_COMPUTE_MODES,
         )
@@ -115,7 +128,7 @@ class Stuck(Check):
             if process.state == "D"
         ]
         if not stuck:
-            return unanswered(self, case.host, "processes") or ok(self)
+            return unanswered(self, case.host, "processes", "state") or ok(self)
         return Finding(
             self.id,
             "warn",
@@ -125,6 +138,15 @@ class Stuck(Check):
             of_the_machine(case.host, _see_stacks([process for _, process in stuck])),
             "https://docs.nvidia.com/deploy/xid-errors/",
         )
+
+
+def _is_closed(gpu: Gpu) -> bool:
+    return gpu.compute_mode == "prohibited" or (bool(gpu.processes) and not _is_shared(gpu))
+
+
+def _is_shared(gpu: Gpu) -> bool:
+    # The programs that the server lets in stand in NVML's list beside it.
+    return gpu.compute_mode != "prohibited" and any(one.name == _MPS_SERVER for one in gpu.processes or ())
 
 
 def _let_several_in(gpus: Sequence[Gpu]) -> Fix:

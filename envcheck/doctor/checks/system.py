@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from envcheck.doctor.check import Case, Check, ok, unknown
+from envcheck.doctor.check import Case, Check, ok, skip, unknown
+from envcheck.doctor.checks.cards import nvidia_cards
 from envcheck.doctor.finding import Finding, Fix, Status
 from envcheck.doctor.remedies import remove_driver
 from envcheck.host.facts import Host
@@ -75,7 +76,7 @@ class Jetson(Check):
     def look(self, case: Case) -> Finding:
         """Look whether this is a Jetson."""
         if case.host.os.jetson is None:
-            return ok(self)
+            return self._is_none(case.host)
         return Finding(
             self.id,
             "warn",
@@ -85,6 +86,14 @@ class Jetson(Check):
             Fix("Use the wheels or containers of its own JetPack."),
             "https://docs.nvidia.com/deeplearning/frameworks/install-pytorch-jetson-platform/",
         )
+
+    def _is_none(self, host: Host) -> Finding:
+        """Return the answer where nothing tells of a board: a GPU that is seen is none of its chip's."""
+        if host.gpus or nvidia_cards(host):
+            return ok(self)
+        if host.gpus is None and (host.driver is not None or host.pci is None):
+            return unknown(self, host.why("gpus"))
+        return skip(self, "There is no NVIDIA GPU.")
 
 
 class Disk(Check):
@@ -104,6 +113,8 @@ class Disk(Check):
         needed = needed_mib(case)
         seen = f"{free / 1024:.1f} GiB free where envcheck keeps its files, about {needed // 1024} GiB needed"
         if free >= needed:
+            if inodes is None:
+                return ok(self, seen, f"free inodes: {case.host.why('hardware.cache_free_inodes')}")
             return ok(self, seen)
         return Finding(
             self.id,
