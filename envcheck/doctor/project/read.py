@@ -64,7 +64,7 @@ def _listings(folder: Path, files: Sequence[str], host: Host) -> Iterator[Listin
 def _listing(folder: Path, file: str, host: Host, recipes: tuple[Recipe, ...]) -> Listing | Unread:
     path = folder / file
     try:
-        asked = read(path)
+        asked = read(path, within=folder)
         choice = choose(host, recipes, replace(asked.wishes, requirements=str(path)))
         text = read_text(path)
     except UsageError as error:
