@@ -325,6 +325,10 @@ def test_doctor_makes_the_checks_that_are_asked_for(envcheck, root):
     assert envcheck("doctor", "--host", broken, "--only", "driver.module-match").returncode == 3
     assert envcheck("doctor", "--host", broken, "--skip", "card,driver,recipe").returncode == 0
     assert envcheck("doctor", "--host", broken, "--only", "gpu.migs").returncode == 2
+    passed_over = envcheck("doctor", "--host", broken, "--only", "container.rootless")
+    assert passed_over.returncode == 0
+    assert "- container.rootless: " in passed_over.stdout, "who asks for a check is told why it is not made"
+    assert "\n- 0 checks passed, 1 does not apply here" in passed_over.stdout
 
 
 def test_a_host_from_a_stdin_that_is_closed_is_bad_input():
