@@ -28,6 +28,7 @@ _SHORTEST_NAME = 2
 
 # In the order of the search; a name of one's own home is tried before the general ones.
 _PATTERNS = {
+    "variable": r"(?<!\w)variables\[\w+\]: .*",
     "address": r"(?:(?:tcp|ssh|http|npipe)://[^/\s]*[^/\s:,;]|https://[^/\s@]+@[^/\s]+)",
     "home": (
         r"/Users/[^/\s]+(?: [^/\s]+){1,3}(?=/)"  # a name of several words
@@ -46,6 +47,7 @@ _PATTERNS = {
     ),
 }
 _WORDS = {
+    "variable": ("values of variables", "another value"),
     "address": ("addresses of servers", "SERVER"),
     "home": ("home folders", "~"),
     "uuid": ("UUIDs", "UUID"),
@@ -113,6 +115,8 @@ class Redaction:
         kind = (match.lastgroup or "").removeprefix("own_")
         self._kinds.add(kind)
         word = _WORDS[kind][1]
+        if kind == "variable":
+            return f"{match[0].partition(':')[0]}: {word}"
         if kind != "uuid":
             return word
         prefix = match[0][:4] if match[0].startswith(("GPU-", "MIG-")) else ""

@@ -36,6 +36,7 @@ CONTAINER = "4f1e" * 16
         ("container 4f1e0c9a7b3d stopped", "container CONTAINER stopped"),
         ("serial number: 1324521012345", "serial SERIAL"),
         ("Serial 13A4-521012", "serial SERIAL"),
+        ("variables[NCCL_SOCKET_IFNAME]: eth0, now bond7", "variables[NCCL_SOCKET_IFNAME]: another value"),
         ("tcp://10.0.0.7:2375: refused", "SERVER: refused"),
         ("ssh://alice@gpu07/run/docker.sock", "SERVER/run/docker.sock"),
         ("eth0 aa:bb:cc:00:11:22", "eth0 MAC"),
