@@ -1,8 +1,4 @@
-"""What the kernel's log tells of the GPUs since the machine was started: faults of theirs, and of programs.
-
-*Source:* NVIDIA's catalogue of Xids, immediate actions
-(https://docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html, read 2026-11-30).
-"""
+"""What the kernel's log tells of the GPUs since the machine was started: their faults, and programs'."""
 
 from __future__ import annotations
 
@@ -12,41 +8,11 @@ from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding
 from envcheck.host.facts import Host, Xid
 from envcheck.symptoms.cards import FAULTY, PROGRAM_FAULT
+from envcheck.symptoms.xids import GOES_ON as _GOES_ON
+from envcheck.symptoms.xids import OF_PROGRAMS as _OF_PROGRAMS
+from envcheck.symptoms.xids import RESET as _RESET
 
 FALLEN_OFF = 79  # RESTART_BM; gpu.lost tells it
-
-# RESET_GPU, or a workflow that begins with it: nothing runs there as it should until then.
-_RESET = {
-    46: "the GPU stopped",
-    48: "memory error of two bits",
-    62: "the GPU's controller halted",
-    64: "a bad row of memory could not be exchanged",
-    74: "NVLink error",
-    95: "uncontained memory error",
-    109: "a switch between programs timed out",
-    110: "security fault",
-    119: "the GPU's system processor does not answer",
-    120: "error of the GPU's system processor",
-    136: "NVLink could not be trained",
-    140: "unrecovered memory error",
-    143: "the GPU could not be initialised",
-    158: "fatal timeout",
-}
-# IGNORE, or RESTART_APP with a reset when there is time: the GPU goes on.
-_GOES_ON = {
-    63: "a bad row of memory is exchanged",
-    92: "many corrected memory errors",
-    94: "memory error, contained in one program",
-    157: "no spare memory is left for the next error",
-}
-# CHECK_APP, or what is left of a program that was ended.
-_OF_PROGRAMS = {
-    13: "exception of the graphics engine",
-    31: "access to memory that is not the program's",
-    43: "the program's channel was reset",
-    45: "the program was ended before its time",
-    69: "the program's commands were wrong",
-}
 
 
 class Faults(Check):
