@@ -433,6 +433,14 @@ def test_a_terminal_gets_colours_unless_it_is_told_not_to(root, variables, colou
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]m", done.stdout)) is colours
 
 
+def test_no_line_of_a_page_that_is_piped_ends_with_blanks(envcheck, root, tmp_path):
+    machine = ("doctor", "--host", host(root, "kernel-upgrade-without-module"))
+    envcheck(*machine, "--output", tmp_path / "page.txt")
+    for page in (envcheck(*machine).stdout, (tmp_path / "page.txt").read_text(), envcheck("builds").stdout):
+        assert page.count("\n") > 5
+        assert [line for line in page.splitlines() if line.endswith(" ")] == []
+
+
 def test_doctor_says_what_has_changed_since_a_snapshot(envcheck, root):
     before, now = host(root, "rtx5090-r580"), host(root, "rtx5090-r570-86-10")
     text = envcheck("doctor", "--host", now, "--baseline", before).stdout
