@@ -8,6 +8,7 @@ text, not what any document means.
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import json
 import os
@@ -40,7 +41,8 @@ _MAX_YAML_VALUES = 20_000
 _MAX_TOML_LINE = 4096
 # As msgspec says it.
 _MALFORMED = re.compile(r"JSON is malformed: (?P<what>.+) \(byte (?P<at>[0-9]+)\)")
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF16_HINT = "PowerShell writes UTF-16: save it as UTF-8."
 
 # libyaml's parser reads the tables eight times as fast; PyYAML can be built without it.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -91,6 +93,9 @@ def parse_json(
     """
     if len(data) > limit:
         raise UsageError(f"{source}: larger than {limit >> 20} MiB", "Is this the right file?")
+    if data[:2] in _UTF16_MARKS:
+        raise UsageError(f"{source}: not a JSON document: UTF-16, and not UTF-8", _UTF16_HINT)
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
         if not data.isascii():
             data.decode("utf-8")  # msgspec does not look into what it skips
@@ -108,7 +113,7 @@ def parse_json(
 def is_json(data: bytes) -> bool:
     """Tell whether `data` is a whole JSON document, whatever it says."""
     try:
-        msgspec.json.decode(data)
+        msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
@@ -137,7 +142,7 @@ def read_text(path: Path) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        hint = "PowerShell writes UTF-16: save it as UTF-8." if data[:2] in _UTF16_MARKS else ""
+        hint = _UTF16_HINT if data[:2] in _UTF16_MARKS else ""
         raise UsageError(f"{path}: not UTF-8 text", hint) from None
     if "\0" in text:
         raise UsageError(f"{path}: not text: it holds a NUL character")

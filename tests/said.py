@@ -388,6 +388,44 @@ SAID_IN_LOGS = [
         "gpu.fault",
         "kernel: NVRM: Xid (PCI:0000:17:00): 140, pid='<unknown>', name=<unknown>, An uncorrectable ECC error detected (possible firmware handling failure)",
     ),
+    ("gpu.fault", "kernel: NVRM: Xid (PCI:0000:17:00): 46, pid=2211, name=python3, GPU stopped processing"),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 62, pid='<unknown>', name=<unknown>, 2027(2d44) 00000000 00000000",
+    ),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 63, pid='<unknown>', name=<unknown>, Row Remapper: New row marked for remapping, reset gpu to activate.",
+    ),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 92, pid='<unknown>', name=<unknown>, High single-bit ECC error rate",
+    ),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 109, pid=2211, name=python3, Ch 00000008, errorString CTX SWITCH TIMEOUT, Info 0x4c008",
+    ),
+    ("gpu.fault", "kernel: NVRM: Xid (PCI:0000:17:00): 110, pid=2211, name=python3, Security fault"),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 136, pid='<unknown>', name=<unknown>, NVLink: link training failed on link 3",
+    ),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 143, pid='<unknown>', name=<unknown>, GPU Init Failed Error",
+    ),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 157, pid='<unknown>', name=<unknown>, Resources unavailable for row remapping",
+    ),
+    (
+        "gpu.fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 158, pid='<unknown>', name=<unknown>, GPU Fatal Timeout",
+    ),
+    (
+        "card.start",
+        "[   12.345678] NVRM: GPU 0000:01:00.0: RmInitAdapter failed! (0x26:0x56:1463)",
+    ),
     ("gpu.fault", "RuntimeError: CUDA error: uncorrectable ECC error encountered"),
     (
         "gpu.fault",
@@ -442,6 +480,8 @@ SAID_IN_LOGS = [
         "WARNING: The NVIDIA Driver was not detected.  GPU functionality will not be available.",
     ),
     ("driver.present", "Failed to initialize NVML: Driver Not Found"),
+    ("driver.present", "bash: line 1: nvidia-smi: command not found"),
+    ("driver.present", "sh: 1: nvidia-smi: not found"),
     (
         "driver.present",
         "ImportError: libcuda.so.1: cannot open shared object file: No such file or directory",
@@ -536,6 +576,14 @@ SAID_IN_LOGS = [
         "kernel: NVRM: Xid (PCI:0000:17:00): 31, pid=2211, name=python3, Ch 00000008, MMU Fault",
     ),
     ("gpu.program-fault", "kernel: NVRM: Xid (PCI:0000:17:00): 43, pid=2211, name=python3, Ch 00000018"),
+    (
+        "gpu.program-fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 45, pid=2211, name=python3, Ch 00000008",
+    ),
+    (
+        "gpu.program-fault",
+        "kernel: NVRM: Xid (PCI:0000:17:00): 69, pid=2211, name=python3, Class Error: ChId 0008, Class 0000c7c0",
+    ),
     ("gpu.program-fault", "RuntimeError: CUDA error: an illegal memory access was encountered"),
     ("gpu.program-fault", "RuntimeError: CUDA error: device-side assert triggered"),
     # Containers.
@@ -613,6 +661,20 @@ SAID_IN_LOGS = [
         "system.out-of-memory",
         "traceback : Signal 9 (SIGKILL) received by PID 4711",
     ),
+    ("system.open-files", "OSError: [Errno 24] Too many open files: '/data/train/000123.jpg'"),
+    (
+        "system.open-files",
+        "RuntimeError: unable to open shared memory object </torch_9_1_0> in read-write mode: Too many open files (24)",
+    ),
+    ("system.open-files", "RuntimeError: received 0 items of ancdata"),
+    (
+        "system.memlock",
+        "node1:4711:4799 [0] misc/ibvwrap.cc:252 NCCL WARN Call to ibv_reg_mr failed with error Cannot allocate memory",
+    ),
+    (
+        "system.memlock",
+        "node1:4711:4799 [0] misc/ibvwrap.cc:190 NCCL WARN Call to ibv_create_cq failed with error Cannot allocate memory",
+    ),
     (
         "system.clock",
         "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid (_ssl.c:1000)",
@@ -660,6 +722,34 @@ SAID_IN_LOGS = [
     ),
     ("torch.shadowed-libraries", "ImportError: libtorch_cuda.so: undefined symbol: cusparseSpSM_analysis"),
     ("torch.shadowed-libraries", "ImportError: libtorch_cuda.so: undefined symbol: cudnnGetVersion"),
+    (
+        "torch.library-missing",
+        "ImportError: libcudnn.so.9: cannot open shared object file: No such file or directory",
+    ),
+    (
+        "torch.library-missing",
+        "ImportError: libcublas.so.12: cannot open shared object file: No such file or directory",
+    ),
+    (
+        "torch.library-missing",
+        "ImportError: libcublasLt.so.12: cannot open shared object file: No such file or directory",
+    ),
+    (
+        "torch.library-missing",
+        "ImportError: libcudart.so.11.0: cannot open shared object file: No such file or directory",
+    ),
+    (
+        "torch.library-missing",
+        "ImportError: libnccl.so.2: cannot open shared object file: No such file or directory",
+    ),
+    (
+        "torch.library-missing",
+        "ImportError: libcusparseLt.so.0: cannot open shared object file: No such file or directory",
+    ),
+    (
+        "torch.library-missing",
+        "ImportError: libnvrtc.so.12: cannot open shared object file: No such file or directory",
+    ),
     (
         "numpy.too-new",
         "A module that was compiled using NumPy 1.x cannot be run in",

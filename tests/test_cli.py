@@ -325,6 +325,10 @@ def test_doctor_makes_the_checks_that_are_asked_for(envcheck, root):
     assert envcheck("doctor", "--host", broken, "--only", "driver.module-match").returncode == 3
     assert envcheck("doctor", "--host", broken, "--skip", "card,driver,recipe").returncode == 0
     assert envcheck("doctor", "--host", broken, "--only", "gpu.migs").returncode == 2
+    passed_over = envcheck("doctor", "--host", broken, "--only", "container.rootless")
+    assert passed_over.returncode == 0
+    assert "- container.rootless: " in passed_over.stdout, "who asks for a check is told why it is not made"
+    assert "\n- 0 checks passed, 1 does not apply here" in passed_over.stdout
 
 
 def test_a_host_from_a_stdin_that_is_closed_is_bad_input():
@@ -429,6 +433,14 @@ def test_a_terminal_gets_colours_unless_it_is_told_not_to(root, variables, colou
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]m", done.stdout)) is colours
 
 
+def test_no_line_of_a_page_that_is_piped_ends_with_blanks(envcheck, root, tmp_path):
+    machine = ("doctor", "--host", host(root, "kernel-upgrade-without-module"))
+    envcheck(*machine, "--output", tmp_path / "page.txt")
+    for page in (envcheck(*machine).stdout, (tmp_path / "page.txt").read_text(), envcheck("builds").stdout):
+        assert page.count("\n") > 5
+        assert [line for line in page.splitlines() if line.endswith(" ")] == []
+
+
 def test_doctor_says_what_has_changed_since_a_snapshot(envcheck, root):
     before, now = host(root, "rtx5090-r580"), host(root, "rtx5090-r570-86-10")
     text = envcheck("doctor", "--host", now, "--baseline", before).stdout
@@ -455,7 +467,7 @@ def test_a_snapshot_that_is_none_is_refused(envcheck, root, file):
 def test_this_machine_has_not_drifted_since_a_moment_ago(envcheck, tmp_path):
     envcheck("probe", "--output", tmp_path / "host.json")
     done = envcheck("doctor", "--baseline", tmp_path / "host.json", "--only", "drift")
-    assert "Nothing changed since host.json of 20" in " ".join(done.stdout.split())
+    assert "Nothing of what is compared changed since host.json of 20" in " ".join(done.stdout.split())
     assert done.returncode == 0
 
 

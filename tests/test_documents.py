@@ -182,6 +182,16 @@ def test_toml_that_cannot_be_read_is_refused_by_its_file(text, problem):
         parse_toml(text, Foreign, source="f")
 
 
+def test_a_document_may_begin_with_the_mark_of_utf_8_and_utf_16_is_called_by_its_name():
+    text = json.dumps(SMALLEST)
+    assert parse_json(text.encode("utf-8-sig"), Host, source="h.json", schema=SCHEMA).gpus == ()
+    for encoding in ("utf-16", "utf-16-be"):
+        data = text.encode(encoding) if encoding == "utf-16" else ("\ufeff" + text).encode(encoding)
+        with pytest.raises(UsageError, match="UTF-16") as caught:
+            parse_json(data, Host, source="h.json", schema=SCHEMA)
+        assert "PowerShell" in caught.value.hint
+
+
 def test_a_text_is_utf_8_without_its_mark(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\r\n\xc3\xa9")
     assert read_text(tmp_path / "a.txt") == "a\r\n\xe9"

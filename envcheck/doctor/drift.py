@@ -12,7 +12,7 @@ from pathlib import Path
 
 from envcheck.choice.candidates import obstacles
 from envcheck.choice.choose import Choice
-from envcheck.host.facts import Driver, Engine, Gpu, Host, Mig
+from envcheck.host.facts import Driver, Engine, Gpu, Host, Installed, Mig
 from envcheck.situation import look
 
 NOT_KNOWN = "not known"
@@ -64,7 +64,11 @@ class Drift:
     def sentence(self) -> str:
         """How much has changed, and what became of the pick."""
         count = len(self.changes)
-        facts = f"{count} fact{'s' if count != 1 else ''} changed" if count else "Nothing changed"
+        facts = (
+            f"{count} fact{'s' if count != 1 else ''} changed"
+            if count
+            else "Nothing of what is compared changed"
+        )
         before, now = (name or "no recipe" for name in (self.recipe_before, self.recipe_now))
         pick = f"the pick stays {now}" if before == now else f"the pick was {before} and is {now}"
         return f"{facts} since {self.baseline}; {pick}."
@@ -90,14 +94,17 @@ def drift(baseline: Baseline, host: Host, choice: Choice) -> Drift:
 def changes(before: Host, now: Host) -> tuple[Change, ...]:
     """Return the facts that were known and are others now, and what is new in lists that were known."""
     by_uuid = all(gpu.uuid for host in (before, now) for gpu in host.gpus or ())
-    old, new = (dict(_facts(host, by_uuid=by_uuid)) for host in (before, now))
+    old, new = (
+        {**dict(_facts(host, by_uuid=by_uuid)), **dict(_beside(host, other))}
+        for host, other in ((before, now), (now, before))
+    )
     listed_before, listed_now = _lists(before), _lists(now)
     gone = {fact for fact in old.keys() - new.keys() if _list_of(fact) in listed_now}
     found = []
     for fact, value in old.items():
         if fact in gone:
             found.append(Change(fact, value, None))
-        elif new.get(fact) != value and fact.rpartition(".")[0] not in gone:
+        elif new.get(fact) != value and not any(fact.startswith(f"{one}.") for one in gone):
             found.append(Change(fact, value, new.get(fact, NOT_KNOWN)))
     for fact, value in new.items():
         if fact not in old and _list_of(fact) in listed_before:
@@ -120,7 +127,7 @@ def _obstacles(choice: Choice, recipe: str | None) -> tuple[str, ...]:
 
 def _list_of(fact: str) -> str | None:
     """Return the list that a thing stands in, "gpus" for "gpus[GPU-5c0d]"; None for what is no thing."""
-    return fact.partition("[")[0] if fact.endswith("]") or fact == "driver" else None
+    return fact if fact == "driver" else fact.rpartition("[")[0] if fact.endswith("]") else None
 
 
 def _lists(host: Host) -> frozenset[str]:
@@ -131,8 +138,11 @@ def _lists(host: Host) -> frozenset[str]:
         "pci": host.pci is not None,
         "engines": host.engines is not None,
         "python.interpreters": host.python.version is not None,
+        "driver.nodes": host.driver is not None and host.driver.nodes is not None,
+        "cdi": host.cdi is not None,
     }
-    return frozenset(name for name, is_known in known.items() if is_known)
+    packages = (_packages(one) for one in host.installed or () if one.packages is not None)
+    return frozenset([*(name for name, is_known in known.items() if is_known), *packages])
 
 
 def _facts(host: Host, *, by_uuid: bool) -> Iterator[tuple[str, str]]:
@@ -167,8 +177,12 @@ def _facts(host: Host, *, by_uuid: bool) -> Iterator[tuple[str, str]]:
             "version": toolkit.version,
             "mode": toolkit.mode,
             "no_cgroups": toolkit.no_cgroups,
+            "refresh": toolkit.refresh,
         }
         yield from _known("toolkit", said)
+    for spec in host.cdi or ():
+        yield f"cdi[{spec.path}]", _THERE
+        yield from _known(f"cdi[{spec.path}]", {"kind": spec.kind, "driver": spec.driver})
     yield from _known("python", {"version": host.python.version})
     for version in host.python.interpreters:
         yield f"python.interpreters[{version}]", _THERE
@@ -176,9 +190,38 @@ def _facts(host: Host, *, by_uuid: bool) -> Iterator[tuple[str, str]]:
         yield f"python.interpreters[{version}]", "without venv"
 
 
+def _beside(host: Host, other: Host) -> Iterator[tuple[str, str]]:
+    """Yield those facts of `host` that are compared only where `other` is asked for the same things."""
+    if not any(map(_makes_nodes, (host, other))):
+        for node in (host.driver.nodes if host.driver is not None else None) or ():
+            yield f"driver.nodes[{node.path}]", _THERE
+            yield from _known(f"driver.nodes[{node.path}]", {"usable": node.usable})
+    theirs = {one.executable for one in other.installed or ()}
+    for python in host.installed or ():
+        for package in python.imported if python.executable in theirs else ():
+            yield f"{_packages(python)}[{package.name}]", package.version or _THERE
+    own, others = host.surroundings.variables, other.surroundings.variables
+    if own is not None and others is not None:
+        for name in sorted({*own, *others}):
+            yield f"variables[{name}]", own.get(name, "not set")
+
+
+def _makes_nodes(host: Host) -> bool:
+    """Return whether a node that is missing is made for the first program, so that none is ever lost."""
+    return bool(host.driver and host.driver.modprobe and not host.os.container)
+
+
+def _packages(python: Installed) -> str:
+    return f"installed[{python.executable}].packages"
+
+
 def _driver(driver: Driver) -> dict[str, object]:
     kinds = {True: "open", False: "proprietary", None: None}
+    # Which one is installed is asked where it is known whether it runs.
+    manages = driver.fabric_manager_runs is not None
     return {
+        "fabric_manager": driver.fabric_manager or ("none" if manages else None),
+        "fabric_manager_runs": driver.fabric_manager_runs,
         "version": driver.version,
         "cuda": driver.cuda,
         "libcuda": driver.libcuda,
@@ -195,6 +238,10 @@ def _gpu(path: str, gpu: Gpu) -> Iterator[tuple[str, str]]:
             "compute_capability": gpu.compute_capability,
             "memory_mib": gpu.memory_mib,
             "mig": _mig(gpu.mig) if gpu.mig else None,
+            "persistence": gpu.persistence,
+            "compute_mode": gpu.compute_mode,
+            "ecc": gpu.memory_health.ecc if gpu.memory_health else None,
+            "nvlinks": f"{sum(gpu.nvlinks)} of {len(gpu.nvlinks)} up" if gpu.nvlinks else None,
         },
     )
 

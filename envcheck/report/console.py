@@ -5,8 +5,9 @@ Data goes to stdout, everything else to stderr. Nothing that came from outside i
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,7 @@ from envcheck.report.disarm import disarmed
 
 # Screens are drawn for this width at most; a narrower terminal wraps them.
 WIDTH = 100
+_TRAILING = re.compile(r"(?<! ) +(?=\n)")
 
 
 class PlainConsole(Console):
@@ -42,6 +44,11 @@ class PlainConsole(Console):
         """Yield what rich yields, with the texts disarmed: GPU names and file names come from outside."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(disarmed(segment.text), segment.style)
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        """Return what is written; where nobody sees columns, no line ends with their blanks."""
+        text = super()._render_buffer(buffer)
+        return text if self.is_terminal else _TRAILING.sub("", text)
 
 
 def show(screen: RenderableType, *, data: bool = False, width: int = WIDTH) -> None:

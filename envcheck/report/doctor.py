@@ -14,7 +14,7 @@ from envcheck.report.choice import chosen_lines
 from envcheck.report.disarm import few, one_line
 from envcheck.report.finding import MARKS, rows, told, whole
 from envcheck.report.host import host_lines
-from envcheck.report.page import NO_TORCH_ASKED, counted, followers, in_full, unsaid
+from envcheck.report.page import NO_TORCH_ASKED, SIGNS, counted, followers, in_full, unsaid
 from envcheck.situation import Situation
 
 if TYPE_CHECKING:  # who only looks at the machine waits for none of it
@@ -27,7 +27,10 @@ _MOST_FILES = 8
 
 
 def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = True) -> RenderableType:
-    """Return the doctor's answer for people; `whole` tells what runs here, too."""
+    """Return the doctor's answer for people; `whole` tells what runs here, too.
+
+    Who asks for a few checks is told of each why it does not apply.
+    """
     parts: list[RenderableType] = [host_lines(situation.host)]
     if diagnosis.drift is not None:
         parts.append(Text(one_line(diagnosis.drift.sentence)))
@@ -35,7 +38,7 @@ def doctor_screen(diagnosis: Diagnosis, situation: Situation, *, whole: bool = T
         from envcheck.report.proof import proof_screen  # noqa: PLC0415 - who only looks waits for neither
 
         parts += ["", proof_screen(diagnosis.proof)]
-    parts += ["", findings_screen(diagnosis)]
+    parts += ["", findings_screen(diagnosis, skipped=not whole)]
     if diagnosis.plan is not None:
         from envcheck.report.plan import plan_screen  # noqa: PLC0415
 
@@ -60,14 +63,17 @@ def _repository(serving: Sequence[Serving]) -> RenderableType:
     return Group(*parts)
 
 
-def findings_screen(diagnosis: Diagnosis) -> RenderableType:
-    """Return the findings, and how many checks came out how."""
+def findings_screen(diagnosis: Diagnosis, *, skipped: bool = False) -> RenderableType:
+    """Return the findings, and how many checks came out how; `skipped` tells those that do not apply."""
     parts: list[RenderableType] = []
     for finding in in_full(diagnosis):
         parts += [_finding(finding, diagnosis), ""]
     if sentence := unsaid(diagnosis):
         parts += [Text.assemble(("? ", MARKS["unknown"][1]), (one_line(sentence), "dim")), ""]
-    mark, style = MARKS["ok" if diagnosis.status in ("ok", "info", "skip") else diagnosis.status]
+    reasons = [one for one in diagnosis.findings if one.status == "skip"] if skipped else []
+    parts += [Text(one_line(f"{SIGNS['skip']} {one.id}: {one.cause}"), style="dim") for one in reasons]
+    parts += [""] if reasons else []
+    mark, style = MARKS["ok" if diagnosis.status in ("ok", "info") else diagnosis.status]
     return Group(*parts, Text.assemble((f"{mark} ", style), counted(diagnosis)))
 
 

@@ -24,11 +24,26 @@ _EVERYBODY = frozenset({
     *("ubuntu", "debian", "fedora", "centos", "rocky", "alpine", "ec2-user", "jovyan"),
     *("linux", "nvidia", "cuda", "gpu"),
 })  # fmt: skip
+# Folders beside those of people; as words they stand in sentences.
+_NO_PERSON = frozenset({
+    *("bin", "data", "envs", "home", "lib", "projects", "public", "share", "shared", "work"),
+})  # fmt: skip
 _SHORTEST_NAME = 2
+
+_HOMES = re.compile(
+    r"(?:(?<=/home/)|(?<=/Users/)|(?<=:\\Users\\))[A-Za-z_][A-Za-z0-9_.-]*(?![^/\\\s:;,'\"`)])"
+)
+_LABEL = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}\."
+# A server's name as a folder, as automounters make them; not the name of a file, nor of a website.
+_MOUNTED = (
+    rf"(?<=/)(?<!//)(?!io\.containerd)(?:{_LABEL}){{2,6}}[A-Za-z]{{2,24}}(?=/)"
+    rf"|(?:(?<=/mnt/)|(?<=/media/)|(?<=/net/)|(?<=/nfs/))(?:{_LABEL}){{1,6}}[A-Za-z]{{2,24}}(?![A-Za-z0-9.-])"
+)
 
 # In the order of the search; a name of one's own home is tried before the general ones.
 _PATTERNS = {
-    "address": r"(?:(?:tcp|ssh|http|npipe)://[^/\s]*[^/\s:,;]|https://[^/\s@]+@[^/\s]+)",
+    "variable": r"(?<!\w)variables\[\w+\]: .*",
+    "address": rf"(?:(?:tcp|ssh|http|npipe)://[^/\s]*[^/\s:,;]|https://[^/\s@]+@[^/\s]+|{_MOUNTED})",
     "home": (
         r"/Users/[^/\s]+(?: [^/\s]+){1,3}(?=/)"  # a name of several words
         r"|(?:/home|/Users|/export/home|/run/user)/[^/\s:;,'\"`]+"
@@ -46,6 +61,7 @@ _PATTERNS = {
     ),
 }
 _WORDS = {
+    "variable": ("values of variables", "another value"),
     "address": ("addresses of servers", "SERVER"),
     "home": ("home folders", "~"),
     "uuid": ("UUIDs", "UUID"),
@@ -113,6 +129,8 @@ class Redaction:
         kind = (match.lastgroup or "").removeprefix("own_")
         self._kinds.add(kind)
         word = _WORDS[kind][1]
+        if kind == "variable":
+            return f"{match[0].partition(':')[0]}: {word}"
         if kind != "uuid":
             return word
         prefix = match[0][:4] if match[0].startswith(("GPU-", "MIG-")) else ""
@@ -121,9 +139,21 @@ class Redaction:
 
 def redact(page: Page, names: Names, host: Host) -> Page:
     """Return the page without what identifies a machine or a person, and with a note of what that was."""
-    redaction = Redaction(names, host)
+    redaction = Redaction(replace(names, users=(*names.users, *_people(page))), host)
     changed = page.map(redaction)
     return replace(changed, redacted=redaction.note())
+
+
+def _people(page: Page) -> tuple[str, ...]:
+    """Return the names of those whose homes a page shows: of another machine, nobody else knows them."""
+    found: set[str] = set()
+
+    def collect(text: str) -> str:
+        found.update(_HOMES.findall(text))
+        return text
+
+    page.map(collect)
+    return tuple(sorted(name for name in found if name.lower() not in _NO_PERSON))
 
 
 def _any_of(texts: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ Source of the Xid numbers: NVIDIA's catalogue (https://docs.nvidia.com/deploy/xi
 from __future__ import annotations
 
 from envcheck.symptoms.symptom import Fix, Symptom
+from envcheck.symptoms.xids import GOES_ON, OF_PROGRAMS, RESET, in_log
 
 DRIVER_GUIDE = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
 MIG_GUIDE = "https://docs.nvidia.com/datacenter/tesla/mig-user-guide/"
@@ -47,14 +48,7 @@ FAULTY = Symptom(
         destructive=True,
     ),
     in_log=(
-        "NVRM: Xid (PCI:...): 48, ",
-        "NVRM: Xid (PCI:...): 64, ",
-        "NVRM: Xid (PCI:...): 74, ",
-        "NVRM: Xid (PCI:...): 94, ",
-        "NVRM: Xid (PCI:...): 95, ",
-        "NVRM: Xid (PCI:...): 119, ",
-        "NVRM: Xid (PCI:...): 120, ",
-        "NVRM: Xid (PCI:...): 140, ",
+        *in_log((*RESET, *GOES_ON)),
         "CUDA error: uncorrectable ECC error encountered",
         "uncorrectable NVLink error detected during the execution",
     ),
@@ -113,6 +107,23 @@ UNBOUND = Symptom(
     "and does not yet know new ones.",
     link=DRIVER_GUIDE,
     caused_by=("card.nouveau", "driver.open-module"),
+)
+
+NOT_STARTED = Symptom(
+    "card.start",
+    "the driver could not start a card",
+    Fix(
+        "The lines around it say why; switch the machine off and on, and try the card in another slot.",
+        (_KERNEL_LOG,),
+        needs_root=True,
+        reboot=True,
+        destructive=True,
+    ),
+    in_log=("RmInitAdapter failed",),
+    why="Its firmware did not come up: power, a riser or a slot, the machine's firmware, or a card passed to "
+    "a virtual machine that was not reset.",
+    link=_XID_CATALOGUE,
+    caused_by=("card.nouveau", "driver.open-module", "gpu.lost", "gpu.fault"),
 )
 
 FABRIC = Symptom(
@@ -205,9 +216,7 @@ PROGRAM_FAULT = Symptom(
         ("CUDA_LAUNCH_BLOCKING=1 python ...",),
     ),
     in_log=(
-        "NVRM: Xid (PCI:...): 13, ",
-        "NVRM: Xid (PCI:...): 31, ",
-        "NVRM: Xid (PCI:...): 43, ",
+        *in_log(OF_PROGRAMS),
         "an illegal memory access was encountered",
         "device-side assert triggered",
     ),

@@ -78,6 +78,8 @@ ABSENT = Symptom(
         "libcuda.so.1: cannot open shared object file",
         "NVIDIA-SMI couldn't find libnvidia-ml.so library in your system",
         "Could not load dynamic library 'libcuda.so.1'",
+        "nvidia-smi: command not found",
+        "nvidia-smi: not found",
     ),
     why="Neither NVIDIA's library nor its kernel module is where the program looks.",
     link=DRIVER_GUIDE,

@@ -66,6 +66,27 @@ SHADOWED = Symptom(
     link="https://github.com/pytorch/pytorch/issues/111469",
 )
 
+NO_LIBRARY = Symptom(
+    "torch.library-missing",
+    "a CUDA library that the program loads is not here",
+    Fix(
+        "Install torch anew with all that it asks for; an extension has to be built for torch's own CUDA.",
+        ("pip check", "pip install --force-reinstall torch", "pip list | grep -i nvidia"),
+    ),
+    in_log=(
+        "libcudnn.so...: cannot open shared object file",
+        "libcublas.so...: cannot open shared object file",
+        "libcublasLt.so...: cannot open shared object file",
+        "libcudart.so...: cannot open shared object file",
+        "libnccl.so...: cannot open shared object file",
+        "libcusparseLt.so...: cannot open shared object file",
+        "libnvrtc.so...: cannot open shared object file",
+    ),
+    why="torch's wheels bring these as packages of their own: one was left out or taken away, or what loads "
+    "it was built for another CUDA.",
+    link="https://pytorch.org/get-started/locally/",
+)
+
 OLD_NUMPY_ABI = Symptom(
     "numpy.too-new",
     "NumPy 2 beside packages that were built for NumPy 1",

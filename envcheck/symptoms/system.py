@@ -1,4 +1,4 @@
-"""What the system says: no memory, a wrong clock."""
+"""What the system says: no memory, too many files, a wrong clock."""
 
 from __future__ import annotations
 
@@ -21,6 +21,35 @@ OUT_OF_MEMORY = Symptom(
     why="Every worker of a data loader is a process with memory of its own.",
     link="https://docs.kernel.org/admin-guide/mm/concepts.html",
     caused_by=("container.out-of-memory",),
+)
+
+OPEN_FILES = Symptom(
+    "system.open-files",
+    "the process has as many files open as it may",
+    Fix(
+        "Let it open more, or have tensors handed over by the file system; in a container --ulimit nofile.",
+        (
+            "ulimit -n 65536",
+            "python -c \"import torch; torch.multiprocessing.set_sharing_strategy('file_system')\"",
+        ),
+    ),
+    in_log=("Too many open files", "received 0 items of ancdata"),
+    why="Workers of a data loader hand over each tensor by a file that stays open.",
+    link="https://docs.pytorch.org/docs/stable/multiprocessing.html#file-descriptor-file-descriptor",
+)
+
+MEMLOCK = Symptom(
+    "system.memlock",
+    "the process may not lock the memory that InfiniBand needs",
+    Fix(
+        "Lift the limit and log in again; a service has its own (LimitMEMLOCK=infinity), and so has a "
+        "container (--ulimit memlock=-1).",
+        ("ulimit -l", "echo '* - memlock unlimited' | sudo tee /etc/security/limits.d/memlock.conf"),
+        needs_root=True,
+    ),
+    in_log=("ibv_reg_mr...Cannot allocate memory", "ibv_create_cq...Cannot allocate memory"),
+    why="An adapter reads memory by itself, and the system lets a process lock so much of it only.",
+    link="https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html",
 )
 
 CLOCK = Symptom(

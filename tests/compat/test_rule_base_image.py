@@ -57,6 +57,14 @@ def test_a_refused_geforce_is_told_the_ways_around():
     assert "570.86.10 or newer" in reason.remedy
 
 
+def test_no_check_is_switched_off_where_the_image_s_cuda_is_of_another_major():
+    image = "nvidia/cuda:13.0.0-base-ubuntu24.04"
+    reason = _judge(RTX_3090, image=image, **GEFORCE)
+    assert reason.verdict == "refused"
+    assert "plain base (python, ubuntu): the wheels bring CUDA." in reason.remedy
+    assert "NVIDIA_DISABLE_REQUIRE" not in reason.remedy
+
+
 def test_until_12_4_the_images_let_geforce_in_where_cuda_then_fails():
     # The opposite trap: the container starts on R470, and CUDA 12 does not.
     host = machine(RTX_3090, brand="geforce", driver="470.82.01", engines=LEGACY)

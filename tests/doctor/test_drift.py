@@ -11,7 +11,17 @@ from envcheck.doctor.checks.on_request import DRIFT
 from envcheck.doctor.diagnose import diagnose
 from envcheck.doctor.drift import Baseline, changes, look_back
 from envcheck.documents import to_json
-from envcheck.host.facts import Engine, MigInstance, Toolkit
+from envcheck.host.facts import (
+    Cdi,
+    DeviceNode,
+    Engine,
+    Installed,
+    InstalledPackage,
+    MemoryHealth,
+    MigInstance,
+    Surroundings,
+    Toolkit,
+)
 from envcheck.situation import look
 from envcheck.versions import Spelled
 
@@ -145,6 +155,138 @@ def test_a_toolkit_in_another_mode_is_told_and_one_that_the_snapshot_does_not_na
     assert changes(dataclasses.replace(old, toolkit=None), old) == ()
 
 
+@pytest.fixture
+def whole(before):
+    """A machine of which more is known than a snapshot of tests/hosts holds."""
+    nodes = tuple(DeviceNode(path, usable=True) for path in ("/dev/nvidia0", "/dev/nvidia-uvm"))
+    driver = dataclasses.replace(
+        before.driver,
+        nodes=nodes,
+        modprobe=False,
+        fabric_manager=Spelled("550.54.15"),
+        fabric_manager_runs=True,
+    )
+    gpu = dataclasses.replace(
+        before.gpus[0],
+        persistence=True,
+        compute_mode="default",
+        memory_health=MemoryHealth(ecc=True),
+        nvlinks=(True, True),
+    )
+    packages = (InstalledPackage("torch", "2.9.0+cu128"), InstalledPackage("numpy", "2.2.6"))
+    return dataclasses.replace(
+        before,
+        driver=driver,
+        gpus=(gpu, *before.gpus[1:]),
+        cdi=(Cdi("/etc/cdi/nvidia.yaml", "nvidia.com/gpu", Spelled("550.54.15")),),
+        toolkit=Toolkit(Spelled("1.17.8"), refresh=True),
+        installed=(Installed("/v/bin/python3.11", packages=packages),),
+        surroundings=Surroundings({"CUDA_VISIBLE_DEVICES": "0", "NCCL_DEBUG": "INFO"}),
+    )
+
+
+def _gpu(**facts):
+    return lambda host: {"gpus": (dataclasses.replace(host.gpus[0], **facts), *host.gpus[1:])}
+
+
+def _driver(**facts):
+    return lambda host: {"driver": dataclasses.replace(host.driver, **facts)}
+
+
+def _packages(*packages):
+    return lambda _: {"installed": (Installed("/v/bin/python3.11", packages=packages),)}
+
+
+@pytest.mark.parametrize(
+    ("other", "id", "status", "seen"),
+    [
+        (
+            lambda host: _driver(nodes=host.driver.nodes[:1])(host),
+            *("drift.driver", "warn", "driver.nodes[/dev/nvidia-uvm]: there, now gone"),
+        ),
+        (
+            _driver(
+                nodes=(DeviceNode("/dev/nvidia0", usable=False), DeviceNode("/dev/nvidia-uvm", usable=True))
+            ),
+            *("drift.driver", "warn", "driver.nodes[/dev/nvidia0].usable: yes, now no"),
+        ),
+        (
+            _driver(fabric_manager_runs=False),
+            *("drift.driver", "warn", "driver.fabric_manager_runs: yes, now no"),
+        ),
+        (
+            _driver(fabric_manager=None),
+            *("drift.driver", "warn", "driver.fabric_manager: 550.54.15, now none"),
+        ),
+        (_gpu(persistence=False), "drift.gpus", "info", f"gpus[{FIRST}].persistence: yes, now no"),
+        (
+            _gpu(compute_mode="prohibited"),
+            *("drift.gpus", "info", f"gpus[{FIRST}].compute_mode: default, now prohibited"),
+        ),
+        (
+            _gpu(memory_health=MemoryHealth(ecc=False)),
+            "drift.gpus",
+            "info",
+            f"gpus[{FIRST}].ecc: yes, now no",
+        ),
+        (
+            _gpu(nvlinks=(True, False)),
+            "drift.gpus",
+            "info",
+            f"gpus[{FIRST}].nvlinks: 2 of 2 up, now 1 of 2 up",
+        ),
+        (lambda _: {"cdi": ()}, "drift.engine", "warn", "cdi[/etc/cdi/nvidia.yaml]: there, now gone"),
+        (
+            lambda host: {"cdi": (dataclasses.replace(host.cdi[0], driver=Spelled("580.95.05")),)},
+            *("drift.engine", "info", "cdi[/etc/cdi/nvidia.yaml].driver: 550.54.15, now 580.95.05"),
+        ),
+        (
+            lambda _: {"toolkit": Toolkit(Spelled("1.17.8"), refresh=False)},
+            *("drift.engine", "info", "toolkit.refresh: yes, now no"),
+        ),
+        (
+            _packages(InstalledPackage("torch", "2.10.0"), InstalledPackage("numpy", "2.2.6")),
+            *("drift.python", "info"),
+            "installed[/v/bin/python3.11].packages[torch]: 2.9.0+cu128, now 2.10.0",
+        ),
+        (
+            _packages(InstalledPackage("torch", "2.9.0+cu128")),
+            *("drift.python", "warn", "installed[/v/bin/python3.11].packages[numpy]: 2.2.6, now gone"),
+        ),
+        (
+            lambda _: {"surroundings": Surroundings({"CUDA_VISIBLE_DEVICES": "1", "NCCL_DEBUG": "INFO"})},
+            *("drift.system", "info", "variables[CUDA_VISIBLE_DEVICES]: 0, now 1"),
+        ),
+        (
+            lambda _: {"surroundings": Surroundings({"CUDA_VISIBLE_DEVICES": "0"})},
+            *("drift.system", "info", "variables[NCCL_DEBUG]: INFO, now not set"),
+        ),
+    ],
+)
+def test_what_programs_meet_is_compared_too(whole, picked, other, id, status, seen):  # noqa: A002 - a check's
+    now = dataclasses.replace(whole, **other(whole))
+    findings = diagnose(now, picked, checks=DRIFT, baseline=Baseline("b", whole, picked)).findings
+    assert [(one.id, one.status, one.evidence) for one in findings if one.status != "ok"] == [
+        (id, status, (seen,))
+    ]
+
+
+def test_of_a_driver_that_is_gone_its_nodes_are_not_repeated(whole):
+    gone = changes(whole, dataclasses.replace(whole, driver=None))
+    assert [one.words for one in gone] == ["driver: there, now gone"]
+
+
+def test_a_node_that_is_made_for_the_first_program_is_not_lost(whole):
+    driver = dataclasses.replace(whole.driver, nodes=(), modprobe=True)
+    assert changes(whole, dataclasses.replace(whole, driver=driver)) == ()
+
+
+def test_environments_that_only_one_of_both_has_are_not_compared(whole):
+    other = Installed("/w/bin/python3", packages=(InstalledPackage("torch", "2.0.1"),))
+    assert changes(whole, dataclasses.replace(whole, installed=(other,))) == ()
+    assert changes(whole, dataclasses.replace(whole, installed=None, surroundings=Surroundings())) == ()
+
+
 def test_kernel_system_and_pythons_have_their_own_findings(machine, compared):
     now = machine(
         "h100-mig",
@@ -224,7 +366,9 @@ def test_another_pick_says_what_is_in_the_way_of_the_old_one(root):
 def test_the_sentence_counts_dates_and_names_the_pick(before, picked):
     baseline = Baseline("host.json", before, picked)
     same = diagnose(before, picked, baseline=baseline).drift
-    assert same.sentence == "Nothing changed since host.json of 2026-11-20; the pick stays torch2.10-cu128."
+    assert same.sentence == (
+        "Nothing of what is compared changed since host.json of 2026-11-20; the pick stays torch2.10-cu128."
+    )
     gone = dataclasses.replace(before, gpus=before.gpus[:1], probed=None)
     none = dataclasses.replace(picked, recipe=None)
     assert diagnose(gone, none, baseline=baseline).drift.sentence == (

@@ -18,6 +18,7 @@ from envcheck.report.console import PlainConsole
 from envcheck.report.explain import explain_screen
 from envcheck.symptoms import SYMPTOMS
 from envcheck.symptoms.cascade import roots
+from envcheck.symptoms.xids import GOES_ON, OF_PROGRAMS, RESET
 from tests.explain.page import page
 
 HEALTHY = (Path(__file__).parent / "healthy.txt").read_text(encoding="utf-8")
@@ -162,6 +163,14 @@ def test_the_doctor_and_the_log_speak_of_a_failure_in_the_same_words(root):
                 assert finding.title == titles[finding.id], name
                 shared.add(finding.id)
     assert {"driver.module-match", "driver.open-module", "card.nouveau"} <= shared
+
+
+def test_the_doctor_and_the_log_know_the_same_xids():
+    told = {one.id: one.in_log for one in SYMPTOMS}
+    for name, codes in (("gpu.fault", (*RESET, *GOES_ON)), ("gpu.program-fault", OF_PROGRAMS)):
+        assert [one for one in told[name] if "Xid" in one] == [
+            f"NVRM: Xid (PCI:...): {code}, " for code in sorted(codes)
+        ]
 
 
 def test_the_page_of_the_texts_says_what_the_list_says(root):

@@ -63,7 +63,7 @@ def test_a_line_shows_the_most_fundamental_of_what_it_names():
         b"is killed by signal: Bus error: DataLoader worker (pid 7)",
         b"DataLoader worker (pid 7)\nis killed by signal: Bus error",
         b"DataLoader worker (pid 7) is killed by signal: Aborted",
-        b"kernel: NVRM: Xid (PCI:0000:17:00): 62, pid=7",
+        b"kernel: NVRM: Xid (PCI:0000:17:00): 8, pid=7",
         b"version `GLIBC_2.34' found",
     ],
 )

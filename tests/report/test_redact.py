@@ -36,10 +36,14 @@ CONTAINER = "4f1e" * 16
         ("container 4f1e0c9a7b3d stopped", "container CONTAINER stopped"),
         ("serial number: 1324521012345", "serial SERIAL"),
         ("Serial 13A4-521012", "serial SERIAL"),
+        ("variables[NCCL_SOCKET_IFNAME]: eth0, now bond7", "variables[NCCL_SOCKET_IFNAME]: another value"),
         ("tcp://10.0.0.7:2375: refused", "SERVER: refused"),
         ("ssh://alice@gpu07/run/docker.sock", "SERVER/run/docker.sock"),
         ("eth0 aa:bb:cc:00:11:22", "eth0 MAC"),
         ("/run/user/1000/docker.sock", "~/docker.sock"),
+        ("/mnt/nas01.corp.example.com/data/x: full", "/mnt/SERVER/data/x: full"),
+        ("/net/nas01.example, /nfs/a.b.example.org", "/net/SERVER, /nfs/SERVER"),
+        ("/srv/nas01.corp.example.com/data", "/srv/SERVER/data"),
     ],
 )
 def test_what_names_a_machine_or_a_person_is_replaced(text, public):
@@ -57,6 +61,8 @@ def test_what_names_a_machine_or_a_person_is_replaced(text, public):
         "torch2.10-cu128: torch 2.10.0, CUDA 12.8, Python 3.11",
         "/root/.cache, root may do that",
         "sudo nvidia-smi -i 0 -mig 0",
+        "docker/docker-compose.gpu.yml:3, /etc/systemd/system/docker.service.d/x.conf, /mnt/data/x",
+        "/lib/modules/5.14.0-427.el9.x86_64/build, /usr/lib/libcuda.so.580.95.05, https://a.docs.nvidia.com/x/y",
         "unix:///var/run/docker.sock: permission denied",
     ],
 )
@@ -115,11 +121,42 @@ def test_every_text_of_a_page_is_redacted_and_ids_stay(root):
     assert public.redacted.startswith("Redacted: the host's name, the user's name.")
 
 
+def test_whose_home_a_page_shows_is_named_nowhere_on_it(root):
+    host = read_json(root / "tests" / "hosts" / "h100-mig.json", Host, schema=SCHEMA)
+    diagnosis = diagnose(host)
+    finding = dataclasses.replace(
+        diagnosis.findings[0],
+        evidence=(
+            "/home/mmustermann/venv/bin/python",
+            "process 7 of mmustermann",
+            r"C:\Users\jdoe\x",
+            "by jdoe",
+        ),
+        cause="/home/data/x: the data of mmustermann2 stay",
+    )
+    page = Page(machine=(), diagnosis=dataclasses.replace(diagnosis, findings=(finding,)))
+    (public,) = redact(page, NAMES, host).diagnosis.findings
+    assert public.evidence == ("~/venv/bin/python", "process 7 of USER", r"~\x", "by USER")
+    assert public.cause == "~/x: the data of mmustermann2 stay"
+
+
 @pytest.mark.parametrize(
     "text",
     [
         one * 150_000
-        for one in ("/Users/", "GPU-", "MIG-0", "a-", "0a", "/home/a b", "serial ", "tcp://", "1:")
+        for one in (
+            "/Users/",
+            "GPU-",
+            "MIG-0",
+            "a-",
+            "0a",
+            "/home/a b",
+            "serial ",
+            "tcp://",
+            "1:",
+            "/a.b",
+            "/mnt/",
+        )
     ],
 )
 def test_a_megabyte_of_almost_names_is_read_in_one_go(text):

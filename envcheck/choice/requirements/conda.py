@@ -41,7 +41,7 @@ class _Environment:
     dependencies: tuple[str | dict[str, tuple[str, ...] | str], ...] | str = ()
 
 
-def read_conda(text: str, path: Path, python: str) -> Iterator[Said]:
+def read_conda(text: str, path: Path, python: str, within: Path | None = None) -> Iterator[Said]:
     """Yield what an environment.yml says. Raises `UsageError`."""
     listed = parse_plain_yaml(text, _Environment, source=str(path)).dependencies
     listed = (listed,) if isinstance(listed, str) else listed
@@ -49,7 +49,7 @@ def read_conda(text: str, path: Path, python: str) -> Iterator[Said]:
     said = list(read_specs(specs, str(path)))
     yield from said
     asked = [one.wishes.python for one in said if one.wishes.python]
-    place = outermost(path, assumed_python(asked[0]) if asked else python)
+    place = outermost(path, assumed_python(asked[0]) if asked else python, within)
     for lists in (one for one in listed if isinstance(one, dict)):
         lines = lists.get("pip", ())
         for _, line in logical_lines("\n".join([lines] if isinstance(lines, str) else lines)):
@@ -65,8 +65,10 @@ def read_specs(specs: Iterable[str], where: str) -> Iterator[Said]:
         name = parsed["name"].lower() if parsed else ""
         if parsed and name in (*_TORCH, *_CPU, *_CUDA, "python"):
             yield Said(origin=origin, wishes=_wishes(name, parsed["rest"], origin))
+        elif not parsed:
+            yield Said(origin=f"{origin} (left out: cannot be read)", is_read=False)
         elif name != "pip":
-            others.append((name or spec)[:40])
+            others.append(name[:40])
     if others:
         shown = ", ".join([*others[:_SHOWN], *(["..."] if len(others) > _SHOWN else [])])
         yield Said(origin=f"{where}: left out, as they are conda's: {shown}")

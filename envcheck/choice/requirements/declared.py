@@ -7,6 +7,7 @@ where such a project keeps it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -16,8 +17,8 @@ from envcheck.choice.requirements.asked import Said, about, assumed_python, read
 from envcheck.choice.wishes import Wishes, checked, minors
 from envcheck.errors import UsageError
 
-# An origin, and the requirement that stands there; None where no index has it, or it cannot be read.
-Listed = list[tuple[str, Requirement | None]]
+# An origin, and the requirement that stands there; None where no index has it, "" where it cannot be read.
+Listed = list[tuple[str, Requirement | Literal[""] | None]]
 
 
 def declared(pythons: Iterable[Said], own: Listed, groups: Iterable[Listed], python: str) -> Iterator[Said]:
@@ -30,7 +31,9 @@ def declared(pythons: Iterable[Said], own: Listed, groups: Iterable[Listed], pyt
         listed += [one for group in groups if _names_torch(group) for one in group]
     for origin, requirement in listed:
         if requirement is None:
-            yield Said(origin=f"{origin:.200} (left out: no index has it, or it cannot be read)")
+            yield Said(origin=f"{origin:.200} (left out: no index has it)")
+        elif requirement == "":
+            yield Said(origin=f"{origin:.200} (left out: cannot be read)", is_read=False)
         else:
             yield about(requirement, origin, python)
 
@@ -45,8 +48,8 @@ def about_python(text: str, origin: str) -> Said:
 
 def parsed(texts: Iterable[tuple[str, str]]) -> Listed:
     """Return requirements with their origins. Raises `UsageError`."""
-    return [(origin, read_requirement(text, origin) if text else None) for origin, text in texts]
+    return [(origin, (read_requirement(text, origin) or "") if text else None) for origin, text in texts]
 
 
 def _names_torch(listed: Listed) -> bool:
-    return any(one is not None and canonicalize_name(one.name) == "torch" for _, one in listed)
+    return any(one and canonicalize_name(one.name) == "torch" for _, one in listed)

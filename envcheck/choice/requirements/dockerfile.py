@@ -24,6 +24,7 @@ from envcheck.errors import UsageError
 
 _VARIABLE = re.compile(r"\$(?:(?P<bare>\w+)|\{(?P<name>\w+)(?::?-(?P<default>[^${}]*))?\})")
 _HEREDOC = re.compile(r"<<-?(['\"]?)(\w+)\1")
+_INSTALLS = re.compile(r"\b(?:pip[\d.]*|conda|mamba)\b.*\binstall\b", re.DOTALL)
 _MAX_EXPANDED = 20_000
 
 # The images whose name says something: "pytorch/pytorch:1.13.1-cuda11.6-cudnn8-runtime".
@@ -48,8 +49,9 @@ class _Stage:
     instructions: list[_Instruction] = field(default_factory=list)
 
 
-def read_dockerfile(text: str, path: Path, python: str) -> Iterator[Said]:
+def read_dockerfile(text: str, path: Path, python: str, within: Path | None = None) -> Iterator[Said]:
     """Yield what a Dockerfile says. Raises `UsageError`."""
+    beside = pip.outermost(path, python, within)
     given: dict[str, str] = {}
     stages = _stages(_instructions(text), str(path), given)
     chain: list[_Stage] = []
@@ -71,7 +73,7 @@ def read_dockerfile(text: str, path: Path, python: str) -> Iterator[Said]:
             if instruction.name in ("ARG", "ENV"):
                 variables.update(_assignments(instruction, variables, given, where))
             elif instruction.name == "RUN":
-                yield from _read_run(_fill(instruction.text, variables, where), where, path, python)
+                yield from _read_run(_fill(instruction.text, variables, where), where, beside)
 
 
 def about_image(image: str, origin: str) -> Said:
@@ -178,12 +180,15 @@ def _fill(text: str, variables: dict[str, str], where: str) -> str:
     return _VARIABLE.sub(value, text)
 
 
-def _read_run(text: str, where: str, path: Path, python: str) -> Iterator[Said]:
-    for words in _commands(text):
+def _read_run(text: str, where: str, beside: pip.Context) -> Iterator[Said]:
+    commands = list(_commands(text))
+    if not commands and _INSTALLS.search(text):
+        yield Said(origin=f"{where}: RUN {text:.200} (not read)", is_read=False)
+    for words in commands:
         for number, word in enumerate(words[:-1]):
             program = PurePosixPath(word).name
             if re.fullmatch(r"pip[\d.]*", program) and words[number + 1] == "install":
-                yield from _read_pip(words[number + 2 :], where, path, python)
+                yield from _read_pip(words[number + 2 :], where, beside)
                 break
             if program in ("conda", "mamba", "micromamba") and words[number + 1] in ("install", "create"):
                 yield from _read_conda(words[number + 2 :], where)
@@ -216,11 +221,11 @@ def _commands(text: str) -> Iterator[list[str]]:
         yield command
 
 
-def _read_pip(words: list[str], where: str, path: Path, python: str) -> Iterator[Said]:
-    context = pip.outermost(path, python)
+def _read_pip(words: list[str], where: str, beside: pip.Context) -> Iterator[Said]:
+    context = replace(beside, seen=set(beside.seen))  # each command installs on its own
     for option, value in pip.arguments(words):
         is_file = option in ("-r", "--requirement", "-c", "--constraint")
-        is_plain = not is_file or _lies_beside(path, value)
+        is_plain = not is_file or _lies_beside(beside.files[0], value)
         if "$" in value or "`" in value or not is_plain:
             yield Said(origin=f"{where}: pip install {option} {value} (not read)", is_read=False)
         else:
@@ -236,8 +241,12 @@ def _read_conda(words: list[str], where: str) -> Iterator[Said]:
     rest = iter(words)
     specs = []
     for word in rest:
-        if word in ("-c", "--channel", "-n", "--name", "-p", "--prefix", "--file", "-f"):
+        if word in ("--file", "-f"):
+            yield Said(origin=f"{where}: conda {word} {next(rest, ''):.200} (not read)", is_read=False)
+        elif word in ("-c", "--channel", "-n", "--name", "-p", "--prefix"):
             next(rest, "")
+        elif "$" in word or "`" in word:
+            yield Said(origin=f"{where}: conda {word:.200} (not read)", is_read=False)
         elif not word.startswith("-"):
             specs.append(word)
-    yield from read_specs([one for one in specs if "$" not in one], where)
+    yield from read_specs(specs, where)

@@ -100,5 +100,7 @@ def _pinned(packages: tuple[_Package, ...], path: str, python: str) -> Iterator[
         marker = f"; {one.marker}" if one.marker else ""
         origin = f"{path}: {one.name} {one.version}"
         requirement = read_requirement(f"{one.name}=={one.version}{marker}", origin)
-        if requirement is not None:
+        if requirement is None:
+            yield Said(origin=f"{origin:.200} (left out: cannot be read)", is_read=False)
+        else:
             yield about(requirement, origin, python)

@@ -27,7 +27,11 @@ _WITH_VALUE = (
     *("--config-settings", "--global-option", "--hash", "--implementation", "--log", "--no-binary"),
     *("--only-binary", "--platform", "--prefix", "--progress-bar", "--proxy", "--python", "--python-version"),
     *("--retries", "--root", "--src", "--timeout", "--torch-backend", "--trusted-host", "--upgrade-strategy"),
+    *("--use-feature", "-C"),
 )
+
+# What a requirements file may have beside those; it says nothing of packages.
+_OF_NO_PACKAGE = ("--pre", "--no-index", "--prefer-binary", "--require-hashes")
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTIONS_OF_A_LINE = re.compile(r"\s--?[a-z].*$")
@@ -43,16 +47,17 @@ class Context:
     python: str
     seen: set[tuple[Path, bool]]  # files already read: a file that two others name says nothing twice
     constraint: bool = False
+    within: Path | None = None  # the folder that no file leads out of
 
 
-def outermost(path: Path, python: str) -> Context:
+def outermost(path: Path, python: str, within: Path | None = None) -> Context:
     """Return the context of the lines in the file that everything starts from."""
-    return Context(files=(path,), python=python, seen={(path.resolve(), False)})
+    return Context(files=(path,), python=python, seen={(path.resolve(), False)}, within=within)
 
 
-def read_pip(text: str, path: Path, python: str) -> Iterator[Said]:
+def read_pip(text: str, path: Path, python: str, within: Path | None = None) -> Iterator[Said]:
     """Yield what a requirements.txt says, with the files that it names. Raises `UsageError`."""
-    context = outermost(path, python)
+    context = outermost(path, python, within)
     for number, line in logical_lines(text):
         yield from read_line(line, f"{path}:{number}", context)
 
@@ -60,7 +65,10 @@ def read_pip(text: str, path: Path, python: str) -> Iterator[Said]:
 def read_line(line: str, where: str, context: Context) -> Iterator[Said]:
     """Yield what one line says; `where` is its file and number."""
     if line.startswith("-"):
-        yield from read_words(_split(line, where), where, context)
+        words = _split(line, where)
+        if not _is_known(words[0] if words else line):
+            yield Said(origin=f"{where}: {line:.200} (not read: no option that is known)", is_read=False)
+        yield from read_words(words, where, context)
     else:
         yield from _read_requirement(_OPTIONS_OF_A_LINE.sub("", line).strip(), where, context)
 
@@ -76,6 +84,12 @@ def read_words(words: Iterable[str], where: str, context: Context) -> Iterator[S
             yield Said(origin=f"{where}: {option} {value} (left out: no index has it)")
         elif option in _REQUIREMENT or option in _CONSTRAINT:
             yield from _read_file(value, where, replace(context, constraint=option in _CONSTRAINT))
+
+
+def _is_known(option: str) -> bool:
+    """Say whether pip, in a requirements file, knows an option that a line begins with."""
+    name = option.partition("=")[0]
+    return name in (*_WITH_VALUE, *_OF_NO_PACKAGE) or (option[1:2] != "-" and option[:2] in _WITH_VALUE)
 
 
 def arguments(words: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -119,7 +133,7 @@ def _read_requirement(text: str, where: str, context: Context) -> Iterator[Said]
         said = about_wheel(text, origin, context.python)
         yield said or Said(origin=f"{origin} (left out: no index has it)")
     elif (requirement := read_requirement(text, origin)) is None:
-        yield Said(origin=f"{origin:.200} (left out: cannot be read)")
+        yield Said(origin=f"{origin:.200} (left out: cannot be read)", is_read=False)
     else:
         said = about(requirement, origin, context.python)
         bound = context.constraint and said.package is not None
@@ -131,6 +145,10 @@ def _read_file(name: str, where: str, context: Context) -> Iterator[Said]:
     if "://" in name:
         raise UsageError(f"{where}: {name!r:.200} is an address", "Download it, and name the file instead.")
     path = context.files[-1].parent / name
+    if context.within is not None and _leads_out(path, context.within):
+        option = _CONSTRAINT[0] if context.constraint else _REQUIREMENT[0]
+        yield Said(origin=f"{where}: {option} {name:.200} (not read: it leads out)", is_read=False)
+        return
     if not is_file(path):
         raise UsageError(f"{where}: there is no file {name!r:.200}", f"It would be {path}")
     if path.resolve() in (one.resolve() for one in context.files):
@@ -143,6 +161,13 @@ def _read_file(name: str, where: str, context: Context) -> Iterator[Said]:
     inner = replace(context, files=(*context.files, path))
     for number, line in logical_lines(read_text(path)):
         yield from read_line(line, f"{path}:{number}", inner)
+
+
+def _leads_out(path: Path, within: Path) -> bool:
+    try:
+        return not path.resolve().is_relative_to(within.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
+        return True
 
 
 def _split(line: str, where: str) -> list[str]:

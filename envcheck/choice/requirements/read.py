@@ -18,7 +18,7 @@ from envcheck.choice.requirements.setuptools import read_setup_cfg, read_setup_p
 from envcheck.documents import read_text
 from envcheck.errors import UsageError
 
-_Reader = Callable[[str, Path, str], Iterator[Said]]
+_Reader = Callable[..., Iterator[Said]]
 
 _NOT_READ = re.compile(r".*\.(?:py|cfg|lock|json|ipynb|sh)")
 # A file's name tells its format, and where it tells none, a line of it.
@@ -33,23 +33,26 @@ _FORMATS: tuple[tuple[str, str, _Reader], ...] = (
     (r".*\.ya?ml", r"dependencies\s*:", read_conda),
     (r".*\.(txt|in)", r"", read_pip),
 )
+# These follow a line to the file that it names.
+_FOLLOWING = (read_dockerfile, read_conda, read_pip)
 
 
-def read(path: Path, *, python: SpecifierSet | None = None) -> Asked:
+def read(path: Path, *, python: SpecifierSet | None = None, within: Path | None = None) -> Asked:
     """Return all that a file asks for; markers are read for a Python that the file, or `python`, allows.
 
     torchvision and torchaudio come without a version, torch's own dependencies not at all; what no index
-    serves is left out, and the wishes' origins say so. Raises `UsageError`.
+    serves is left out, and the wishes' origins say so. No line leads out of `within`. Raises `UsageError`.
     """
     text = read_text(path)
-    return settle(_said(text, path, assumed_python(python or SpecifierSet())), str(path))
+    return settle(_said(text, path, assumed_python(python or SpecifierSet()), within), str(path))
 
 
-def _said(text: str, path: Path, python: str) -> Iterator[Said]:
+def _said(text: str, path: Path, python: str, within: Path | None) -> Iterator[Said]:
     name = path.name.lower()
     by_name = [reader for names, _, reader in _FORMATS if re.fullmatch(names, name)]
     if not by_name and _NOT_READ.fullmatch(name):
         hint = "Read are requirements.txt, pyproject.toml, environment.yml, a Dockerfile, setup.cfg, locks."
         raise UsageError(f"{path}: files of this kind are not read", hint)
     by_line = [reader for _, line, reader in _FORMATS if re.search(f"^{line}", text, re.MULTILINE)]
-    return (*by_name, *by_line)[0](text, path, python)
+    reader = (*by_name, *by_line)[0]
+    return reader(text, path, python, within) if reader in _FOLLOWING else reader(text, path, python)

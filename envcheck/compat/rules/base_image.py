@@ -100,7 +100,11 @@ def _kept_out(host: Host, row: BaseImage, because: str) -> Reason:
 
 
 def _around(host: Host, cuda: Version) -> str:
-    ways = "Start from a plain base (python, ubuntu): the wheels bring CUDA; or set NVIDIA_DISABLE_REQUIRE=1."
+    ways = "Start from a plain base (python, ubuntu): the wheels bring CUDA."
+    own = own_cuda(host.driver) if host.driver is not None else None
+    # Let in or not, a driver does not run the CUDA of another major version.
+    if own is not None and own.major == cuda.major:
+        ways = f"{ways[:-1]}; or set NVIDIA_DISABLE_REQUIRE=1."
     native = toolkit_driver(host, cuda)
     return f"{ways} {install_driver(host, native)}".rstrip() if native is not None else ways
 

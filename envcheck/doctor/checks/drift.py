@@ -13,6 +13,14 @@ from envcheck.doctor.drift import NOT_KNOWN, Change, changes, why_another
 from envcheck.doctor.finding import Finding, Fix, Status
 
 _MEANT = Fix("If that was meant, take a new snapshot.", ("envcheck probe --output host.json",))
+# What is still there, and no longer what it was there for.
+_LOSSES = (
+    ("gpu_request", "none"),
+    ("mig", "on, no instance"),
+    ("usable", "no"),
+    ("fabric_manager", "none"),
+    ("fabric_manager_runs", "no"),
+)
 _NO_BASELINE = "There is no snapshot to compare with (--baseline)."
 
 
@@ -88,7 +96,5 @@ def _title(before: str | None, now: str | None) -> str:
 
 
 def _is_lost(change: Change) -> bool:
-    """Return whether something that was there is gone; an engine can lose its way to the GPUs."""
-    no_gpus = change.fact.endswith(".gpu_request") and change.now == "none"
-    no_slices = change.fact.endswith(".mig") and change.now == "on, no instance"
-    return change.now is None or no_gpus or no_slices
+    """Return whether something that was there is gone, or has lost what it was there for."""
+    return change.now is None or (change.fact.rpartition(".")[2], change.now) in _LOSSES

@@ -1,8 +1,4 @@
-"""What the kernel's log tells of the GPUs since the machine was started: faults of theirs, and of programs.
-
-*Source:* NVIDIA's catalogue of Xids, immediate actions
-(https://docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html, read 2026-11-30).
-"""
+"""What the kernel's log tells of the GPUs since the machine was started: their faults, and programs'."""
 
 from __future__ import annotations
 
@@ -12,41 +8,10 @@ from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding
 from envcheck.host.facts import Host, Xid
 from envcheck.symptoms.cards import FAULTY, PROGRAM_FAULT
+from envcheck.symptoms.xids import GOES_ON, OF_PROGRAMS, RESET
 
 FALLEN_OFF = 79  # RESTART_BM; gpu.lost tells it
 
-# RESET_GPU, or a workflow that begins with it: nothing runs there as it should until then.
-_RESET = {
-    46: "the GPU stopped",
-    48: "memory error of two bits",
-    62: "the GPU's controller halted",
-    64: "a bad row of memory could not be exchanged",
-    74: "NVLink error",
-    95: "uncontained memory error",
-    109: "a switch between programs timed out",
-    110: "security fault",
-    119: "the GPU's system processor does not answer",
-    120: "error of the GPU's system processor",
-    136: "NVLink could not be trained",
-    140: "unrecovered memory error",
-    143: "the GPU could not be initialised",
-    158: "fatal timeout",
-}
-# IGNORE, or RESTART_APP with a reset when there is time: the GPU goes on.
-_GOES_ON = {
-    63: "a bad row of memory is exchanged",
-    92: "many corrected memory errors",
-    94: "memory error, contained in one program",
-    157: "no spare memory is left for the next error",
-}
-# CHECK_APP, or what is left of a program that was ended.
-_OF_PROGRAMS = {
-    13: "exception of the graphics engine",
-    31: "access to memory that is not the program's",
-    43: "the program's channel was reset",
-    45: "the program was ended before its time",
-    69: "the program's commands were wrong",
-}
 # Told by another check, or beside another Xid: which way back from that one there is.
 _OTHERS = (FALLEN_OFF, 154)
 
@@ -62,8 +27,8 @@ class Faults(Check):
         """Look for Xids after which NVIDIA resets the GPU, and for those that announce such."""
         if nothing := _nothing_to_read(self, case.host):
             return nothing
-        broken = _among(case.host, _RESET)
-        going_on = _among(case.host, _GOES_ON)
+        broken = _among(case.host, RESET)
+        going_on = _among(case.host, GOES_ON)
         if not broken and not going_on:
             return self._not_known(case.host) or _not_whole(self, case.host) or ok(self)
         if broken:
@@ -71,7 +36,7 @@ class Faults(Check):
                 self.id,
                 "error",
                 FAULTY.title,
-                (*_told(broken, _RESET), *_told(going_on, _GOES_ON)),
+                (*_told(broken, RESET), *_told(going_on, GOES_ON)),
                 f"{FAULTY.why} A reset mends it; the log tells of it until the next start.",
                 FAULTY.fix,
                 FAULTY.link,
@@ -80,14 +45,14 @@ class Faults(Check):
             self.id,
             "warn",
             "A GPU's memory has had errors, and it goes on",
-            _told(going_on, _GOES_ON),
+            _told(going_on, GOES_ON),
             "The GPU contained or repaired them; the program that was hit has ended.",
             FAULTY.fix,
             FAULTY.link,
         )
 
     def _not_known(self, host: Host) -> Finding | None:
-        known = {*_RESET, *_GOES_ON, *_OF_PROGRAMS, *_OTHERS}
+        known = {*RESET, *GOES_ON, *OF_PROGRAMS, *_OTHERS}
         others = tuple(xid for xid in host.kernel.xids or () if xid.code not in known)
         if not others:
             return None
@@ -113,14 +78,14 @@ class ProgramFaults(Check):
         """Look for Xids that NVIDIA has the application examined for."""
         if nothing := _nothing_to_read(self, case.host):
             return nothing
-        found = _among(case.host, _OF_PROGRAMS)
+        found = _among(case.host, OF_PROGRAMS)
         if not found:
             return _not_whole(self, case.host) or ok(self)
         return Finding(
             self.id,
             "info",
             "A program has made a GPU fault",
-            _told(found, _OF_PROGRAMS),
+            _told(found, OF_PROGRAMS),
             PROGRAM_FAULT.why,
             PROGRAM_FAULT.fix,
             PROGRAM_FAULT.link,

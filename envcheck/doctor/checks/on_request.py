@@ -11,9 +11,9 @@ DRIFT: tuple[Check, ...] = (
     drift.Facts("gpus", "The GPUs are", r"(gpus|pci)\[.*\](\.(?!mig$).+)?"),
     drift.Facts("mig", "MIG is", r"gpus\[.*\]\.mig"),
     drift.Facts("kernel", "The kernel is", r"os\.kernel", "info"),
-    drift.Facts("system", "The system is", r"os\.(?!kernel$).+", "info"),
-    drift.Facts("engine", "The container engines are", r"(engines\[|toolkit\.).*"),
-    drift.Facts("python", "The Pythons are", r"python\..+"),
+    drift.Facts("system", "The system is", r"(os\.(?!kernel$)|variables\[).+", "info"),
+    drift.Facts("engine", "The container engines are", r"(engines\[|toolkit\.|cdi\[).*"),
+    drift.Facts("python", "The Pythons are", r"(python\.|installed\[).+"),
     drift.Pick(),
 )
 

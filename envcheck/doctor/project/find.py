@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,17 +93,26 @@ def _files(folder: Path, unread: list[Unread]) -> list[str]:
             unread.append(Unread(str(within), f"Only the first {_MOST_ENTRIES} entries were looked through."))
             break
         is_deepest = len(within.parts) >= _MOST_FOLDERS_DEEP
-        folders[:] = [] if is_deepest else sorted(one for one in folders if _is_looked_into(Path(place, one)))
+        looked_into = (
+            () if is_deepest else [one for one in folders if _is_looked_into(Path(place, one), cannot)]
+        )
+        folders[:] = sorted(looked_into)
         files += ((within / name).as_posix() for name in names)
     return sorted(files, key=lambda file: (file.count("/"), file))
 
 
-def _is_looked_into(folder: Path) -> bool:
+def _is_looked_into(folder: Path, cannot: Callable[[OSError], None]) -> bool:
+    """Return whether a folder can say what is installed; `cannot` hears of one that is closed to us."""
     name = folder.name
     if name in _LEFT_ASIDE or (name.startswith(".") and name not in _HIDDEN_AND_LOOKED_INTO):
         return False
     # Of another repository, or an environment.
-    return not any((folder / mark).exists() for mark in ("pyvenv.cfg", "conda-meta"))
+    try:
+        return not any((folder / mark).exists() for mark in ("pyvenv.cfg", "conda-meta"))
+    except OSError as error:  # what a container's root has made in a volume
+        error.filename = folder
+        cannot(error)
+        return False
 
 
 def _leads_out(folder: Path, file: str) -> bool:

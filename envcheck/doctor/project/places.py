@@ -27,7 +27,8 @@ def _numbered(origin: str, file: str, lines: list[str]) -> str:
     """Return "pyproject.toml:8: project.dependencies: torch" for the same without a number."""
     if not origin.startswith(f"{file}: "):
         return origin
-    *keys, value = origin.removeprefix(f"{file}: ").split(": ")
+    written = origin.removeprefix(f"{file}: ").partition(" (left out")[0]
+    *keys, value = written.split(": ")
     key = keys[-1].rpartition(".")[2] if keys else ""
     found = [number for number, line in enumerate(lines, 1) if value in line]
     if len(found) > 1:

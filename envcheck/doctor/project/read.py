@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ _MOST_LINES = 20_000
 
 def read_project(folder: Path, host: Host) -> Project:
     """Return a repository as it lies there. Raises `UsageError` where there is no such folder."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - a Path raises where it may not look
         raise UsageError(f"--project {folder}: there is no such folder", "Name the folder of a repository.")
     found = find(folder)
     of_files = [
@@ -63,7 +64,7 @@ def _listings(folder: Path, files: Sequence[str], host: Host) -> Iterator[Listin
 def _listing(folder: Path, file: str, host: Host, recipes: tuple[Recipe, ...]) -> Listing | Unread:
     path = folder / file
     try:
-        asked = read(path)
+        asked = read(path, within=folder)
         choice = choose(host, recipes, replace(asked.wishes, requirements=str(path)))
         text = read_text(path)
     except UsageError as error:

@@ -174,6 +174,11 @@ def test_what_no_index_has_or_nobody_can_read_is_left_out_and_told(folder, line)
     assert f":1: {line} (left out" in asked.wishes.origins[0]
 
 
+def test_who_names_a_file_of_their_own_is_followed_to_wherever_it_leads(folder):
+    folder.write("bounds.txt", "torch<2\n")
+    assert folder.wishes("mine/requirements.txt", "torch\n-c ../bounds.txt\n") == {"torch": "<2"}
+
+
 def test_a_torch_from_a_repository_is_told_to_have_no_known_version(folder):
     text = "torch @ git+https://g.example/pytorch/pytorch.git\n"
     assert folder.wishes("requirements.txt", text) == {}

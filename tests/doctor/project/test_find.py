@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -103,6 +105,29 @@ def test_a_folder_that_may_not_be_looked_into_is_named(lay_out, monkeypatch):
     found = find(folder)
     assert found.listings == ("requirements.txt",)
     assert [(one.place, one.why) for one in found.unread] == [("closed", "Permission denied")]
+
+
+AS_SOMEBODY = """
+import os, sys
+from pathlib import Path
+from envcheck.doctor.project.find import find
+os.setgroups([]), os.setgid(1234), os.setuid(1234)
+found = find(Path(sys.argv[1]))
+print(found.listings, [(one.place, one.why) for one in found.unread])
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else, to whom folders are closed")
+def test_a_folder_that_is_closed_takes_nothing_else_along(lay_out, root):
+    folder = lay_out({"pgdata/base/requirements.txt": "", "src/requirements.txt": "", "requirements.txt": ""})
+    (folder / "pgdata").chmod(0o700)
+    for above in (folder, *folder.parents[:3]):  # pytest's folders are its user's
+        above.chmod(above.stat().st_mode | 0o055)
+    argv = [sys.executable, "-c", AS_SOMEBODY, str(folder)]
+    environ = {**os.environ, "PYTHONPATH": str(root)}
+    said = subprocess.run(argv, env=environ, capture_output=True, text=True, check=True)
+    expected = ("requirements.txt", "src/requirements.txt"), [("pgdata", "Permission denied")]
+    assert said.stdout.split("\n")[0] == f"{expected[0]} {expected[1]}"
 
 
 def test_of_very_many_files_the_first_are_read_and_the_rest_is_said(lay_out):

@@ -77,6 +77,34 @@ def test_the_folder_may_be_the_one_that_one_stands_in(lay_out, machine, monkeypa
         ("setup.py", "import setuptools\nsetuptools.setup(install_requires=a())\n", "setup.py:2", "matters"),
         ("Dockerfile", "FROM x\nRUN pip install $TORCH\n", "Dockerfile:2", "matters"),
         ("requirements.txt", "torch==1.0\ntorch==2.0\n", "requirements.txt:1", "contradicts"),
+        ("requirements.txt", "tqdm\n\x1b[31mtorch==1.0\n", "requirements.txt:2: \x1b[31mtorch", "cannot"),
+        ("requirements.txt", "<<<<<<< HEAD\ntqdm\n", "requirements.txt:1: <<<<<<< HEAD", "cannot be read"),
+        ("requirements.txt", "tqdm=4\n", "requirements.txt:1: tqdm=4", "cannot be read"),
+        ("requirements.txt", "--torch 2.0\n", "requirements.txt:1: --torch 2.0", "no option"),
+        ("requirements.txt", "-r /etc/passwd\n", "requirements.txt:1: -r /etc/passwd", "leads out"),
+        ("requirements.txt", "-c ../../bounds.txt\n", "requirements.txt:1: -c ../../bounds.txt", "leads out"),
+        ("environment.yml", "dependencies:\n  - '!pytorch=1'\n", "environment.yml:2: !pytorch=1", "cannot"),
+        (
+            "environment.yml",
+            "dependencies:\n  - pip:\n    - -r /etc/passwd\n",
+            "environment.yml: pip: -r /etc/passwd",
+            "leads out",
+        ),
+        (
+            "pyproject.toml",
+            '[project]\ndependencies = ["tqdm",\n "timm=1"]\n',
+            "pyproject.toml:3: project.dependencies: timm=1",
+            "cannot be read",
+        ),
+        (
+            "uv.lock",
+            '[[package]]\nname = "tqdm"\nversion = "one"\n',
+            "uv.lock: tqdm one",
+            "cannot be read",
+        ),
+        ("Dockerfile", "FROM x\nRUN pip install 'torch\n", "Dockerfile:2: RUN pip install 'torch", "matters"),
+        ("Dockerfile", "FROM x\nRUN conda install -f a.yml\n", "Dockerfile:2: conda -f a.yml", "matters"),
+        ("Dockerfile", "FROM x\nRUN conda install a=$V\n", "Dockerfile:2: conda a=$V", "matters"),
         ("compose.yaml", "services:\n  a:\n    build: gone\n", "compose.yaml:2: services.a", "gone/D"),
         ("compose.yaml", "services: 1\n", "compose.yaml", "no mapping"),
     ],
@@ -85,6 +113,39 @@ def test_what_is_not_understood_is_named(read, name, text, place, why):
     (one,) = read({name: text}).unread
     assert one.place.startswith(place)
     assert why in f"{one.place} {one.why}"
+
+
+def test_lines_that_say_nothing_of_packages_are_understood(read):
+    text = """
+    # a comment
+    --pre
+    --no-index
+    --require-hashes
+    --trusted-host mirror.example
+    --use-feature fast-deps
+    --only-binary=:all:
+    -f wheels
+    tqdm==4.66 --hash=sha256:aa
+    -e .
+    """
+    project = read({"requirements.txt": text})
+    assert project.unread == ()
+    assert list(project.listings[0].packages) == ["tqdm"]
+
+
+def test_a_file_outside_is_not_opened_whatever_leads_there(lay_out, machine, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "secret.txt"
+    outside.write_text("torch==1.13.1\n")
+    folder = lay_out(
+        {"requirements.txt": f"-r {outside}\n-r link.txt\n-r inside.txt\n", "inside.txt": "timm\n"}
+    )
+    (folder / "link.txt").symlink_to(outside)
+    project = read_project(folder, machine("rtx3090-driver550"))
+    assert [one.place.partition(": ")[0] for one in project.unread] == [
+        "requirements.txt:1",
+        "requirements.txt:2",
+    ]
+    assert list(project.listings[0].packages) == ["timm"]
 
 
 def test_a_service_that_is_built_from_a_file_of_the_repository_is_understood(read):
