@@ -6,6 +6,7 @@ pose's own `launch.py`, copied beside the package as `__main__.py`, makes the fo
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,10 +14,29 @@ from pathlib import Path
 from envcheck.environments.held import hold
 from envcheck.paths import bundle, cache_dir
 
+_NAME = re.compile(r"[0-9a-f]{16}")
+
 
 def program_of_pose() -> Path:
     """Return the copy of pose that stages are started from."""
     return copy_of_pose(bundle("pose"), cache_dir())
+
+
+def kept_copy(name: str) -> Path | None:
+    """Return the copy of pose that is kept under a digest, or None where none is, or not as it was made.
+
+    The digest comes out of a file: what is no digest leads nowhere, and what lies there now is hashed again.
+    """
+    if not _NAME.fullmatch(name):
+        return None
+    home = cache_dir() / "pose" / name
+    try:
+        if home.is_symlink() or not home.is_dir() or digest_of_copy(home) != name:
+            return None
+    except OSError:
+        return None
+    hold(home)
+    return home
 
 
 def copy_of_pose(source: Path, cache: Path) -> Path:

@@ -10,16 +10,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envcheck import __version__, errors
 from envcheck.documents import write_json
-from envcheck.environments.place import NO_LIMITS, Limits, Place, Work
+from envcheck.environments.place import NO_LIMITS, Limits, Work
 from envcheck.errors import EnvcheckError
 from envcheck.processes import capture
 from envcheck.runs.promise import Promise
 from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record, facts_of
 from envcheck.situation import Situation
+
+if TYPE_CHECKING:
+    from envcheck.environments.prepare import Ready
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,6 @@ class Job:
     typed: tuple[str, ...]  # what the user typed after envcheck's verb
     name: str  # the stage's, "exec" or "shell"
     arguments: tuple[str, ...]  # the stage's name and what belongs to it; or the command; none: a shell
-    program: Path  # the copy of pose
     situation: Situation
     limits: Limits = NO_LIMITS
     reads: tuple[Path, ...] = ()  # what the command reads and writes, where somebody said so
@@ -58,15 +60,16 @@ class Book:
         )
         self._write()
 
-    def settle(self, job: Job, place: Place, promised: Promise) -> None:
+    def settle(self, job: Job, at: Ready, promised: Promise) -> None:
         """Write down where it runs, and what it is promised."""
+        place = at.place
         write_json(self.folder / "promise.json", promised)
         used = EnvironmentUsed(
             kind=place.kind,
             recipe=place.recipe,
             lock_hash=place.lock_hash,
             python=place.python_version,
-            pose=job.program.name,
+            pose=at.program.name,
             reused=place.reused,
             differences=place.differences,
             image=place.image,

@@ -13,9 +13,8 @@ from itertools import count
 from pathlib import Path
 
 from envcheck.environments.prepare import Wanted
-from envcheck.environments.program import program_of_pose
+from envcheck.environments.program import kept_copy, program_of_pose
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.paths import cache_dir
 from envcheck.recipes import load_recipe, lock_hash
 from envcheck.runs.order import Order
 from envcheck.runs.record import Record
@@ -82,13 +81,13 @@ def settle(replay: Replay) -> None:
 def _program(record: Record) -> tuple[Path, tuple[str, ...]]:
     """Return the copy of pose that the run used, or today's and what that means."""
     assert record.environment is not None  # noqa: S101 - looked at by `plan`
-    kept = cache_dir() / "pose" / record.environment.pose
-    if kept.is_dir():
+    kept = kept_copy(record.environment.pose)
+    if kept is not None:
         return kept, ()
     today = program_of_pose()
     if today.name == record.environment.pose:
         return today, ()
-    return today, (f"pose itself is another one: {record.environment.pose} is no longer kept",)
+    return today, (f"pose itself is another one: {record.environment.pose:.40} is no longer kept",)
 
 
 def _lacking(record: Record) -> Iterator[str]:

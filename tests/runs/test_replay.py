@@ -11,9 +11,11 @@ from dataclasses import replace
 
 import pytest
 
-from envcheck.environments.program import program_of_pose
+from envcheck.environments.program import copy_of_pose, program_of_pose
 from envcheck.errors import UsageError
 from envcheck.recipes import load_recipe, lock_hash
+from envcheck.report.steps import Steps
+from envcheck.runs.order import carry_out
 from envcheck.runs.replay import plan
 from tests.runs.records import finished
 
@@ -105,6 +107,49 @@ def test_a_run_that_may_have_gone_on_from_a_checkpoint_is_said_beforehand(run):
 def test_what_cannot_be_repeated_at_all_is_bad_input(run, changes):
     with pytest.raises(UsageError):
         plan(replace(run, **changes), None, None)
+
+
+OLDER = """
+import json, sys
+from pathlib import Path
+if "--check" in sys.argv:
+    print(json.dumps({"schema": "pose.paths/1", "reads": [], "writes": []}))
+else:
+    Path(sys.argv[2], "result.json").write_text(json.dumps({"metrics": {"AP": 0.125}}))
+"""
+
+
+def kept(cache, tmp_path):
+    """A copy of a pose that is another than today's."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "launch.py").write_text(OLDER, encoding="utf-8")
+    return copy_of_pose(source, cache)
+
+
+def test_the_pose_that_is_kept_is_the_one_that_runs_and_that_the_record_names(run, tmp_path):
+    home = kept(tmp_path / "cache", tmp_path)
+    used = replace(run.environment, pose=home.name)
+    replay = plan(replace(run, environment=used), "current", None)
+    finished = carry_out(replay.order, Steps(), lambda *_: None)
+    assert replay.lacking == ()
+    assert finished.record.metrics == {"AP": 0.125}
+    assert finished.record.environment.pose == home.name
+
+
+def test_a_record_names_no_other_code_than_a_copy_that_is_what_its_name_says(run, tmp_path):
+    def lacking(name):
+        replay = plan(replace(run, environment=replace(run.environment, pose=name)), None, None)
+        assert replay.order.program == program_of_pose()
+        return replay.lacking
+
+    home = kept(tmp_path / "cache", tmp_path)
+    evil = tmp_path / "evil"
+    shutil.copytree(home, evil)
+    assert lacking("../../evil")
+    assert lacking(str(evil))
+    (home / "pose" / "launch.py").write_text("print('other')", encoding="utf-8")
+    assert lacking(home.name) == (f"pose itself is another one: {home.name} is no longer kept",)
 
 
 @pytest.mark.slow
