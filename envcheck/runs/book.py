@@ -18,7 +18,7 @@ from envcheck.environments.place import NO_LIMITS, Limits, Work
 from envcheck.errors import EnvcheckError
 from envcheck.processes import capture
 from envcheck.runs.promise import Promise
-from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record, facts_of
+from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record, file_facts
 from envcheck.situation import Situation
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class Book:
             output_dir=result.get("output_dir"),
             computing=result.get("computing"),
             epochs=tuple(result.get("epochs") or ()),
+            resumed_from=result.get("resumed_from", "unknown"),
             memory=result.get("memory"),
             outputs=_described(map(str, result.get("outputs") or ())),
         )
@@ -154,14 +155,17 @@ def _git(folder: Path) -> Git | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return a document that the stage wrote; a stage that was killed may have written none."""
+    """Return a document that the stage wrote; a stage that was killed may have written none.
+
+    JSON has no word for what is no number: null, or nobody could read the record again.
+    """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), parse_constant=lambda _: None)
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def _described(paths: Iterable[str | Path]) -> tuple[FileFacts, ...]:
-    described = (facts_of(Path(path)) for path in paths if Path(path).is_file())
+    described = (file_facts(Path(path)) for path in paths if Path(path).is_file())
     return tuple(one for one in described if one is not None)

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from envcheck.documents import read_json, write_json
 from envcheck.errors import UsageError
-from envcheck.host.facts import Driver
+from envcheck.host.facts import Driver, Surroundings
 from envcheck.runs.diff import compare
 from envcheck.runs.find import find_run
 from envcheck.runs.influence import influence_of
@@ -92,6 +92,26 @@ def test_what_changes_no_number_is_no_cause(run):
     found = compare(run, again(run, config=config))
     assert found.cause is None
     assert {"config.WORKERS", "config.PRINT_FREQ"} <= {one.fact for one in found.differences}
+
+
+def test_where_the_same_came_out_nothing_is_its_cause(run):
+    other = again(run, computing={**run.computing, "threads": 1})
+    assert compare(run, other).cause is None
+    assert compare(run, with_result(other)).cause.fact == "computing.threads"
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "LD_PRELOAD", "LD_LIBRARY_PATH"])
+def test_a_variable_that_decides_is_a_possible_cause(run, name):
+    host = replace(run.host, surroundings=Surroundings(variables={name: "1"}))
+    cause = compare(run, with_result(again(run, host=host))).cause
+    assert (cause.fact, cause.kind) == (f"host.surroundings.variables.{name}", "computing")
+
+
+def test_what_a_gpu_happens_to_do_is_no_cause(run):
+    (gpu,) = run.host.gpus
+    busy = replace(gpu, memory_free_mib=10, utilization=99, persistence=True, slowed_by=("sw power cap",))
+    found = compare(run, with_result(again(run, host=replace(run.host, gpus=(busy,)))))
+    assert found.cause is None
 
 
 def test_a_run_that_was_killed_has_no_result_to_compare(run):
