@@ -17,6 +17,7 @@ from envcheck.documents import write_json
 from envcheck.environments.place import NO_LIMITS, Limits, Work
 from envcheck.errors import EnvcheckError
 from envcheck.processes import capture
+from envcheck.runs.masked import masked
 from envcheck.runs.promise import Promise
 from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record, file_facts
 from envcheck.situation import Situation
@@ -50,7 +51,7 @@ class Book:
         self.record = Record(
             id=self.folder.name,
             stage=job.name,
-            argv=job.typed,
+            argv=masked(job.typed),
             working_directory=str(Path.cwd()),
             envcheck=__version__,
             git=_git(Path.cwd()),

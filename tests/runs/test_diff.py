@@ -142,7 +142,7 @@ def test_a_run_is_found_by_folder_record_and_part_of_its_id(run, tmp_path, monke
 
 def test_what_is_no_run_is_bad_input(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("nothing", "", "no/such/run", str(tmp_path)):
+    for name in ("nothing", "", "x" * 300, "no/such/run", str(tmp_path)):
         with pytest.raises(UsageError):
             find_run(name)
     for number in (1, 2):
@@ -152,5 +152,16 @@ def test_what_is_no_run_is_bad_input(run, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="is the name of 2 runs"):
         find_run("train")
     (folder / "record.json").write_text(json.dumps({"schema": "envcheck.run/2"}))
-    with pytest.raises(UsageError, match=r"record\.json"):
+    with pytest.raises(UsageError, match=r"record\.json was written by a later envcheck") as caught:
         find_run(str(folder))
+    assert caught.value.hint == "Update envcheck."
+    (folder / "record.json").write_text(json.dumps({"schema": "envcheck.choice/1"}))
+    with pytest.raises(UsageError, match=r"expected 'envcheck.run/1'"):
+        find_run(str(folder))
+
+
+def test_the_empty_name_is_no_run_even_in_a_runs_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_json(tmp_path / "record.json", run)
+    with pytest.raises(UsageError, match="is empty"):
+        find_run("")
