@@ -257,6 +257,10 @@ def test_a_training_repeated_is_bitwise_until_something_is_another(root, tmp_pat
     where = ("--in", "current", "--data", "people", "--output", "out")
     assert envcheck("run", "train", *where, *config).returncode == 0
     assert replayed("--output", str(tmp_path / "first")) == ("bitwise", 0)
+    assert envcheck("run", "test", *where, *config[:2], "WORKERS", "1").returncode == 0
+    (tested,) = tmp_path.glob("out/runs/*-test-*")
+    said = envcheck("replay", str(tested), "--format", "json", "--output", str(tmp_path / "second test"))
+    assert json.loads(said.stdout)["verdict"] == "bitwise", said.stderr
     shutil.rmtree(tmp_path / "first")
     annotations = tmp_path / "people" / "annotations" / "person_keypoints_train2017.json"
     content = json.loads(annotations.read_text())
