@@ -51,6 +51,7 @@ class Result:
     output_dir: str | None = None
     epochs_done: int = 0
     epochs: list[dict[str, Any]] = field(default_factory=list)  # what each finished one came to
+    resumed_from: int | None = None  # epochs in the checkpoint that a training went on from
     computing: dict[str, Any] | None = None  # see `machines/computing.py`
     memory: dict[str, Any] | None = None  # likewise
 
@@ -71,6 +72,7 @@ class Result:
             "output_dir": self.output_dir,
             "epochs_done": self.epochs_done,
             "epochs": self.epochs,
+            "resumed_from": self.resumed_from,
             "computing": self.computing,
             "memory": self.memory,
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import sys
@@ -148,19 +147,14 @@ def replay(
     from envcheck.report.replay import verdict_screen
     from envcheck.report.steps import Steps
     from envcheck.runs.find import find_run
-    from envcheck.runs.order import carry_out
-    from envcheck.runs.replay import plan, settle
-    from envcheck.runs.verdict import judge
+    from envcheck.runs.replay import plan, repeat
 
     _, record = find_run(name)
     planned = plan(record, place.value if place else None, output)
-    for sentence in planned.lacking:
+    for sentence in (*planned.lacking, *planned.notes):
         note(f"cannot be restored: {sentence}")
-    settle(planned)
-    with contextlib.redirect_stdout(sys.stderr):  # what the stage says is not the answer here
-        finished = carry_out(planned.order, Steps(), _announce)
-    verdict = judge(record, finished.record, planned.lacking)
-    answer(verdict, verdict_screen(verdict, finished.folder), as_json=format is Format.json)
+    verdict, folder = repeat(record, planned, Steps(), _announce)
+    answer(verdict, verdict_screen(verdict, folder), as_json=format is Format.json)
     if verdict.exit_code:
         raise typer.Exit(verdict.exit_code)
 

@@ -38,6 +38,7 @@ class Terms:
     base_image: str | None = None  # in place of the recipe's own
     variables: Mapping[str, str] = field(default_factory=dict)  # for a container, besides the usual ones
     limits: Limits = NO_LIMITS
+    program: Path | None = None  # the copy of pose that runs in there; else today's
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Ready:
     environment: Environment
     place: Place
     why: str
+    program: Path  # the copy of pose that runs in there
 
 
 def prepare(
@@ -57,21 +59,24 @@ def prepare(
     `python` says which of the host's Pythons a virtual environment gets; `gpus` whether GPUs are handed over.
     Raises `EnvcheckError`.
     """
+    program = terms.program or program_of_pose()
     if terms.kind == "current":
         from envcheck.environments.current import Current  # noqa: PLC0415 - no run waits for other kinds
 
         refuse_limits(terms.limits)
-        current = Current(program_of_pose())
-        return Ready(current, current.prepare(recipe, "", watch=watch), "")
+        current = Current(program)
+        return Ready(current, current.prepare(recipe, "", watch=watch), "", program)
     why = ""
     if terms.kind != "venv":
         engine, why = (
             _engine(host, gpus=gpus) if terms.kind == "auto" else (_asked_engine(host, gpus=gpus), why)
         )
         if engine is not None:
-            docker = Docker(engine, cache_dir(), program_of_pose(), base_image(terms), terms.variables)
+            docker = Docker(engine, cache_dir(), program, base_image(terms), terms.variables)
             try:
-                return Ready(docker, docker.prepare(recipe, recipe.container_python, watch=watch), why)
+                return Ready(
+                    docker, docker.prepare(recipe, recipe.container_python, watch=watch), why, program
+                )
             except EnvcheckError as error:
                 if terms.kind == "docker" or error.finding not in _NO_BASE:
                     raise
@@ -79,8 +84,8 @@ def prepare(
     refuse_limits(terms.limits)  # before anybody waits for a build
     from envcheck.environments.venv import Venv  # noqa: PLC0415
 
-    venv = Venv(cache_dir(), host.python.interpreters, program_of_pose(), _installer(os.environ))
-    return Ready(venv, venv.prepare(recipe, python(), watch=watch), why)
+    venv = Venv(cache_dir(), host.python.interpreters, program, _installer(os.environ))
+    return Ready(venv, venv.prepare(recipe, python(), watch=watch), why, program)
 
 
 def base_image(terms: Terms) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from envcheck.paths import bundle, cache_dir
 
 _ENTRY = "__main__.py"
 _LAUNCHER = "launch.py"
+_NAME = re.compile(r"[0-9a-f]{16}")
 
 
 def program_of_pose() -> Path:
@@ -51,8 +53,13 @@ def copy_of_pose(source: Path, cache: Path) -> Path:
 
 
 def kept_copy(name: str, cache: Path) -> Path | None:
-    """Return the copy of pose of that name, None where it is not there any more, or is something else."""
+    """Return the copy of pose of that name, None where it is not there any more, or is something else.
+
+    The name comes out of a file: what is no digest leads nowhere.
+    """
     home = cache / "pose" / name
+    if not _NAME.fullmatch(name) or home.is_symlink():
+        return None
     return home if hold(home) and is_whole(home) else None
 
 

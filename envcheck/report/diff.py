@@ -30,12 +30,13 @@ def diff_screen(comparison: Comparison) -> RenderableType:
         parts.append(Text(f"             {one.why}".rstrip()))
     possible = [one for one in comparison.differences if one.likelihood >= POSSIBLE]
     harmless = [one for one in comparison.differences if one.likelihood < POSSIBLE]
-    if len(possible) > 1:
-        parts += [
-            "",
-            Text("What else can change a result, the likeliest first", style="bold"),
-            _table(possible[1:]),
-        ]
+    if comparison.cause is not None:
+        possible = possible[1:]
+        title = "What else can change a result, the likeliest first"
+    else:  # only where the same came out all the same
+        title = "What could have changed the result, and did not"
+    if possible:
+        parts += ["", Text(title, style="bold"), _table(possible)]
     if comparison.results:
         parts += ["", Text("What came out", style="bold"), _table(comparison.results[:_MOST])]
         parts += _more(comparison.results)

@@ -10,16 +10,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envcheck import __version__, errors
 from envcheck.documents import write_json
-from envcheck.environments.place import NO_LIMITS, Limits, Place, Work
+from envcheck.environments.place import NO_LIMITS, Limits, Work
 from envcheck.errors import EnvcheckError
 from envcheck.processes import capture
+from envcheck.runs.masked import masked
 from envcheck.runs.promise import Promise
-from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record, facts_of
+from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record, file_facts
 from envcheck.situation import Situation
+
+if TYPE_CHECKING:
+    from envcheck.environments.prepare import Ready
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,6 @@ class Job:
     typed: tuple[str, ...]  # what the user typed after envcheck's verb
     name: str  # the stage's, "exec" or "shell"
     arguments: tuple[str, ...]  # the stage's name and what belongs to it; or the command; none: a shell
-    program: Path  # the copy of pose
     situation: Situation
     limits: Limits = NO_LIMITS
     reads: tuple[Path, ...] = ()  # what the command reads and writes, where somebody said so
@@ -48,7 +51,7 @@ class Book:
         self.record = Record(
             id=self.folder.name,
             stage=job.name,
-            argv=job.typed,
+            argv=masked(job.typed),
             working_directory=str(Path.cwd()),
             envcheck=__version__,
             git=_git(Path.cwd()),
@@ -58,15 +61,16 @@ class Book:
         )
         self._write()
 
-    def settle(self, job: Job, place: Place, promised: Promise) -> None:
+    def settle(self, job: Job, at: Ready, promised: Promise) -> None:
         """Write down where it runs, and what it is promised."""
+        place = at.place
         write_json(self.folder / "promise.json", promised)
         used = EnvironmentUsed(
             kind=place.kind,
             recipe=place.recipe,
             lock_hash=place.lock_hash,
             python=place.python_version,
-            pose=job.program.name,
+            pose=at.program.name,
             reused=place.reused,
             differences=place.differences,
             image=place.image,
@@ -99,6 +103,7 @@ class Book:
             output_dir=result.get("output_dir"),
             computing=result.get("computing"),
             epochs=tuple(result.get("epochs") or ()),
+            resumed_from=result.get("resumed_from", "unknown"),
             memory=result.get("memory"),
             outputs=_described(map(str, result.get("outputs") or ())),
         )
@@ -151,14 +156,17 @@ def _git(folder: Path) -> Git | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return a document that the stage wrote; a stage that was killed may have written none."""
+    """Return a document that the stage wrote; a stage that was killed may have written none.
+
+    JSON has no word for what is no number: null, or nobody could read the record again.
+    """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), parse_constant=lambda _: None)
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def _described(paths: Iterable[str | Path]) -> tuple[FileFacts, ...]:
-    described = (facts_of(Path(path)) for path in paths if Path(path).is_file())
+    described = (file_facts(Path(path)) for path in paths if Path(path).is_file())
     return tuple(one for one in described if one is not None)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from envcheck.documents import to_plain
-from envcheck.runs.influence import POSSIBLE, Kind, influence_of
-from envcheck.runs.record import Record
+from envcheck.runs.influence import POSSIBLE, Kind, Needed, influence_of
+from envcheck.runs.record import FileFacts, Record
 
 SCHEMA = "envcheck.diff/1"
 
@@ -19,6 +20,8 @@ _LEFT_OUT = ("schema", "choice", "command", "working_directory", "output_dir", "
 _ABSENT = "not there"
 # What tells a result from another, where a run was made anew in another folder: not pictures, not times.
 _COMPARED = (".pth", ".json", ".npy", ".onnx", ".mat")
+# Of these stages pictures and tables are the result; a video holds the time of its making.
+_DRAWN = {"pred": (".jpg", ".png", ".csv")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Deviation:
     second: str
     likelihood: int
     why: str
+    needed: Needed = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +50,16 @@ class Comparison:
 
     @property
     def cause(self) -> Deviation | None:
-        """The most probable cause of another result."""
+        """The most probable cause of another result, where there is one or could be one."""
+        if self.same_result:
+            return None
         first = self.differences[0] if self.differences else None
         return first if first is not None and first.likelihood >= POSSIBLE else None
 
 
 def compare(first: Record, second: Record) -> Comparison:
     """Return what differs between two runs."""
-    found = tuple(_differences(facts_of(first), facts_of(second)))
+    found = tuple(_differences(plain_facts(first), plain_facts(second)))
     causes = sorted((one for one in found if one.kind != "result"), key=lambda one: -one.likelihood)
     return Comparison(
         first=first.id,
@@ -64,11 +70,15 @@ def compare(first: Record, second: Record) -> Comparison:
     )
 
 
-def facts_of(record: Record) -> dict[str, str]:
+def plain_facts(record: Record) -> dict[str, str]:
     """Return what a run was made of and what came out, each fact under its path; lists are one fact."""
     plain = to_plain(record)
     plain["outputs"] = products(record)
-    plain["inputs"] = {PurePath(one.path).name: {"sha256": one.sha256} for one in record.inputs}
+    plain["inputs"] = {
+        name: {"sha256": one.sha256} for name, one in _named(record.inputs, record.working_directory).items()
+    }
+    if record.resumed_from == "unknown":
+        del plain["resumed_from"]
     if record.config is not None:
         del plain["argv"]  # which the config says better
     return dict(_flat("", plain))
@@ -76,23 +86,38 @@ def facts_of(record: Record) -> dict[str, str]:
 
 def products(record: Record) -> dict[str, str]:
     """Return the digests of what came out, by its name in the run's own folders."""
-    return {
-        _name(one.path, record.output_dir): one.sha256
-        for one in record.outputs
-        if PurePath(one.path).suffix in _COMPARED
-    }
+    compared = (*_COMPARED, *_DRAWN.get(record.stage, ()))
+    made = tuple(one for one in record.outputs if PurePath(one.path).suffix in compared)
+    return {name: one.sha256 for name, one in _named(made, record.output_dir, inside=True).items()}
 
 
-def _name(path: str, folder: str | None) -> str:
-    whole = PurePath(path)
-    return str(whole.relative_to(folder)) if folder and whole.is_relative_to(folder) else whole.name
+def _named(files: tuple[FileFacts, ...], folder: str | None, *, inside: bool = False) -> dict[str, FileFacts]:
+    """Return files by their names, and where that is not enough by their paths below a folder.
+
+    With `inside` always by those, where they lie in it.
+    """
+    names = Counter(PurePath(one.path).name for one in files)
+    named = {}
+    for one in files:
+        path = PurePath(one.path)
+        below = bool(folder) and path.is_relative_to(str(folder))
+        if below and (inside or names[path.name] > 1):
+            named[str(path.relative_to(str(folder)))] = one
+        else:
+            named[path.name if names[path.name] == 1 else str(path)] = one
+    return named
+
+
+def same_numbers(first: Any, second: Any) -> bool:  # noqa: ANN401 - a stage's
+    """Tell whether what two stages said is the same; no number is the same as no number."""
+    return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
 
 
 def _same_result(first: Record, second: Record) -> bool | None:
     made, made_again = products(first), products(second)
     if first.exit_code is None or second.exit_code is None or not made.keys() & made_again.keys():
         return None
-    return made == made_again and first.metrics == second.metrics
+    return made == made_again and same_numbers(first.metrics, second.metrics)
 
 
 def _differences(first: dict[str, str], second: dict[str, str]) -> Iterator[Deviation]:
@@ -100,7 +125,7 @@ def _differences(first: dict[str, str], second: dict[str, str]) -> Iterator[Devi
         one, other = first.get(fact, _ABSENT), second.get(fact, _ABSENT)
         if one != other:
             rule = influence_of(fact)
-            yield Deviation(fact, rule.kind, one, other, rule.likelihood, rule.why)
+            yield Deviation(fact, rule.kind, one, other, rule.likelihood, rule.why, rule.needed)
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - a document's

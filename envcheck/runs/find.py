@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from envcheck.documents import read_json
 from envcheck.errors import UsageError
@@ -13,13 +15,36 @@ _FILE = "record.json"
 _WHERE = ("runs", "*/runs", "*/*/runs")
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    schema: Any = None
+
+
 def find_run(name: str) -> tuple[Path, Record]:
     """Return a run's folder and its record. Raises `UsageError` for none, for several, for a damaged one."""
-    folder = _folder(name)
-    return folder, read_json(folder / _FILE, Record, schema=SCHEMA)
+    try:
+        folder = _folder(name)
+    except (OSError, ValueError):  # longer than a file's name can be, or no name at all
+        raise UsageError(f"There is no run {name!r:.60}", _HINT) from None
+    file = folder / _FILE
+    _refuse_later(file)
+    return folder, read_json(file, Record, schema=SCHEMA)
+
+
+def _refuse_later(file: Path) -> None:
+    said = read_json(file, _Head).schema
+    kind, _, number = said.rpartition("/") if isinstance(said, str) else ("", "", "")
+    ours, _, known = SCHEMA.rpartition("/")
+    if kind == ours and number.isdecimal() and int(number[:9]) > int(known):
+        raise UsageError(
+            f"{file} was written by a later envcheck: it is {said:.60}, this one reads {SCHEMA}",
+            "Update envcheck.",
+        )
 
 
 def _folder(name: str) -> Path:
+    if not name.strip():
+        raise UsageError("The name of a run is empty", _HINT)
     path = Path(name)
     if path.name == _FILE and path.is_file():
         return path.parent
@@ -27,7 +52,7 @@ def _folder(name: str) -> Path:
         return path
     if path.exists():
         raise UsageError(f"{name:.200} is no run: it has no {_FILE}", _HINT)
-    if not name or "/" in name:
+    if "/" in name:
         raise UsageError(f"There is no run {name!r:.200}", _HINT)
     records = (record for where in _WHERE for record in Path().glob(f"{where}/*/{_FILE}"))
     found = sorted({record.parent for record in records if name in record.parent.name})

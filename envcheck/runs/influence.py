@@ -1,4 +1,4 @@
-"""What a difference between two runs can do to their results: which kind it is of, and how likely it decides.
+"""What a difference between two runs can do to results: its kind, how likely it decides, what it forbids.
 
 The rules are looked through in order, and the first whose pattern fits a fact's path counts. The likelihoods
 only order differences that stand beside each other: nothing is computed with them.
@@ -14,6 +14,9 @@ Kind = Literal[
     "seed", "data", "config", "code", "library", "computing", "driver", "hardware", "time", "place", "result"
 ]
 
+# What must be the same: for the same experiment; for the same bits; for neither.
+Needed = Literal["experiment", "bits", "none"]
+
 # From these on a difference is one that can change a result.
 POSSIBLE = 10
 
@@ -26,60 +29,119 @@ class Influence:
     kind: Kind
     likelihood: int  # 0: it changes no result
     why: str = ""
+    needed: Needed = "none"
 
+
+# Variables that choose kernels, numbers of threads, or the libraries that are loaded at all.
+_DECISIVE = r"(OMP|MKL|OPENBLAS|KMP|ONEDNN|DNNL|TORCH|CUBLAS|NVIDIA_TF32|ATEN|NPY|NUMEXPR|PYTHONHASHSEED)"
+_VERSION = "Another version computes otherwise."
+_OTHER_SUMS = "Sums are taken in another order."
 
 _RULES = (
     Influence(
         r"(metrics|epochs|outputs|published)\b.*|(exit_code|exit_code_of|problem|finding)", "result", 0
     ),
+    # A proof's errors are what this machine's kernels came to: a result themselves.
+    Influence(r"proof\.(devices|operations)\b.*(error|failure)", "result", 0),
+    Influence(r"proof\.(schema|kept|unkept|differences)", "place", 0),
     Influence(r"(id|started|ended|memory\b.*|host\.probed|.*_seconds|.*\.seconds)", "time", 0),
-    Influence(r"seed", "seed", 100, "Every random number is another one."),
+    Influence(r"seed", "seed", 100, "Every random number is another one.", "experiment"),
+    Influence(r"stage", "config", 99, "Another stage was run.", "experiment"),
+    Influence(r"resumed_from", "config", 98, "It went on from a checkpoint.", "experiment"),
     Influence(r"inputs\[.*\.ya?ml\]\..*", "config", 12, "A config file is another one; its keys say how."),
     Influence(
-        r"inputs\[.*\]\..*", "data", 98, "A file that was read, weights or detections, is another one."
+        r"inputs\[.*\]\..*",
+        "data",
+        98,
+        "A file that was read, weights or detections, is another one.",
+        "experiment",
     ),
-    Influence(r"dataset\.fingerprint", "data", 97, "Annotations or pictures are others."),
+    Influence(r"dataset\.fingerprint", "data", 97, "Annotations or pictures are others.", "experiment"),
+    Influence(r"dataset\.root", "place", 0),
     Influence(r"config\.(OUTPUT_DIR|LOG_DIR|DATA_DIR|DATASET\.ROOT|RANK)", "place", 0),
+    # What lies in the files is held by their digests.
     Influence(r"config\.(.*_FILE|.*PRETRAINED)", "config", 60, "Other files were named."),
     Influence(
-        r"config\.(PRINT_FREQ|DEBUG\..*|PIN_MEMORY|GPUS)", "config", 5, "It changes no number by itself."
+        r"config\.(PRINT_FREQ|DEBUG\..*|PIN_MEMORY|GPUS|AUTO_RESUME)",
+        "config",
+        5,
+        "It changes no number by itself.",
     ),
     Influence(r"config\.WORKERS", "config", 6, "Random numbers do not depend on the workers."),
-    Influence(r"config\..*", "config", 95, "The configuration asks for something else."),
-    Influence(r"stage", "config", 99, "Another stage was run."),
-    Influence(r"environment\.pose", "code", 94, "pose itself is another one."),
+    Influence(r"config\..*", "config", 95, "The configuration asks for something else.", "experiment"),
+    Influence(r"environment\.pose", "code", 94, "pose itself is another one.", "experiment"),
     Influence(
-        r"computing\.(deterministic|cudnn_.*|tf32_.*|cublas_workspace)", "computing", 80, "Other kernels."
+        r"computing\.(deterministic|cudnn_.*|tf32_.*|cublas_workspace|mkldnn|matmul_precision)",
+        "computing",
+        80,
+        "Other kernels.",
+        "bits",
     ),
+    Influence(r"computing\.world_size", "computing", 85, "Batches are put together otherwise.", "experiment"),
+    Influence(r"computing\.batches_together", "computing", 85, "Batches are put together otherwise.", "bits"),
     Influence(
-        r"computing\.(world_size|batches_together)", "computing", 85, "Batches are put together otherwise."
+        r"computing\.(device|devices)\b.*",
+        "hardware",
+        78,
+        "Another device computes in another order.",
+        "bits",
     ),
+    Influence(r"computing\.variables\b.*", "computing", 71, "It chooses kernels or threads.", "bits"),
+    Influence(r"computing\.default_dtype", "computing", 79, "Numbers have another width.", "bits"),
+    Influence(r"computing\.(.*threads|instructions)", "computing", 70, _OTHER_SUMS, "bits"),
     Influence(
-        r"computing\.(device|devices)\b.*", "hardware", 78, "Another device computes in another order."
+        r"computing\.processor.*", "hardware", 66, "Another processor may choose other kernels.", "bits"
     ),
-    Influence(r"proof\.(torch|torch_cuda|cudnn)", "library", 76, "Another version computes otherwise."),
-    Influence(
-        r"proof\.(numpy|opencv|pycocotools|python)", "library", 74, "Another version computes otherwise."
-    ),
-    Influence(
-        r"environment\.(lock_hash|recipe|differences)", "library", 72, "Other packages were installed."
-    ),
-    Influence(r"computing\.(threads|instructions)", "computing", 70, "Sums are taken in another order."),
-    Influence(r"computing\.processor", "hardware", 66, "Another processor may choose other kernels."),
     Influence(r"computing\.workers", "computing", 6, "Random numbers do not depend on the workers."),
+    Influence(r"computing\..*", "computing", 65, _OTHER_SUMS, "bits"),
+    Influence(r"proof\.(torch|torch_cuda|cudnn)", "library", 76, _VERSION, "bits"),
+    Influence(r"proof\.(numpy|opencv|pycocotools|python)", "library", 74, _VERSION, "bits"),
+    Influence(r"proof\.devices\b.*\.uuid", "place", 0),
+    Influence(r"proof\..*", "hardware", 11, "", "bits"),
     Influence(
-        r"(environment\.image\b.*|environment\.python)", "library", 40, "Another image or interpreter."
+        r"environment\.(lock_hash|recipe|differences)",
+        "library",
+        72,
+        "Other packages were installed.",
+        "bits",
     ),
+    Influence(r"environment\.image\.(engine|name|base|is_recipes_base)", "place", 8),
+    Influence(
+        r"(environment\.image\b.*|environment\.python)",
+        "library",
+        40,
+        "Another image or interpreter.",
+        "bits",
+    ),
+    Influence(r"environment\.kind", "place", 8, "The same packages, elsewhere.", "bits"),
+    Influence(r"environment\.(limits\b.*|reused)", "place", 8, "The same packages, elsewhere."),
     Influence(r"git\.(commit|changes|dirty)", "code", 30, "The working directory's code is another one."),
-    Influence(r"argv", "config", 20, "Something else was typed."),
-    Influence(r"host\.driver\..*", "driver", 28, "Another driver compiles and runs kernels otherwise."),
-    Influence(r"host\.gpus\b.*", "hardware", 26, "Another GPU, or another state of it."),
-    Influence(r"(proof\.arch_flags|proof\.devices\b.*|proof\.threads|proof\.platform)", "hardware", 11),
-    Influence(r"host\.os\.(kernel|glibc|distribution|machine)", "library", 14, "Another system below."),
+    Influence(r"argv", "config", 20, "Something else was typed.", "bits"),
+    Influence(
+        r"host\.driver\..*", "driver", 28, "Another driver compiles and runs kernels otherwise.", "bits"
+    ),
+    Influence(r"host\.gpus\[\d+\]\.(name|compute_capability)", "hardware", 26, "Another GPU.", "bits"),
+    Influence(r"host\.gpus\[\d+\]\.(memory_mib|mig\b.*|brand)", "hardware", 14, "Another GPU."),
+    Influence(r"host\.gpus\b.*", "hardware", 3),  # what it is doing, and where it sits
+    Influence(
+        rf"host\.surroundings\.variables\.{_DECISIVE}\w*",
+        "computing",
+        45,
+        "It chooses kernels or threads.",
+    ),
+    Influence(
+        r"host\.surroundings\.(variables\.LD_\w+|shadowing\b.*)",
+        "computing",
+        44,
+        "Other libraries may be loaded.",
+        "bits",
+    ),
+    Influence(r"host\.os\.(glibc|machine)", "library", 14, "Another system below.", "bits"),
+    Influence(r"host\.os\.(kernel|distribution)", "library", 11, "Another system below."),
     Influence(r"envcheck", "code", 13, "Another envcheck; it computes nothing itself."),
-    Influence(r"environment\.(kind|limits\b.*)", "place", 8, "The same packages, elsewhere."),
     Influence(r"host\..*", "hardware", 3),
-    Influence(r".*", "place", 0),
+    # What nobody has thought of can be what decides.
+    Influence(r".*", "place", POSSIBLE, "Nobody knows what it decides.", "bits"),
 )
 _COMPILED = tuple((re.compile(rule.paths), rule) for rule in _RULES)
 

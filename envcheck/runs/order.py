@@ -68,12 +68,11 @@ def carry_out(order: Order, watch: Watcher, begun: Callable[[Job, Ready], None])
 
         seen = look(request=Request(order.recipe, order.gpus), facts=facts.result)
     limits = Limits(order.network, order.memory, order.cpus)
-    terms = Terms(order.kind, order.base_image, order.variables, limits)
+    terms = Terms(order.kind, order.base_image, order.variables, limits, order.program)
     job = Job(
         typed=order.typed,
         name=order.name,
         arguments=order.arguments,
-        program=program,
         situation=seen,
         limits=limits,
         reads=(order.data,) if order.data else (),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from envcheck.choice.choose import Choice
 from envcheck.environments.place import NO_LIMITS, Image, Kind, Limits
@@ -78,6 +78,7 @@ class Record:
     inputs: tuple[FileFacts, ...] = ()  # the single files that it read: configs, weights, detections
     computing: dict[str, Any] | None = None  # what beside all that decides on the last bit: threads, switches
     epochs: tuple[dict[str, Any], ...] = ()  # of a training: what each finished one came to
+    resumed_from: int | Literal["unknown"] | None = "unknown"  # epochs in the checkpoint; null: it began anew
     memory: dict[str, Any] | None = None  # the most that it took, in MiB
     metrics: dict[str, Any] = field(default_factory=dict)  # the last test's
     published: dict[str, Any] | None = None  # a test's published row, and how far the metrics are from it
@@ -85,7 +86,7 @@ class Record:
     outputs: tuple[FileFacts, ...] = ()  # the files that it made
 
 
-def facts_of(path: Path) -> FileFacts | None:
+def file_facts(path: Path) -> FileFacts | None:
     """Return a file's size and digest, or None when it is not there."""
     digest = hashlib.sha256()
     try:

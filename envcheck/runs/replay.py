@@ -6,22 +6,47 @@ to say.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator, Sequence
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envcheck.environments.prepare import Wanted
 from envcheck.environments.program import kept_copy, program_of_pose
-from envcheck.errors import EnvcheckError, UsageError
+from envcheck.errors import OK, EnvcheckError, UsageError
 from envcheck.paths import cache_dir
 from envcheck.recipes import load_recipe, lock_hash
-from envcheck.runs.order import Order
-from envcheck.runs.record import Record
+from envcheck.runs.diff import products
+from envcheck.runs.masked import named_variables
+from envcheck.runs.order import Order, carry_out
+from envcheck.runs.record import Record, file_facts
+from envcheck.runs.verdict import ReplayVerdict, judge
+
+if TYPE_CHECKING:
+    from envcheck.environments.place import Watcher
+    from envcheck.environments.prepare import Ready
+    from envcheck.runs.book import Job
 
 # What of the words says where results go, each with a value.
 _PLACES = ("--output", "--out", "--modelDir", "--logDir", "OUTPUT_DIR", "LOG_DIR")
+# Of these nothing remains that could be held against another: pictures of people, what a machine is, a list.
+_NOTHING_TO_COMPARE = ("exec", "shell", "env", "check-data", "synth")
+# They take this config's last weights where the config names none.
+_TAKES_WEIGHTS = ("test", "pred", "export")
+_WEIGHTS = "final_state.pth"
+_CONFIGS = (".yaml", ".yml")
+# As pose names what it records of its variables: what of these is set here and was not there is taken away.
+_DECIDE = re.compile(
+    r"(?:OMP|MKL|OPENBLAS|KMP|ONEDNN|DNNL|TORCH)_\w+"
+    r"|ATEN_CPU_CAPABILITY|NPY_DISABLE_CPU_FEATURES|NVIDIA_TF32_OVERRIDE|CUBLAS_WORKSPACE_CONFIG|PYTHONHASHSEED"
+)
+_PLACES_OF_TORCH = re.compile(r".*(HOME|DIR|PATH|FILE)(_.*)?")
+_NOT_KEPT = "set"  # in place of a value that could be a path
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +57,9 @@ class Replay:
     folder: Path  # where its results go
     directory: Path  # where its words were typed, and their paths count from
     threads: int | None
-    lacking: tuple[str, ...]  # what cannot be restored
+    lacking: tuple[str, ...]  # what cannot be restored, and makes it another experiment
+    notes: tuple[str, ...] = ()  # what cannot be restored, and need not decide
+    variables: Mapping[str, str] | None = None  # those that decide on numbers; None: nobody wrote them down
 
 
 def plan(record: Record, kind: Wanted | None, output: Path | None) -> Replay:
@@ -40,27 +67,29 @@ def plan(record: Record, kind: Wanted | None, output: Path | None) -> Replay:
 
     Raises `UsageError` for a run that cannot be repeated at all.
     """
-    if record.stage in ("exec", "shell") or record.environment is None or "--run-dir" not in record.command:
-        raise UsageError(
-            f"{record.id} cannot be repeated: "
-            + ("only a stage of pose leaves what can be compared" if record.command else "it never started")
-        )
+    if why := _why_not(record):
+        raise UsageError(f"{record.id} cannot be repeated: {why}")
+    assert record.environment is not None  # noqa: S101 - looked at by `_why_not`
     directory = Path(record.working_directory)
     if not directory.is_dir():
         raise UsageError(f"The folder that {record.id} was started in is gone: {directory}")
     folder = _fresh(output or Path.cwd() / f"replay-{record.id}")
     program, lacking = _program(record)
     words = record.command[record.command.index("--run-dir") + 2 :]
+    weights, unknown = _weights(record, words)
+    kept = (record.computing or {}).get("variables")
+    variables = None if kept is None else {name: text for name, text in kept.items() if text != _NOT_KEPT}
+    given = {name: os.environ[name] for name in named_variables(record.argv) if name in os.environ}
     order = Order(
         typed=record.argv,
         name=record.stage,
-        arguments=(*_without_places(words), *_place(record.stage, folder)),
+        arguments=(*_without_places(words), *weights, "--output", str(folder)),
         is_stage=True,
         recipe=record.environment.recipe,
-        gpus="none" if (record.computing or {}).get("device") == "cpu" else None,
+        gpus=_gpus(record),
         kind=kind or record.environment.kind,
         base_image=None if record.environment.image is None else _base(record),
-        variables={},
+        variables={**given, **(variables or {})},
         network=record.environment.limits.network,
         memory=record.environment.limits.memory,
         cpus=record.environment.limits.cpus,
@@ -69,14 +98,72 @@ def plan(record: Record, kind: Wanted | None, output: Path | None) -> Replay:
         program=program,
     )
     threads = (record.computing or {}).get("threads")
-    return Replay(order, folder, directory, threads, (*lacking, *_lacking(record)))
+    lacking = (*lacking, *unknown, *_lacking(record, directory))
+    return Replay(order, folder, directory, threads, lacking, tuple(_notes(record)), variables)
+
+
+def repeat(
+    record: Record,
+    planned: Replay,
+    watch: Watcher,
+    begun: Callable[[Job, Ready], None],
+) -> tuple[ReplayVerdict, Path]:
+    """Run it again, and return what that proves and the folder of the run; what it says goes to stderr.
+
+    Raises what `carry_out` does.
+    """
+    settle(planned)
+    with contextlib.redirect_stdout(sys.stderr):  # what the stage says is not the answer here
+        finished = carry_out(planned.order, watch, begun)
+    return judge(record, finished.record, planned.lacking), finished.folder
 
 
 def settle(replay: Replay) -> None:
-    """Put this process where the run was: its folder, and as many threads."""
+    """Put this process where the run was: its folder, its variables, and as many threads."""
     os.chdir(replay.directory)
+    if replay.variables is not None:
+        for name in [one for one in os.environ if _DECIDE.fullmatch(one)]:
+            if not _PLACES_OF_TORCH.fullmatch(name):
+                del os.environ[name]
+        os.environ.update(replay.variables)
     if replay.threads is not None:
         os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(replay.threads)
+
+
+def _why_not(record: Record) -> str:
+    """Return why a run cannot be repeated, or why that could prove nothing; "" where it can."""
+    if record.stage in _NOTHING_TO_COMPARE:
+        return f"{record.stage} leaves nothing that could be compared"
+    if record.exit_code is None and record.command:
+        return "it has not ended, or was killed"
+    if record.environment is None or "--run-dir" not in record.command:
+        return "it never started"
+    if record.exit_code != OK:
+        return f"it failed with exit code {record.exit_code}"
+    if not products(record) and not record.metrics:
+        return "it left nothing that could be compared"
+    return ""
+
+
+def _gpus(record: Record) -> str | None:
+    """Return which GPUs it is given: as many, at the same places of the bus."""
+    if (record.computing or {}).get("device") == "cpu":
+        return "none"
+    places = {gpu.uuid: str(gpu.index) for gpu in record.host.gpus or () if gpu.index is not None}
+    return ",".join(places.get(uuid, uuid) for uuid in record.choice.gpus) or None
+
+
+def _weights(record: Record, words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words that name the weights which lay in the run's own folder, and what is lacking."""
+    test = (record.config or {}).get("TEST") or {}
+    if record.stage not in _TAKES_WEIGHTS or test.get("MODEL_FILE") or "--untrained" in words:
+        return (), ()
+    read = next((one.path for one in record.inputs if Path(one.path).name == _WEIGHTS), None)
+    if read is not None:
+        return ("TEST.MODEL_FILE", read), ()
+    lacking = ("which weights it read is not recorded",)
+    likely = Path(record.output_dir or "") / _WEIGHTS
+    return (("TEST.MODEL_FILE", str(likely)) if likely.is_file() else ()), lacking
 
 
 def _program(record: Record) -> tuple[Path, tuple[str, ...]]:
@@ -88,10 +175,10 @@ def _program(record: Record) -> tuple[Path, tuple[str, ...]]:
     today = program_of_pose()
     if today.name == record.environment.pose:
         return today, ()
-    return today, (f"pose itself is another one: {record.environment.pose} is no longer kept",)
+    return today, (f"pose itself is another one: {record.environment.pose:.40} is no longer kept",)
 
 
-def _lacking(record: Record) -> Iterator[str]:
+def _lacking(record: Record, directory: Path) -> Iterator[str]:
     assert record.environment is not None  # noqa: S101 - looked at by `plan`
     used = record.environment
     if used.kind != "current":
@@ -103,8 +190,27 @@ def _lacking(record: Record) -> Iterator[str]:
             return
         if lock is None or lock_hash(lock) != used.lock_hash:
             yield f"the lock of {used.recipe} is another one now"
-    if (record.config or {}).get("AUTO_RESUME"):
+    for one in record.inputs:
+        now = file_facts(directory / one.path)
+        if now is None:
+            yield f"{one.path} is gone"
+        elif now.sha256 != one.sha256 and Path(one.path).suffix not in _CONFIGS:  # whose values are compared
+            yield f"{one.path} is another one now"
+    if isinstance(record.resumed_from, int):
+        yield f"it went on from a checkpoint of {record.resumed_from} epochs, and a repetition begins anew"
+    elif record.resumed_from == "unknown" and (record.config or {}).get("AUTO_RESUME"):
         yield "it may have gone on from a checkpoint (AUTO_RESUME), and a repetition begins anew"
+
+
+def _notes(record: Record) -> Iterator[str]:
+    for name in named_variables(record.argv):
+        if name in os.environ:
+            yield f"--env {name} has the value that it has here: a record keeps none"
+        else:
+            yield f"--env {name} is not set here, and a record keeps no value"
+    for name, text in ((record.computing or {}).get("variables") or {}).items():
+        if text == _NOT_KEPT:
+            yield f"{name} was set to what a record does not keep"
 
 
 def _base(record: Record) -> str | None:
@@ -132,7 +238,3 @@ def _without_places(words: Sequence[str]) -> tuple[str, ...]:
         elif not word.startswith(tuple(f"{name}=" for name in _PLACES)):
             kept.append(word)
     return tuple(kept)
-
-
-def _place(stage: str, folder: Path) -> tuple[str, ...]:
-    return () if stage in ("env", "check-data") else ("--output", str(folder))

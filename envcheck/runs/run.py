@@ -55,7 +55,7 @@ def run_stage(
         needs = needs_in(asked)
         at = ready()
         promised = promise(job.situation, at.place)
-        book.settle(job, at.place, promised)
+        book.settle(job, at, promised)
         work = _work(
             job,
             book,
@@ -74,7 +74,7 @@ def run_command(
     with opened(job, parent) as book:
         at = ready()
         promised = promise(job.situation, at.place)
-        book.settle(job, at.place, promised)
+        book.settle(job, at, promised)
         argv = job.arguments or at.environment.shell(at.place, book.folder)
         work = _work(job, book, promised, argv=argv, reads=job.reads, writes=job.writes, owns=True)
         prove(at, work, promised, job.situation.host, book.folder, cache_dir())

@@ -1,43 +1,30 @@
 """A run held against its repetition: equal to the bit, within a tolerance, different, or not comparable.
 
-`bitwise` is said only where everything that decides on bits is known to be the same: two processors that
-happen to agree once have proved nothing.
+`bitwise` is said only where everything that decides on bits is known to be the same, and something was
+compared: two processors that happen to agree once have proved nothing. What decides is `influence`'s to say.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from envcheck.errors import FAILED, OK, UNANSWERED
-from envcheck.runs.diff import Deviation, compare, products
+from envcheck.runs.diff import Deviation, compare, products, same_numbers
 from envcheck.runs.record import Record
 
 SCHEMA = "envcheck.replay/1"
 
 Word = Literal["bitwise", "within tolerance", "differs", "not comparable"]
 
-# With another one of these a repetition is another experiment, whatever comes out.
-_MUST_AGREE = ("seed", "stage", "dataset.fingerprint", "environment.pose", "computing.world_size")
-_MUST_AGREE_BELOW = ("config.", "inputs[")
-# With another one of these, sums are taken in another order, by other kernels.
-_DECIDES_BITS = (
-    "computing.",
-    "proof.torch",
-    "proof.numpy",
-    "proof.opencv",
-    "proof.cudnn",
-    "environment.lock_hash",
-)
-# These change no number, or are of the computing only to be looked up: see `influence`.
-_HARMLESS = 10
-
 # AP and PCKh of a test are public numbers; half a thousandth is what other kernels make of them, and 0.002 is
 # what `test --expect` allows. A training multiplies every difference by its steps.
 _OF_A_TEST = 0.002
 _OF_A_TRAINING = 0.02
 _OF_A_LOSS = 0.05  # of the loss itself
+_IN_PERCENT = "Mean"  # MPII's: where it stands, all beside it are percents
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +32,20 @@ class Held:
     """One number of the run, and the same of its repetition."""
 
     name: str
-    before: float
-    now: float
+    before: float | None  # null: it was no number
+    now: float | None
     tolerance: float
 
     @property
     def is_within(self) -> bool:
-        """Whether both are the same as far as the tolerance goes; a number that is none is not."""
+        """Whether both are the same as far as the tolerance goes; none is the same as none alone."""
+        if self.before is None or self.now is None:
+            return self.before is self.now
         return abs(self.before - self.now) <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ReplayVerdict:
     """The document `envcheck.replay/1`."""
 
     schema: str = SCHEMA
@@ -65,6 +54,7 @@ class Verdict:
     verdict: Word
     because: tuple[str, ...]  # what is missing or other, where it is not "bitwise"
     metrics: tuple[Held, ...]
+    compared: tuple[str, ...] = ()  # the files whose bytes were held against each other
 
     @property
     def exit_code(self) -> int:
@@ -72,12 +62,19 @@ class Verdict:
         return {"differs": FAILED, "not comparable": UNANSWERED}.get(self.verdict, OK)
 
 
-def judge(first: Record, second: Record, lacking: tuple[str, ...] = ()) -> Verdict:
+def judge(first: Record, second: Record, lacking: tuple[str, ...] = ()) -> ReplayVerdict:
     """Return what a repetition proves; `lacking` is what could not be restored for it."""
     found = compare(first, second)
     metrics = tuple(_held(first, second))
     word, because = _judged(first, second, found.differences, metrics, lacking)
-    return Verdict(run=first.id, replay=second.id, verdict=word, because=because, metrics=metrics)
+    return ReplayVerdict(
+        run=first.id,
+        replay=second.id,
+        verdict=word,
+        because=because,
+        metrics=metrics,
+        compared=tuple(name for name in products(first) if name in products(second)),
+    )
 
 
 def _judged(
@@ -87,7 +84,7 @@ def _judged(
     metrics: tuple[Held, ...],
     lacking: tuple[str, ...],
 ) -> tuple[Word, tuple[str, ...]]:
-    others = tuple(_words(one) for one in differences if _is_another_experiment(one))
+    others = tuple(_words(one) for one in differences if one.needed == "experiment")
     unfinished = tuple(
         f"{record.id} ended with exit code {record.exit_code}"
         for record in (first, second)
@@ -98,28 +95,49 @@ def _judged(
     made, made_again = products(first), products(second)
     if not made and not metrics:
         return "not comparable", ("the run left nothing that could be compared",)
-    bits = tuple(_words(one) for one in differences if _decides_bits(one))
-    if made == made_again and first.metrics == second.metrics and not bits:
-        return "bitwise", ()
-    outside = tuple(
-        f"{one.name}: {one.before:.6g}, then {one.now:.6g}" for one in metrics if not one.is_within
+    bits = (
+        *_unrecorded(first, second),
+        *(_words(one) for one in differences if one.needed == "bits"),
+        *(() if made else ("the run left no file that could be compared",)),
     )
-    if outside:
-        return "differs", (*outside, *bits)
+    gone = tuple(
+        f"{name} is missing in the repetition"
+        for name in (*made, *first.metrics)
+        if name not in made_again and name not in second.metrics
+    )
+    outside = tuple(
+        f"{one.name}: {_number(one.before)}, then {_number(one.now)}" for one in metrics if not one.is_within
+    )
+    if gone or outside:
+        return "differs", (*gone, *outside, *bits)
     changed = tuple(f"{name} has other bytes" for name in made if made_again.get(name) != made[name])
     if not metrics and changed:
         return "differs", (*changed, *bits)
-    return "within tolerance", bits or changed
+    numbers = (
+        *(("metrics",) if not same_numbers(first.metrics, second.metrics) else ()),
+        *(("epochs",) if not same_numbers(first.epochs, second.epochs) else ()),
+    )
+    others_made = tuple(f"{name} was not made before" for name in made_again if name not in made)
+    because = (
+        *bits,
+        *changed,
+        *others_made,
+        *(f"{name}: not the same to the last digit" for name in numbers),
+    )
+    return ("within tolerance", because) if because else ("bitwise", ())
 
 
-def _is_another_experiment(one: Deviation) -> bool:
-    if one.likelihood < _HARMLESS:
-        return False
-    return one.fact in _MUST_AGREE or one.fact.startswith(_MUST_AGREE_BELOW)
+def _unrecorded(first: Record, second: Record) -> Iterator[str]:
+    """Yield what would have to be known of both to call equal bytes more than luck."""
+    for record in (first, second):
+        if not record.computing:
+            yield f"how {record.id} computed is not recorded"
+        if not record.proof:
+            yield f"what {record.id} ran in is not recorded"
 
 
-def _decides_bits(one: Deviation) -> bool:
-    return one.likelihood >= _HARMLESS and one.fact.startswith(_DECIDES_BITS)
+def _number(value: float | None) -> str:
+    return "no number" if value is None else f"{value:.6g}"
 
 
 def _words(one: Deviation) -> str:
@@ -128,15 +146,24 @@ def _words(one: Deviation) -> str:
 
 def _held(first: Record, second: Record) -> Iterator[Held]:
     tolerance = _OF_A_TRAINING if first.epochs else _OF_A_TEST
+    percent = 100.0 if _IN_PERCENT in first.metrics else 1.0
     for name, value in first.metrics.items():
-        now = second.metrics.get(name)
-        if isinstance(value, float | int) and isinstance(now, float | int):
-            percent = (
-                100.0 if name.startswith(("Mean", "Head", "Shoulder")) else 1.0
-            )  # PCKh counts in percent
-            yield Held(name, value, now, tolerance * percent)
+        if name in second.metrics and _is_number(value) and _is_number(second.metrics[name]):
+            yield Held(name, _finite(value), _finite(second.metrics[name]), tolerance * percent)
     again = {row.get("epoch"): row.get("loss") for row in second.epochs}
     for row in first.epochs:
-        loss, now = row.get("loss"), again.get(row.get("epoch"))
-        if isinstance(loss, float) and isinstance(now, float):
-            yield Held(f"loss of epoch {row.get('epoch')}", loss, now, _OF_A_LOSS * abs(loss))
+        loss, epoch = row.get("loss"), row.get("epoch")
+        if epoch in again and _is_number(loss) and _is_number(again[epoch]):
+            before = _finite(loss)
+            yield Held(
+                f"loss of epoch {epoch}", before, _finite(again[epoch]), _OF_A_LOSS * abs(before or 0.0)
+            )
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether it is a number, or stands for one that is none."""
+    return value is None or (isinstance(value, float | int) and not isinstance(value, bool))
+
+
+def _finite(value: Any) -> float | None:  # noqa: ANN401 - a stage's
+    return float(value) if value is not None and math.isfinite(value) else None

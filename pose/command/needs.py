@@ -73,7 +73,7 @@ def _test(arguments: Arguments) -> Needs:
             *_own_config(arguments),
             *_dataset(config, config.DATASET.TEST_SET),
             *_boxes(config),
-            *(_given(config.TEST.MODEL_FILE) or _outside(_trained(arguments), writes)),
+            *(_given(config.TEST.MODEL_FILE) or map(absolute, _trained(arguments))),
         ),
         writes,
         config.WORKERS,

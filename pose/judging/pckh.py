@@ -52,6 +52,7 @@ CALLED = {
 MEANT = np.array(
     [joint not in {6, 7} for joint in range(16)]
 )  # pelvis and thorax are not in the means either
+MAT_TITLE = b"MATLAB 5.0 MAT-file".ljust(116)
 KEYS = ("dataset_joints", "jnt_missing", "pos_gt_src", "headboxes_src")
 LARGEST_FILE = 64 * 2**20  # bytes; of 2958 people it is one million
 FETCH = "it belongs into annot/ beside the lists; fetch it again"
@@ -115,6 +116,8 @@ def write_found(path: Path, found: NDArray[np.floating]) -> None:
     """`preds` (N, 16, 2) from 1, whole or not at all."""
     with replacing(path) as partial:
         scipy_io().savemat(str(partial), {"preds": found}, appendmat=False)
+        with partial.open("r+b") as file:  # scipy writes the time there: the same numbers are the same bytes
+            file.write(MAT_TITLE)
 
 
 def scipy_io() -> ModuleType:

@@ -6,10 +6,12 @@ repetition is not called equal, or different, for the wrong reason.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
 import resource
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,23 @@ from pose.machines.devices import Devices
 CAPABILITY = re.compile(r"CPU capability usage: (\S+)")
 # Read from: model name      : AMD EPYC 7B13
 PROCESSOR = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
+# The same of what tells two generations of one name apart: of x86, of ARM.
+GENERATION = re.compile(
+    r"^((?:cpu family|model|stepping|flags|CPU implementer|CPU architecture|CPU variant|CPU part|Features)"
+    r"\s*:.*)$",
+    re.MULTILINE,
+)
+# Variables that choose kernels, or in which order sums are taken. Not the numbers of threads of OMP and MKL:
+# `threads` says what they came to, with or without them.
+DECIDE = re.compile(
+    r"(?:OMP|MKL|OPENBLAS|KMP|ONEDNN|DNNL|TORCH)_\w+"
+    r"|ATEN_CPU_CAPABILITY|NPY_DISABLE_CPU_FEATURES|NVIDIA_TF32_OVERRIDE|CUBLAS_WORKSPACE_CONFIG|PYTHONHASHSEED"
+)
+TOLD_OTHERWISE = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+# What names a place or opens a door decides nothing, and is nobody's business.
+PRIVATE = re.compile(r".*(HOME|DIR|PATH|FILE|TOKEN|KEY|SECRET|PASSWORD|PASS|URL|HOST)(_.*)?")
+PLAIN = re.compile(r"[\w .,:;=+*{}()-]{0,200}", re.ASCII)
+SET = "set"  # of a value that could be a path or worse
 
 
 def computing(used: Devices) -> dict[str, Any]:
@@ -33,7 +52,13 @@ def computing(used: Devices) -> dict[str, Any]:
         "workers": used.workers,
         "processor": processor(),
         "instructions": _found(CAPABILITY, torch.__config__.show()),
+        "processor_generation": generation(),
         "threads": torch.get_num_threads(),
+        "interop_threads": torch.get_num_interop_threads(),
+        "mkldnn": getattr(torch.backends.mkldnn, "enabled", None),  # not every torch says so
+        "matmul_precision": _matmul_precision(),
+        "default_dtype": str(torch.get_default_dtype()),
+        "variables": deciding(os.environ),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
@@ -62,6 +87,30 @@ def processor() -> str:
     except OSError:
         text = ""
     return _found(PROCESSOR, text) or platform.machine()
+
+
+def generation() -> str | None:
+    """A digest of the CPU's family, model, stepping and instructions; None where the system names none."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    first = GENERATION.findall(text.strip().partition("\n\n")[0])
+    return hashlib.sha256("\n".join(first).encode()).hexdigest()[:16] if first else None
+
+
+def deciding(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those variables that decide on numbers; never a path, never a secret."""
+    return {
+        name: value if PLAIN.fullmatch(value) else SET
+        for name, value in sorted(environ.items())
+        if DECIDE.fullmatch(name) and name not in TOLD_OTHERWISE and not PRIVATE.fullmatch(name)
+    }
+
+
+def _matmul_precision() -> str | None:
+    asked = getattr(torch, "get_float32_matmul_precision", None)
+    return str(asked()) if asked else None
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str | None:

@@ -107,6 +107,7 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
     optimizer = _optimizer(model, config)
     progress = resume.restore(last, model, optimizer) if last else Progress(config.TRAIN.BEGIN_EPOCH)
     result.epochs_done = progress.epoch
+    result.resumed_from = progress.epoch if last else None
     story = Story(history.read(folder / HISTORY, progress.epoch) if last else [])
     note(f"{len(dataset)} people to learn from; {people.boxes}; {folder}")
     if team.size > 1:

@@ -194,3 +194,21 @@ def test_limits_that_only_a_container_keeps_are_refused_before_anything_is_built
         ready(listener, host(), Terms(kind, limits=limits))
     assert "--in docker" in caught.value.hint
     assert built == []
+
+
+@pytest.mark.parametrize("kind", ["current", "venv", "docker"])
+def test_the_copy_of_pose_that_is_named_is_the_one_that_runs(listener, monkeypatch, tmp_path, kind):
+    taken = []
+
+    class Made:
+        def __init__(self, *words, **_more):
+            taken.append(tmp_path in words)
+
+        def prepare(self, *_words, **_more):
+            return None
+
+    monkeypatch.setattr("envcheck.environments.current.Current", Made)
+    monkeypatch.setattr("envcheck.environments.venv.Venv", Made)
+    monkeypatch.setattr("envcheck.environments.prepare.Docker", Made)
+    at = ready(listener, host(Engine("docker")), Terms(kind, program=tmp_path))
+    assert (at.program, taken) == (tmp_path, [True])

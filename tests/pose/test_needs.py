@@ -67,7 +67,7 @@ def test_training_reads_the_dataset_detected_boxes_and_pretrained_weights(check,
 @pytest.mark.parametrize(
     ("words", "reads"),
     [
-        ((), ["data/coco"]),
+        ((), ["data/coco", f"{RUN}/final_state.pth"]),
         (("TEST.MODEL_FILE", "w.pth"), ["data/coco", "w.pth"]),
         (("TEST.MODEL_FILE", "w.pth", "--untrained"), ["data/coco", "w.pth"]),
         (("TEST.MODEL_FILE", "w.pth", "TEST.USE_GT_BBOX", "False"), ["data/coco", DETECTED, "w.pth"]),
@@ -213,8 +213,9 @@ def test_what_a_link_takes_out_of_the_dataset_is_told_too(check, tmp_path):
     (tmp_path / "coco" / "annotations").symlink_to("/big/annotations")
     words = ("--cfg", DRAWN, "--data", "coco")
     assert check("train", *words)[0] == ["coco", "coco/annotations", "coco/images/val2017"]
-    assert check("test", *words)[0] == ["coco", "coco/annotations", "coco/images/val2017"]
-    assert check("test", *words, "DATASET.TEST_SET", "train2017")[0] == ["coco", "coco/annotations"]
+    weights = "output/coco/pose_resnet/res18_96x64/final_state.pth"
+    assert check("test", *words)[0] == ["coco", "coco/annotations", "coco/images/val2017", weights]
+    assert check("test", *words, "DATASET.TEST_SET", "train2017")[0] == ["coco", "coco/annotations", weights]
 
 
 def test_each_link_of_several_on_the_way_is_told(check, tmp_path):

@@ -286,6 +286,16 @@ def test_a_truth_that_is_missing_is_named_with_where_it_belongs(tmp_path):
     assert "annot/" in caught.value.hint
 
 
+def test_the_same_numbers_are_the_same_bytes_at_any_time(tmp_path, monkeypatch):
+    found, files = np.arange(64.0).reshape(2, 16, 2), []
+    for number in (1, 2):
+        monkeypatch.setattr("time.asctime", lambda number=number: f"at {number}")
+        files.append(tmp_path / f"{number}.mat")
+        pckh.write_found(files[-1], found)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert (scipy_io.loadmat(files[0])["preds"] == found).all()
+
+
 def test_what_was_found_is_written_whole_and_as_the_public_file(tmp_path):
     found = np.arange(96, dtype=np.float32).reshape(3, 16, 2)
     pckh.write_found(tmp_path / "new" / "pred.mat", found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -78,6 +79,16 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(workplace, pose):
     assert whole["epoch"] == 2
     assert same(whole, parts)
     assert whole["optimizer"]["param_groups"][0]["lr"] == pytest.approx(1e-4)
+
+
+def test_a_result_says_whether_it_went_on_from_a_checkpoint(workplace, pose):
+    def resumed_from(*words):
+        pose("--run-dir", "run", *TRAIN, *words)
+        return json.loads((workplace / "run" / "result.json").read_text(encoding="utf-8"))["resumed_from"]
+
+    once = ("TRAIN.END_EPOCH", "1", "AUTO_RESUME", "True")
+    assert resumed_from(*once) is None  # there was none, whatever was asked for
+    assert resumed_from(*once) == 1
 
 
 def test_another_seed_trains_another_network(workplace, pose):

@@ -46,8 +46,8 @@ def drawn(screen) -> list[str]:
 
 def head(place, *gpus, why="docker answers") -> list[str]:
     situation = Situation(HOST, CHOICE, gpus, load_recipe("cpu"))
-    job = Job(typed=(), name="train", arguments=(), program=Path("program"), situation=situation)
-    return drawn(header(job, Ready(Current(Path("program")), place, why)))
+    job = Job(typed=(), name="train", arguments=(), situation=situation)
+    return drawn(header(job, Ready(Current(Path("program")), place, why, Path("program"))))
 
 
 def test_a_container_is_called_by_its_engine_and_said_why():

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from envcheck.documents import read_json, write_json
 from envcheck.errors import UsageError
-from envcheck.host.facts import Driver
+from envcheck.host.facts import Driver, Surroundings
 from envcheck.runs.diff import compare
 from envcheck.runs.find import find_run
 from envcheck.runs.influence import influence_of
@@ -94,6 +94,26 @@ def test_what_changes_no_number_is_no_cause(run):
     assert {"config.WORKERS", "config.PRINT_FREQ"} <= {one.fact for one in found.differences}
 
 
+def test_where_the_same_came_out_nothing_is_its_cause(run):
+    other = again(run, computing={**run.computing, "threads": 1})
+    assert compare(run, other).cause is None
+    assert compare(run, with_result(other)).cause.fact == "computing.threads"
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "LD_PRELOAD", "LD_LIBRARY_PATH"])
+def test_a_variable_that_decides_is_a_possible_cause(run, name):
+    host = replace(run.host, surroundings=Surroundings(variables={name: "1"}))
+    cause = compare(run, with_result(again(run, host=host))).cause
+    assert (cause.fact, cause.kind) == (f"host.surroundings.variables.{name}", "computing")
+
+
+def test_what_a_gpu_happens_to_do_is_no_cause(run):
+    (gpu,) = run.host.gpus
+    busy = replace(gpu, memory_free_mib=10, utilization=99, persistence=True, slowed_by=("sw power cap",))
+    found = compare(run, with_result(again(run, host=replace(run.host, gpus=(busy,)))))
+    assert found.cause is None
+
+
 def test_a_run_that_was_killed_has_no_result_to_compare(run):
     assert compare(run, again(run, exit_code=None, outputs=())).same_result is None
 
@@ -122,7 +142,7 @@ def test_a_run_is_found_by_folder_record_and_part_of_its_id(run, tmp_path, monke
 
 def test_what_is_no_run_is_bad_input(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("nothing", "", "no/such/run", str(tmp_path)):
+    for name in ("nothing", "", "x" * 300, "no/such/run", str(tmp_path)):
         with pytest.raises(UsageError):
             find_run(name)
     for number in (1, 2):
@@ -132,5 +152,16 @@ def test_what_is_no_run_is_bad_input(run, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="is the name of 2 runs"):
         find_run("train")
     (folder / "record.json").write_text(json.dumps({"schema": "envcheck.run/2"}))
-    with pytest.raises(UsageError, match=r"record\.json"):
+    with pytest.raises(UsageError, match=r"record\.json was written by a later envcheck") as caught:
         find_run(str(folder))
+    assert caught.value.hint == "Update envcheck."
+    (folder / "record.json").write_text(json.dumps({"schema": "envcheck.choice/1"}))
+    with pytest.raises(UsageError, match=r"expected 'envcheck.run/1'"):
+        find_run(str(folder))
+
+
+def test_the_empty_name_is_no_run_even_in_a_runs_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_json(tmp_path / "record.json", run)
+    with pytest.raises(UsageError, match="is empty"):
+        find_run("")

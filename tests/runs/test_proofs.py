@@ -63,7 +63,7 @@ def proved(prover, tmp_path):
     def call(place=PLACE, promised=PROMISED, host=HOST, work=WORK):
         folder = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
-        prove(Ready(prover, place, ""), work, promised, host, folder, tmp_path / "cache")
+        prove(Ready(prover, place, "", Path("pose")), work, promised, host, folder, tmp_path / "cache")
         return json.loads((folder / "proof.json").read_text(encoding="utf-8"))
 
     return call

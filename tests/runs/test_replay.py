@@ -11,10 +11,18 @@ from dataclasses import replace
 
 import pytest
 
-from envcheck.environments.program import program_of_pose
+from envcheck.environments.program import copy_of_pose, program_of_pose
 from envcheck.errors import UsageError
+from envcheck.host.facts import Gpu
 from envcheck.recipes import load_recipe, lock_hash
-from envcheck.runs.replay import plan
+from envcheck.report.steps import Steps
+from envcheck.runs.book import Book, Job
+from envcheck.runs.find import find_run
+from envcheck.runs.masked import masked, named_variables
+from envcheck.runs.order import carry_out
+from envcheck.runs.record import FileFacts, file_facts
+from envcheck.runs.replay import plan, settle
+from envcheck.situation import Situation
 from tests.runs.records import finished
 
 
@@ -24,6 +32,9 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("ENVCHECK_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     record = finished()
+    (tmp_path / "a.yaml").write_text("A: 1")
+    (tmp_path / "resnet18.pth").write_text("weights")
+    read = (file_facts(tmp_path / "resnet18.pth"), file_facts(tmp_path / "a.yaml"))
     used = replace(
         record.environment,
         lock_hash=lock_hash(load_recipe("cpu").lock_for("3.11")),
@@ -33,6 +44,7 @@ def run(tmp_path, monkeypatch):
         record,
         working_directory=str(tmp_path),
         environment=used,
+        inputs=read,
         command=(
             "python",
             "/pose",
@@ -86,10 +98,83 @@ def test_a_recipe_that_is_gone_is_said_beforehand(run):
     assert "torch0.4" in plan(replace(run, environment=used), None, None).lacking[0]
 
 
-def test_a_run_that_may_have_gone_on_from_a_checkpoint_is_said_beforehand(run):
-    assert (
-        "AUTO_RESUME" in plan(replace(run, config={**run.config, "AUTO_RESUME": True}), None, None).lacking[0]
-    )
+def test_only_a_run_that_went_on_from_a_checkpoint_lacks_it(run):
+    asked = replace(run, config={**run.config, "AUTO_RESUME": True})
+    (said,) = plan(asked, None, None).lacking  # a record from before that was written down
+    assert said.startswith("it may have gone on from a checkpoint (AUTO_RESUME)")
+    assert plan(replace(asked, resumed_from=None), None, None).lacking == ()
+    (said,) = plan(replace(asked, resumed_from=3), None, None).lacking
+    assert said.startswith("it went on from a checkpoint of 3 epochs")
+
+
+def test_inputs_are_held_against_their_digests_beforehand(run, tmp_path):
+    (tmp_path / "a.yaml").write_text("A: 1  # a comment more")
+    assert plan(run, None, None).lacking == ()
+    (tmp_path / "resnet18.pth").write_text("others")
+    assert plan(run, None, None).lacking == (f"{tmp_path / 'resnet18.pth'} is another one now",)
+    (tmp_path / "resnet18.pth").unlink()
+    assert plan(run, None, None).lacking == (f"{tmp_path / 'resnet18.pth'} is gone",)
+
+
+def test_a_test_of_its_own_folders_weights_is_told_where_they_lie(run, tmp_path):
+    weights = tmp_path / "final_state.pth"
+    weights.write_text("weights")
+    test = replace(run, stage="test", config={**run.config, "TEST": {"MODEL_FILE": ""}})
+    named = ("TEST.MODEL_FILE", str(weights))
+    replay = plan(replace(test, inputs=(file_facts(weights),)), None, None)
+    assert (replay.order.arguments[-4:-2], replay.lacking) == (named, ())
+    older = plan(replace(test, output_dir=str(tmp_path)), None, None)
+    assert older.order.arguments[-4:-2] == named
+    assert older.lacking == ("which weights it read is not recorded",)
+    given = replace(test, config={"TEST": {"MODEL_FILE": "w.pth"}})
+    assert "TEST.MODEL_FILE" not in plan(given, None, None).order.arguments
+    assert "TEST.MODEL_FILE" not in plan(run, None, None).order.arguments
+
+
+def test_as_many_gpus_are_given_as_the_run_had_and_at_their_places(run):
+    gpus = tuple(Gpu(index=index, uuid=f"GPU-{index}") for index in range(4))
+    record = replace(run, host=replace(run.host, gpus=gpus))
+    choice = replace(run.choice, gpus=("GPU-1", "GPU-3"))
+    assert plan(replace(record, choice=choice), None, None).order.gpus == "1,3"
+    on_cpu = replace(record, choice=choice, computing={"device": "cpu"})
+    assert plan(on_cpu, None, None).order.gpus == "none"
+
+
+def test_variables_that_decide_are_set_as_they_were(run, monkeypatch):
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    monkeypatch.setenv("TORCH_HOME", "/kept")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "KMP_AFFINITY"):
+        monkeypatch.setenv(name, "1")
+    variables = {"ATEN_CPU_CAPABILITY": "avx2", "KMP_AFFINITY": "none", "OMP_X": "set"}
+    replay = plan(replace(run, computing={**run.computing, "variables": variables}), None, None)
+    settle(replay)
+    assert "MKL_CBWR" not in os.environ
+    assert (os.environ["ATEN_CPU_CAPABILITY"], os.environ["KMP_AFFINITY"]) == ("avx2", "none")
+    assert (os.environ["TORCH_HOME"], os.environ["OMP_NUM_THREADS"]) == ("/kept", "2")
+    assert replay.order.variables == {"ATEN_CPU_CAPABILITY": "avx2", "KMP_AFFINITY": "none"}
+    assert replay.notes == ("OMP_X was set to what a record does not keep",)
+
+
+def test_the_values_of_variables_are_in_no_record_and_said_to_be_missing(run, tmp_path, monkeypatch):
+    typed = ("train", "--env", "TOKEN=secret", "--env=OTHER=secret", "--env", "HERE", "--x", "a=b")
+    job = Job(typed=typed, name="train", arguments=(), situation=Situation(run.host, run.choice, (), None))
+    argv = Book(job, tmp_path).record.argv
+    assert argv == ("train", "--env", "TOKEN=***", "--env=OTHER=***", "--env", "HERE", "--x", "a=b")
+    assert masked(("--", "docker", "--env", "A=b")) == ("--", "docker", "--env", "A=b")
+    assert named_variables(argv) == ("TOKEN", "HERE", "OTHER")
+    monkeypatch.setenv("HERE", "1")
+    replay = plan(replace(run, argv=argv), None, None)
+    assert replay.order.variables == {"HERE": "1"}
+    assert replay.notes[0] == "--env TOKEN is not set here, and a record keeps no value"
+
+
+def test_what_is_no_number_leaves_a_record_that_can_be_read(run, tmp_path):
+    job = Job(typed=(), name="test", arguments=(), situation=Situation(run.host, run.choice, (), None))
+    book = Book(job, tmp_path)
+    (book.folder / "result.json").write_text('{"metrics": {"AP": NaN, "AR": -Infinity}}')
+    book.close(0)
+    assert find_run(str(book.folder))[1].metrics == {"AP": None, "AR": None}
 
 
 @pytest.mark.parametrize(
@@ -97,6 +182,12 @@ def test_a_run_that_may_have_gone_on_from_a_checkpoint_is_said_beforehand(run):
     [
         {"stage": "exec"},
         {"stage": "shell"},
+        {"stage": "synth"},
+        {"stage": "env"},
+        {"stage": "check-data"},
+        {"exit_code": 1},
+        {"exit_code": None},
+        {"outputs": (FileFacts("/out/curves.png", 4, "5" * 64),), "metrics": {}},
         {"environment": None},
         {"command": ()},
         {"working_directory": "/gone"},
@@ -105,6 +196,49 @@ def test_a_run_that_may_have_gone_on_from_a_checkpoint_is_said_beforehand(run):
 def test_what_cannot_be_repeated_at_all_is_bad_input(run, changes):
     with pytest.raises(UsageError):
         plan(replace(run, **changes), None, None)
+
+
+OLDER = """
+import json, sys
+from pathlib import Path
+if "--check" in sys.argv:
+    print(json.dumps({"schema": "pose.paths/1", "reads": [], "writes": []}))
+else:
+    Path(sys.argv[2], "result.json").write_text(json.dumps({"metrics": {"AP": 0.125}}))
+"""
+
+
+def kept(cache, tmp_path):
+    """A copy of a pose that is another than today's."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "launch.py").write_text(OLDER, encoding="utf-8")
+    return copy_of_pose(source, cache)
+
+
+def test_the_pose_that_is_kept_is_the_one_that_runs_and_that_the_record_names(run, tmp_path):
+    home = kept(tmp_path / "cache", tmp_path)
+    used = replace(run.environment, pose=home.name)
+    replay = plan(replace(run, environment=used), "current", None)
+    finished = carry_out(replay.order, Steps(), lambda *_: None)
+    assert replay.lacking == ()
+    assert finished.record.metrics == {"AP": 0.125}
+    assert finished.record.environment.pose == home.name
+
+
+def test_a_record_names_no_other_code_than_a_copy_that_is_what_its_name_says(run, tmp_path):
+    def lacking(name):
+        replay = plan(replace(run, environment=replace(run.environment, pose=name)), None, None)
+        assert replay.order.program == program_of_pose()
+        return replay.lacking
+
+    home = kept(tmp_path / "cache", tmp_path)
+    evil = tmp_path / "evil"
+    shutil.copytree(home, evil)
+    assert lacking("../../evil")
+    assert lacking(str(evil))
+    (home / "pose" / "launch.py").write_text("print('other')", encoding="utf-8")
+    assert lacking(home.name) == (f"pose itself is another one: {home.name} is no longer kept",)
 
 
 @pytest.mark.slow
@@ -123,6 +257,10 @@ def test_a_training_repeated_is_bitwise_until_something_is_another(root, tmp_pat
     where = ("--in", "current", "--data", "people", "--output", "out")
     assert envcheck("run", "train", *where, *config).returncode == 0
     assert replayed("--output", str(tmp_path / "first")) == ("bitwise", 0)
+    assert envcheck("run", "test", *where, *config[:2], "WORKERS", "1").returncode == 0
+    (tested,) = tmp_path.glob("out/runs/*-test-*")
+    said = envcheck("replay", str(tested), "--format", "json", "--output", str(tmp_path / "second test"))
+    assert json.loads(said.stdout)["verdict"] == "bitwise", said.stderr
     shutil.rmtree(tmp_path / "first")
     annotations = tmp_path / "people" / "annotations" / "person_keypoints_train2017.json"
     content = json.loads(annotations.read_text())

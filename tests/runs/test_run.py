@@ -58,7 +58,7 @@ def run(tmp_path, monkeypatch):
         differences=("one",),
         is_locked=False,
     )
-    prepared = Ready(Current(program), place, "as asked")
+    prepared = Ready(Current(program), place, "as asked", program)
     host = Host(os=OperatingSystem(system="Linux"), driver=None, gpus=())
     choice = Choice(recipe="cpu", torch=None, cuda=None, python="3.11", gpus=(), advice="", verdicts=())
 
@@ -67,7 +67,6 @@ def run(tmp_path, monkeypatch):
             typed=("train", "x"),
             name="train",
             arguments=("train", str(code)),
-            program=program,
             situation=Situation(host, choice, gpus, load_recipe("cpu")),
         )
         asked = ask_pose(program, job.arguments, parent)
@@ -206,11 +205,9 @@ def contained(tmp_path, monkeypatch):
 
     def start(runner, stub, *arguments, gpus=(), **more):
         situation = Situation(host, choice, gpus, load_recipe("cpu"))
-        job = Job(
-            typed=("x",), name="exec", arguments=arguments, program=program, situation=situation, **more
-        )
+        job = Job(typed=("x",), name="exec", arguments=arguments, situation=situation, **more)
         asked = (ask_pose(program, arguments, tmp_path),) if runner is run_stage else ()
-        return runner(job, *asked, tmp_path, lambda: Ready(stub, place, ""), lambda _: None)
+        return runner(job, *asked, tmp_path, lambda: Ready(stub, place, "", program), lambda _: None)
 
     return start
 
