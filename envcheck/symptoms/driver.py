@@ -36,7 +36,9 @@ MISMATCH = Symptom(
     "driver.module-match",
     "the driver's library and kernel module are of different versions",
     Fix(
-        "Reboot, or stop everything that uses the GPU and reload the modules.",
+        "Reboot, or stop everything that uses the GPU and reload the modules: sudo rmmod nvidia_uvm"
+        " nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia. To choose the time of the next upgrade, hold the"
+        " driver's packages (sudo apt-mark hold on Debian and Ubuntu).",
         ("sudo reboot",),
         needs_root=True,
         reboot=True,
@@ -88,7 +90,8 @@ DEVICE_NODES = Symptom(
     "driver.uvm",
     "CUDA does not start although the driver answers",
     Fix(
-        "Make the device nodes of nvidia_uvm, or load it anew; in a container, restart that too.",
+        "Make the device nodes of nvidia_uvm (first command), or load it anew (second); in a container,"
+        " restart that too.",
         ("sudo nvidia-modprobe -c0 -u", "sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm"),
         needs_root=True,
         destructive=True,

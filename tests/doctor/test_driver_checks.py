@@ -15,6 +15,7 @@ from envcheck.doctor.checks.driver import (
     Present,
     Slow,
 )
+from envcheck.doctor.diagnose import diagnose
 from envcheck.host.facts import PciDevice
 
 CARD = (PciDevice("0000:01:00.0", "10de", "2204", None),)
@@ -100,3 +101,16 @@ def test_silence_without_a_reason_is_unknown(machine):
 @pytest.mark.parametrize(("seconds", "status"), [(8.0, "ok"), (8.5, "warn")])
 def test_a_second_for_each_of_eight_gpus_is_the_limit(machine, seconds, status):
     assert Slow().look(Case(machine("a100x8-slow", driver={"nvml_seconds": seconds}))).status == status
+
+
+@pytest.mark.parametrize("name", ["jetson-orin-jetpack5", "jetson-nano-jetpack4"])
+def test_a_jetson_before_jetpack_6_has_no_nvml_to_reinstall(machine, name):
+    diagnosis = diagnose(machine(name))
+    assert LibraryThere().look(Case(machine(name))).status == "skip"
+    assert diagnosis.primary.id == "system.jetson"
+
+
+def test_beside_the_reboot_stands_what_does_without_and_what_prevents_the_next_mismatch(machine):
+    text = ModuleMatch().look(Case(machine("mismatch-after-upgrade"))).fix.text
+    assert "sudo rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia" in text
+    assert "apt-mark hold" in text

@@ -97,6 +97,8 @@ class LibraryThere(Check):
             return skip(self, "There is no driver.")
         if not why.startswith(("LIBRARY_NOT_FOUND", "LIBRARY_NOT_LOADED")):
             return ok(self)
+        if case.host.os.jetson:
+            return skip(self, "JetPack before its sixth has a driver and no libnvidia-ml.so.1.")
         fix = Fix(
             "Reinstall the driver's user-space packages, of the kernel module's version.", needs_root=True
         )
