@@ -8,7 +8,7 @@ from __future__ import annotations
 from envcheck.symptoms.cards import DRIVER_GUIDE
 from envcheck.symptoms.symptom import Fix, Symptom
 
-_COMPATIBILITY = "https://docs.nvidia.com/deploy/cuda-compatibility/"
+COMPATIBILITY = "https://docs.nvidia.com/deploy/cuda-compatibility/"
 _PROGRAMMING_GUIDE = "https://docs.nvidia.com/cuda/cuda-c-programming-guide/"
 
 NOT_LOADED = Symptom(
@@ -37,8 +37,8 @@ MISMATCH = Symptom(
     "the driver's library and kernel module are of different versions",
     Fix(
         "Reboot, or stop everything that uses the GPU and reload the modules: sudo rmmod nvidia_uvm"
-        " nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia. To choose the time of the next upgrade, hold the"
-        " driver's packages (sudo apt-mark hold on Debian and Ubuntu).",
+        " nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia. To choose the time of the next"
+        " upgrade, hold the driver's packages (sudo apt-mark hold on Debian and Ubuntu).",
         ("sudo reboot",),
         needs_root=True,
         reboot=True,
@@ -114,7 +114,7 @@ TOO_OLD = Symptom(
         "The NVIDIA driver on your system is too old",
     ),
     why="CUDA 11 needs driver 450.80.02, CUDA 12 525.60.13, CUDA 13 580; any later one does.",
-    link=_COMPATIBILITY,
+    link=COMPATIBILITY,
     caused_by=("driver.module-match", "driver.loaded"),
 )
 
@@ -131,7 +131,7 @@ FORWARD_COMPAT = Symptom(
     ),
     why="An image brings cuda-compat, for data-centre GPUs and some others, never for GeForce; or the "
     "machine's own library is the newer one (804).",
-    link=_COMPATIBILITY,
+    link=COMPATIBILITY,
     caused_by=("driver.module-match",),
 )
 
@@ -145,7 +145,7 @@ PTX = Symptom(
     in_log=("provided PTX was compiled with an unsupported toolchain", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"),
     why="A driver refuses PTX of a CUDA newer than its own; that any 12.x runs on any driver of CUDA 12 "
     "holds for machine code only.",
-    link=_COMPATIBILITY,
+    link=COMPATIBILITY,
     caused_by=("driver.module-match",),
 )
 

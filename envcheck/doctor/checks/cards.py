@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from envcheck.compat.pci_ids import branch_for, needs_open_module
 from envcheck.compat.rules.devices import unlisted_cards
+from envcheck.compat.rules.modules import FIRST_OPEN
+from envcheck.compat.verdict import Reason
 from envcheck.compat.words import cards as gpus_in_words
+from envcheck.doctor.branches import known_rows
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.modules import complaints
 from envcheck.doctor.finding import Finding, Fix
@@ -15,8 +18,11 @@ from envcheck.doctor.remedies import (
     hand_over_gpus,
     install_driver,
     install_open_module,
+    install_proprietary_module,
+    of_the_machine,
 )
-from envcheck.host.facts import Host, PciDevice
+from envcheck.doctor.verdicts import reasons_of
+from envcheck.host.facts import Driver, Host, PciDevice
 from envcheck.symptoms.cards import DRIVER_GUIDE, NOUVEAU, OPEN_MODULE, UNBOUND
 
 _GIVEN_AWAY = ("vfio-pci", "pci-stub")
@@ -45,7 +51,7 @@ class Nouveau(Check):
             NOUVEAU.title,
             described(cards),
             NOUVEAU.why if installed else "NVIDIA's driver is not installed, and Linux's own took the card.",
-            banish_nouveau(case.host) if installed else install_driver(case.host),
+            banish_nouveau(case.host) if installed else install_driver(case.host, cards),
             DRIVER_GUIDE,
         )
 
@@ -88,6 +94,9 @@ class OpenModule(Check):
     def look(self, case: Case) -> Finding:
         """Hold the kind of the loaded modules against the cards that are bound to them and not listed."""
         host = case.host
+        refused = [one for one in _of_modules(case) if one.verdict == "refused"]
+        if host.driver is not None and refused:
+            return self._listed(host, host.driver, refused)
         cards = [card for card in nvidia_cards(host) if card.driver == "nvidia" and needs_open_module(card)]
         if not cards or host.driver is None:
             return skip(self, "No card here runs on the open kernel modules only.")
@@ -108,13 +117,38 @@ class OpenModule(Check):
             OPEN_MODULE.link,
         )
 
+    def _listed(self, host: Host, driver: Driver, refused: Sequence[Reason]) -> Finding:
+        """Return what is said of GPUs that the driver lists under modules of the wrong kind."""
+        kinds = {row.modules for _, row in known_rows(host)}
+        if {"open", "proprietary"} <= kinds:
+            return skip(self, "The GPUs need kernel modules of both kinds, and only one kind can be loaded.")
+        version = driver.module_version or driver.version
+        if version is None or (driver.open_module and version.major < FIRST_OPEN):
+            fix = Fix(refused[0].remedy)
+        else:
+            install = install_proprietary_module if driver.open_module else install_open_module
+            fix = of_the_machine(host, install(host, version.major))
+        return Finding(
+            self.id,
+            "error",
+            "The kernel modules are of a kind that does not drive a GPU here",
+            tuple(dict.fromkeys(one.because for one in refused)),
+            f"{OPEN_MODULE.why[:-1]}, and GPUs before Turing the proprietary ones.",
+            fix,
+            OPEN_MODULE.link,
+        )
+
+
+def _of_modules(case: Case) -> tuple[Reason, ...]:
+    return reasons_of(case.choice, "modules") if case.choice is not None else ()
+
 
 class Unbound(Check):
     """A card that no kernel driver wants."""
 
     id = UNBOUND.id
     title = "Every card has a kernel driver"
-    caused_by = ("driver.present", "driver.loaded")
+    caused_by = ("driver.present", "driver.loaded", "driver.too-old")
 
     def look(self, case: Case) -> Finding:
         """Look for cards to which no kernel driver is bound."""
@@ -141,6 +175,7 @@ class Listed(Check):
     title = "The driver lists every card that is on the bus"
     caused_by = (
         "driver.open-module",
+        "driver.too-old",
         "card.nouveau",
         "driver.present",
         "driver.module-match",

@@ -31,7 +31,7 @@ class Present(Check):
             return unknown(self, case.host.unknown["driver"])
         if not cards:
             return skip(self, "There is no NVIDIA card for this system on the PCI bus.")
-        fix = install_driver(case.host)
+        fix = install_driver(case.host, cards)
         if case.in_container:
             fix = hand_over_gpus(
                 "Start the container with its GPUs; the driver belongs to the machine outside."

@@ -9,6 +9,10 @@ from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import install_python, install_venv
+from envcheck.host.facts import Host
+from envcheck.symptoms.driver import COMPATIBILITY
+
+_BY_GENERATION = ("code", "generation", "modules")
 
 # Every recipe serves it.
 PYTHON_FOR_ALL = "3.11"
@@ -123,9 +127,26 @@ class RecipeFits(Check):
             "error",
             "No recipe runs on this machine",
             _reasons_against(choice.verdicts),
-            "A rule refuses each recipe, or a fact that would settle it is not known.",
+            _why_none(case.host, choice),
             _way_out(choice) if choice.advice else None,
+            COMPATIBILITY,
         )
+
+
+def _why_none(host: Host, choice: Choice) -> str:
+    """Return how it comes, with a word on GPUs of several generations where these are what stands apart."""
+    kinds = {gpu.compute_capability for gpu in host.gpus or () if gpu.compute_capability is not None}
+    apart = all(
+        any(reason.rule in _BY_GENERATION for reason in obstacles(one))
+        for one in choice.verdicts
+        if not any(reason.rule == "cpu" for reason in obstacles(one))
+    )
+    if len(kinds) > 1 and apart:
+        return (
+            "The GPUs are of generations that no recipe serves together with one driver; what runs on each"
+            " kind alone is another question (--gpus)."
+        )
+    return "A rule refuses each recipe, or a fact that would settle it is not known."
 
 
 def _way_out(choice: Choice) -> Fix:
