@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from envcheck.doctor.diagnose import diagnose
+from envcheck.documents import to_json
 from envcheck.host.facts import PciDevice
 from envcheck.situation import look
 from tests.doctor.cases import HOSTS
@@ -85,3 +88,42 @@ def test_a_card_that_its_branch_has_dropped_beside_one_that_never_had_it_gets_no
     host = machine("k80-r535-dropped", driver={"open_module": None}, pci=(*host.pci, blackwell))
     primary = diagnose(host, situation.choice).primary
     assert (primary.id, primary.fix.commands) == ("driver.too-old", ())
+
+
+OLD = PciDevice("0000:09:00.0", "10de", "128b", "nouveau", "GK208B [GeForce GT 710]")
+SECOND = PciDevice("0000:09:00.0", "10de", "2204", "nouveau", "GA102 [GeForce RTX 3090]")
+
+
+def with_card(machine, tmp_path, name, card):
+    """Return what is said of a machine with one card more."""
+    before = machine(name)
+    return as_seen(replace(before, pci=(*before.pci, card)), tmp_path)
+
+
+def as_seen(host, tmp_path):
+    file = tmp_path / "host.json"
+    file.write_text(to_json(host))
+    situation = look(str(file))
+    return diagnose(situation.host, situation.choice)
+
+
+def test_an_old_card_that_draws_the_screen_by_nouveau_is_a_note_beside_a_gpu_that_works(machine, tmp_path):
+    diagnosis = with_card(machine, tmp_path, "rtx3090-driver550", OLD)
+    nouveau = next(one for one in diagnosis.findings if one.id == "card.nouveau")
+    assert nouveau.status == "info"
+    assert "GT 710" in nouveau.evidence[0]
+    assert diagnosis.primary is None
+
+
+def test_a_second_gpu_on_nouveau_is_named_and_explains_that_it_is_not_used(machine, tmp_path):
+    diagnosis = with_card(machine, tmp_path, "rtx3090-driver550", SECOND)
+    assert (diagnosis.primary.id, diagnosis.primary.status) == ("card.nouveau", "warn")
+    assert len(diagnosis.primary.evidence) == 1
+    assert {"card.listed", "recipe.fits"} <= {one.id for one in diagnosis.consequences(diagnosis.primary)}
+
+
+@pytest.mark.parametrize("card", [OLD, SECOND])
+def test_nouveau_on_a_second_card_does_not_explain_a_mismatch(machine, tmp_path, card):
+    diagnosis = with_card(machine, tmp_path, "mismatch-after-upgrade", card)
+    assert diagnosis.primary.id == "driver.module-match"
+    assert next(one for one in diagnosis.findings if one.id == "card.nouveau").status == "info"

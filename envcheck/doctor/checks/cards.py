@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from envcheck.compat.pci_ids import branch_for, needs_open_module
-from envcheck.compat.rules.devices import unlisted_cards
+from envcheck.compat.rules.devices import LINUXS_OWN, unlisted_cards
 from envcheck.compat.rules.modules import FIRST_OPEN
 from envcheck.compat.verdict import Reason
 from envcheck.compat.words import cards as gpus_in_words
@@ -41,17 +41,33 @@ class Nouveau(Check):
         """Look at the kernel driver that each card is bound to."""
         if nothing := _without_cards(self, case.host):
             return nothing
-        cards = [card for card in nvidia_cards(case.host) if card.driver in ("nouveau", "nova")]
+        cards = [card for card in nvidia_cards(case.host) if card.driver in LINUXS_OWN]
         if not cards:
             return ok(self)
-        installed = case.host.driver is not None
+        host = case.host
+        fix = install_driver(host, cards) if host.driver is None else banish_nouveau(host)
+        if host.gpus:
+            missing = [card for card in unlisted_cards(host) if card in cards]
+            return Finding(
+                self.id,
+                "warn" if missing else "info",
+                "A card beside the GPUs is driven by nouveau, which cannot do CUDA",
+                described(missing or cards),
+                f"{NOUVEAU.why} As it is, it can draw a screen.",
+                fix,
+                DRIVER_GUIDE,
+            )
+        # Beside a card of NVIDIA's driver, which then says nothing, another reason keeps that from answering.
+        beside = any(card.driver == "nvidia" for card in nvidia_cards(host))
         return Finding(
             self.id,
-            "error",
-            NOUVEAU.title,
+            "info" if beside else "error",
+            "Beside NVIDIA's driver a card is driven by nouveau" if beside else NOUVEAU.title,
             described(cards),
-            NOUVEAU.why if installed else "NVIDIA's driver is not installed, and Linux's own took the card.",
-            banish_nouveau(case.host) if installed else install_driver(case.host, cards),
+            NOUVEAU.why
+            if host.driver
+            else "NVIDIA's driver is not installed, and Linux's own took the card.",
+            fix,
             DRIVER_GUIDE,
         )
 

@@ -120,7 +120,7 @@ class ModuleMatch(Check):
 
     id = MISMATCH.id
     title = "The driver's library and kernel module are of one version"
-    caused_by = ("card.nouveau", "driver.loaded", "driver.library", "driver.hang")
+    caused_by = ("driver.loaded", "driver.library", "driver.hang")
 
     def look(self, case: Case) -> Finding:
         """Compare both versions, and listen to NVML, which refuses to work with another version's module."""
