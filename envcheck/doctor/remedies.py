@@ -16,6 +16,9 @@ _DEBIAN_FAMILY = ("debian", "ubuntu", "linuxmint", "pop")
 _RED_HAT_FAMILY = ("fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn")
 _ARCH_FAMILY = ("arch", "manjaro", "endeavouros", "cachyos")
 
+# How Arch's kernels end that are not the plain one.
+_ARCH_KERNELS = ("lts", "zen", "hardened")
+
 REBOOT = "sudo reboot"
 
 
@@ -133,21 +136,40 @@ def remove_driver(host: Host) -> Fix:
         "Remove NVIDIA's Linux driver from WSL, take its folder out of LD_LIBRARY_PATH, and restart WSL.",
         (*commands, "wsl --shutdown"),
         needs_root=True,
+        destructive=True,
     )
 
 
-def build_module(host: Host, *, with_headers: bool) -> Fix:
-    """Return how DKMS comes to build the driver's modules for the running kernel."""
+def build_module(host: Host, *, with_headers: bool, with_driver: bool = False) -> Fix:
+    """Return how DKMS comes to build the driver's modules for the running kernel.
+
+    `with_driver`: nothing here builds one yet. Arch keeps no older kernel's headers: kernel and headers are
+    upgraded together, and it starts anew with both.
+    """
     name = distribution(host)
-    build = ("sudo dkms autoinstall", "sudo modprobe nvidia")
+    if with_headers and name in _ARCH_FAMILY:
+        flavour = next((one for one in _ARCH_KERNELS if (host.os.kernel or "").endswith(f"-{one}")), "")
+        kernel = f"linux-{flavour}" if flavour else "linux"
+        cards = [generation_of(card) for card in host.pci or ()]
+        drives = with_driver and all(row is None or row.modules != "proprietary" for row in cards)
+        module = " nvidia-open-dkms" if drives else ""
+        return Fix(
+            "Upgrade the kernel and its headers together and reboot; DKMS builds the module meanwhile.",
+            (f"sudo pacman -Syu {kernel} {kernel}-headers{module}", REBOOT),
+            needs_root=True,
+            reboot=True,
+        )
     headers: tuple[str, ...] = ()
     if with_headers and name in _DEBIAN_FAMILY:
         headers = ('sudo apt install "linux-headers-$(uname -r)"',)
     elif with_headers and name in _RED_HAT_FAMILY:
         headers = ('sudo dnf install "kernel-devel-$(uname -r)"',)
-    elif with_headers and name in _ARCH_FAMILY:
-        headers = ("sudo pacman -S linux-headers",)
+    if with_driver:
+        text = "Install the running kernel's headers and the driver, whose packages bring the module; reboot."
+        driver = install_driver(host, host.pci or ()).commands or (REBOOT,)
+        return Fix(text, (*headers, *driver), needs_root=True, reboot=True)
     text = "Install the running kernel's headers, then build" if with_headers else "Build"
+    build = ("sudo dkms autoinstall", "sudo modprobe nvidia")
     return Fix(f"{text} the module and load it.", (*headers, *build), needs_root=True)
 
 
@@ -178,9 +200,30 @@ def install_compiler(host: Host) -> Fix:
     return Fix(COMPILER.fix.text, commands, needs_root=True)
 
 
-def hand_over_gpus(text: str) -> Fix:
-    """Return how the GPUs get into a container; nothing that is done inside brings them there."""
-    return Fix(text, ("docker run --gpus all ...",))
+def hand_over_gpus(host: Host, text: str) -> Fix:
+    """Return how the GPUs get into such a container; nothing that is done inside brings them there."""
+    commands = {
+        "podman": ("podman run --device nvidia.com/gpu=all ...",),
+        "apptainer": ("apptainer exec --nv ...",),
+    }
+    if host.os.container == "kubernetes":
+        spec = "resources: {limits: {nvidia.com/gpu: 1}}"
+        return Fix(f"{text} In the pod's spec its container asks for them: {spec}.")
+    return Fix(text, commands.get(host.os.container or "", ("docker run --gpus all ...",)))
+
+
+def more_shared_memory(host: Host) -> Fix:
+    """Return how /dev/shm becomes larger: on the machine itself, or by who starts the container."""
+    if host.os.container is None:
+        command = "sudo mount -o remount,size=1G /dev/shm"
+        return Fix("Give it more, or train with WORKERS 0.", (command,), needs_root=True)
+    if host.os.container == "kubernetes":
+        volume = "emptyDir: {medium: Memory, sizeLimit: 1Gi}"
+        return Fix(f"Mount a volume at /dev/shm in the pod's spec ({volume}), or train with WORKERS 0.")
+    engine = "podman" if host.os.container == "podman" else "docker"
+    return Fix(
+        "Start the container with more, or train with WORKERS 0.", (f"{engine} run --shm-size=1g ...",)
+    )
 
 
 def of_the_machine(host: Host, fix: Fix) -> Fix:

@@ -56,8 +56,10 @@ WSL = Symptom(
     "system.wsl",
     "this is WSL, and the Windows driver does not reach into it",
     Fix(
-        "Install or update NVIDIA's driver in Windows, never inside WSL; then restart WSL.",
+        "Install or update NVIDIA's driver in Windows, never inside WSL; then restart WSL,"
+        " which ends every WSL session.",
         ("wsl --shutdown",),
+        destructive=True,
     ),
     in_log=("WSL environment detected but no adapters were found",),
     why="WSL hands the Windows driver to Linux by /usr/lib/wsl/lib; a Linux driver inside would hide it.",

@@ -29,6 +29,12 @@ def test_a_card_without_a_driver_is_an_error_and_no_card_no_question(machine):
 
 def test_inside_a_container_the_driver_comes_from_outside(machine):
     host = machine("laptop-without-nvidia", pci=CARD, os={"container": "podman"})
+    assert Present().look(Case(host)).fix.commands == ("podman run --device nvidia.com/gpu=all ...",)
+    host = machine("laptop-without-nvidia", pci=CARD, os={"container": "kubernetes"})
+    fix = Present().look(Case(host)).fix
+    assert fix.commands == ()
+    assert "limits: {nvidia.com/gpu: 1}" in fix.text
+    host = machine("laptop-without-nvidia", pci=CARD, os={"container": "docker"})
     assert Present().look(Case(host)).fix.commands == ("docker run --gpus all ...",)
 
 

@@ -213,7 +213,7 @@ class Listed(Check):
         listed = len(host.gpus or ())
         fix = Fix("The kernel's log says why.", ("sudo dmesg | grep -e NVRM -e Xid",), needs_root=True)
         if case.in_container:
-            fix = hand_over_gpus("Start the container with its GPUs.")
+            fix = hand_over_gpus(host, "Start the container with its GPUs.")
         return Finding(
             self.id,
             "warn" if listed else "error",

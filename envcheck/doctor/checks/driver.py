@@ -34,7 +34,7 @@ class Present(Check):
         fix = install_driver(case.host, cards)
         if case.in_container:
             fix = hand_over_gpus(
-                "Start the container with its GPUs; the driver belongs to the machine outside."
+                case.host, "Start the container with its GPUs; the driver belongs to the machine outside."
             )
         return Finding(
             self.id,
@@ -69,7 +69,7 @@ class Loaded(Check):
         why, fix = NOT_LOADED.why, NOT_LOADED.fix
         seen: tuple[str, ...] = ()
         if case.in_container:
-            fix = hand_over_gpus("Start the container with its GPUs, or load the module outside.")
+            fix = hand_over_gpus(case.host, "Start the container with its GPUs, or load the module outside.")
         elif reason := not_loaded_because(case.host):
             seen, why, fix = reason.evidence, reason.cause, reason.fix
         return Finding(
@@ -103,7 +103,9 @@ class LibraryThere(Check):
             "Reinstall the driver's user-space packages, of the kernel module's version.", needs_root=True
         )
         if case.in_container:
-            fix = hand_over_gpus("Start the container with its GPUs; that mounts the library into it.")
+            fix = hand_over_gpus(
+                case.host, "Start the container with its GPUs; that mounts the library into it."
+            )
         return Finding(
             self.id,
             "error",
