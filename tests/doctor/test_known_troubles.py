@@ -127,3 +127,14 @@ def test_nouveau_on_a_second_card_does_not_explain_a_mismatch(machine, tmp_path,
     diagnosis = with_card(machine, tmp_path, "mismatch-after-upgrade", card)
     assert diagnosis.primary.id == "driver.module-match"
     assert next(one for one in diagnosis.findings if one.id == "card.nouveau").status == "info"
+
+
+def test_a_driver_that_may_do_is_not_called_too_old():
+    diagnosis = seen("by-hand-t4-cuda110")
+    assert next(one for one in diagnosis.findings if one.id == "driver.too-old").status == "unknown"
+    assert diagnosis.primary.id == "recipe.fits"
+
+
+def test_what_no_branch_drives_together_asks_for_no_root():
+    fix = seen("rtx5090-gt710-r580").primary.fix
+    assert (fix.commands, fix.needs_root, fix.reboot) == ((), False, False)

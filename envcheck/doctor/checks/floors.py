@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Sequence
 
 from envcheck.choice.candidates import obstacles
 from envcheck.choice.choose import Choice
-from envcheck.compat.verdict import Reason
+from envcheck.compat.verdict import Reason, Verdict, join
 from envcheck.doctor.branches import misfits
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
-from envcheck.doctor.finding import Finding
+from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.remedies import change_driver
 from envcheck.doctor.verdicts import reasons_of
 from envcheck.host.facts import Host
@@ -67,6 +66,8 @@ class DriverFloor(Check):
         ]
         if not all(in_the_way):
             return None  # a Python is what is missing
+        if any(_are_of_driver(reasons, "unknown") for reasons in in_the_way):
+            return None  # whether the driver is in the way of that recipe is not known
         only = [reason for reasons in in_the_way if _are_of_driver(reasons) for reason in reasons]
         unlisted = [one for one in reasons_of(choice, "unlisted") if one.verdict == "refused"]
         of_cards = unlisted if misfit is not None and not misfit.is_listed else []
@@ -81,7 +82,7 @@ class DriverFloor(Check):
         advice = advice or reasons[0].remedy
         fix = change_driver(host, advice, misfit.last if misfit is not None else None)
         if misfit is not None and misfit.apart:
-            fix = replace(fix, commands=())
+            fix = Fix(fix.text)
         return Finding(
             self.id,
             "error",
@@ -93,8 +94,9 @@ class DriverFloor(Check):
         )
 
 
-def _are_of_driver(reasons: Iterable[Reason]) -> bool:
-    return all(one.rule in _OF_DRIVER and one.verdict == "refused" for one in reasons)
+def _are_of_driver(reasons: Sequence[Reason], verdict: Verdict = "refused") -> bool:
+    """Return whether the driver alone is in the way, with such a verdict in the end."""
+    return all(one.rule in _OF_DRIVER for one in reasons) and join(reasons) == verdict
 
 
 class CLibrary(Check):
