@@ -70,6 +70,14 @@ def branch_for(cards: Iterable[PciDevice], loaded: int) -> int:
     return max(loaded, *(_first_branch(card) for card in cards))
 
 
+def is_dropped(card: PciDevice, branch: int) -> bool:
+    """Return whether a driver branch no longer drives a card; before Kepler all ended long ago."""
+    row = generation_of(card)
+    if row is None:
+        return _number(card) > 0
+    return row.last_branch is not None and branch > row.last_branch
+
+
 def _first_branch(card: PciDevice) -> int:
     if _number(card) in _GRACE_HOPPER:
         return _GRACE_HOPPER_BRANCH

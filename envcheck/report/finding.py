@@ -11,7 +11,7 @@ from rich.text import Text
 
 from envcheck.doctor.finding import Fix, Status
 from envcheck.report.disarm import few, one_line
-from envcheck.report.page import SIGNS
+from envcheck.report.page import SIGNS, demands
 
 _STYLES: dict[Status, str] = {
     "error": "bold red",
@@ -41,7 +41,10 @@ def told(
     """Return a finding: its title, and under it `rows` of a name and a text, fix, link and consequences."""
     mark, style = MARKS[status]
     head = Text.assemble((f"{mark} ", style), (one_line(title), "bold"), (f"   {id}", "dim"))
-    parts: list[RenderableType] = [head, _table([*rows, *([("fix", fix.text)] if fix is not None else [])])]
+    parts: list[RenderableType] = [
+        head,
+        _table([*rows, *([("fix", _way_out(fix))] if fix is not None else [])]),
+    ]
     commands = few(fix.commands) if fix is not None else ()
     parts += [whole(Text.assemble(" " * _INDENT, (command, "bold"))) for command in commands]
     if link:
@@ -49,6 +52,11 @@ def told(
     if followers:
         parts.append(_table([("└", f"follows from it: {' · '.join(few(followers))}")]))
     return Group(*parts)
+
+
+def _way_out(fix: Fix) -> str:
+    """Return the sentence of a fix, with what it asks of whoever copies its commands."""
+    return f"{fix.text} ({asked})" if (asked := demands(fix)) else fix.text
 
 
 def rows(name: str, *texts: str) -> list[tuple[str, str]]:

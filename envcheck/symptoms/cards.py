@@ -21,7 +21,7 @@ LOST = Symptom(
     "gpu.lost",
     "a GPU has fallen off the bus or waits for a reset",
     Fix(
-        "Reboot, and see what the kernel's log says of the reason.",
+        "Read the reason in the kernel's log, which a reboot clears, then reboot.",
         (_KERNEL_LOG, "sudo reboot"),
         needs_root=True,
         reboot=True,
@@ -169,7 +169,7 @@ MIG_EMPTY = Symptom(
     "gpu.mig",
     "MIG is on and no instance was made: CUDA sees no device there",
     Fix(
-        "Make instances of a profile that the list offers, or turn MIG off.",
+        "Make instances of a profile that the first command lists, or turn MIG off by the other.",
         ("sudo nvidia-smi mig -lgip", "sudo nvidia-smi -i INDEX -mig 0"),
         needs_root=True,
         destructive=True,

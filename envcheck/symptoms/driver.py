@@ -8,7 +8,7 @@ from __future__ import annotations
 from envcheck.symptoms.cards import DRIVER_GUIDE
 from envcheck.symptoms.symptom import Fix, Symptom
 
-_COMPATIBILITY = "https://docs.nvidia.com/deploy/cuda-compatibility/"
+COMPATIBILITY = "https://docs.nvidia.com/deploy/cuda-compatibility/"
 _PROGRAMMING_GUIDE = "https://docs.nvidia.com/cuda/cuda-c-programming-guide/"
 
 NOT_LOADED = Symptom(
@@ -36,7 +36,9 @@ MISMATCH = Symptom(
     "driver.module-match",
     "the driver's library and kernel module are of different versions",
     Fix(
-        "Reboot, or stop everything that uses the GPU and reload the modules.",
+        "Reboot, or stop everything that uses the GPU and reload the modules: sudo rmmod nvidia_uvm"
+        " nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia. To choose the time of the next"
+        " upgrade, hold the driver's packages (sudo apt-mark hold on Debian and Ubuntu).",
         ("sudo reboot",),
         needs_root=True,
         reboot=True,
@@ -54,8 +56,10 @@ WSL = Symptom(
     "system.wsl",
     "this is WSL, and the Windows driver does not reach into it",
     Fix(
-        "Install or update NVIDIA's driver in Windows, never inside WSL; then restart WSL.",
+        "Install or update NVIDIA's driver in Windows, never inside WSL; then restart WSL,"
+        " which ends every WSL session.",
         ("wsl --shutdown",),
+        destructive=True,
     ),
     in_log=("WSL environment detected but no adapters were found",),
     why="WSL hands the Windows driver to Linux by /usr/lib/wsl/lib; a Linux driver inside would hide it.",
@@ -90,7 +94,8 @@ DEVICE_NODES = Symptom(
     "driver.uvm",
     "CUDA does not start although the driver answers",
     Fix(
-        "Make the device nodes of nvidia_uvm, or load it anew; in a container, restart that too.",
+        "Make the device nodes of nvidia_uvm (first command), or load it anew (second); in a container,"
+        " restart that too.",
         ("sudo nvidia-modprobe -c0 -u", "sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm"),
         needs_root=True,
         destructive=True,
@@ -113,7 +118,7 @@ TOO_OLD = Symptom(
         "The NVIDIA driver on your system is too old",
     ),
     why="CUDA 11 needs driver 450.80.02, CUDA 12 525.60.13, CUDA 13 580; any later one does.",
-    link=_COMPATIBILITY,
+    link=COMPATIBILITY,
     caused_by=("driver.module-match", "driver.loaded"),
 )
 
@@ -130,7 +135,7 @@ FORWARD_COMPAT = Symptom(
     ),
     why="An image brings cuda-compat, for data-centre GPUs and some others, never for GeForce; or the "
     "machine's own library is the newer one (804).",
-    link=_COMPATIBILITY,
+    link=COMPATIBILITY,
     caused_by=("driver.module-match",),
 )
 
@@ -144,7 +149,7 @@ PTX = Symptom(
     in_log=("provided PTX was compiled with an unsupported toolchain", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"),
     why="A driver refuses PTX of a CUDA newer than its own; that any 12.x runs on any driver of CUDA 12 "
     "holds for machine code only.",
-    link=_COMPATIBILITY,
+    link=COMPATIBILITY,
     caused_by=("driver.module-match",),
 )
 

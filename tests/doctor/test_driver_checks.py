@@ -15,6 +15,7 @@ from envcheck.doctor.checks.driver import (
     Present,
     Slow,
 )
+from envcheck.doctor.diagnose import diagnose
 from envcheck.host.facts import PciDevice
 
 CARD = (PciDevice("0000:01:00.0", "10de", "2204", None),)
@@ -28,6 +29,12 @@ def test_a_card_without_a_driver_is_an_error_and_no_card_no_question(machine):
 
 def test_inside_a_container_the_driver_comes_from_outside(machine):
     host = machine("laptop-without-nvidia", pci=CARD, os={"container": "podman"})
+    assert Present().look(Case(host)).fix.commands == ("podman run --device nvidia.com/gpu=all ...",)
+    host = machine("laptop-without-nvidia", pci=CARD, os={"container": "kubernetes"})
+    fix = Present().look(Case(host)).fix
+    assert fix.commands == ()
+    assert "limits: {nvidia.com/gpu: 1}" in fix.text
+    host = machine("laptop-without-nvidia", pci=CARD, os={"container": "docker"})
     assert Present().look(Case(host)).fix.commands == ("docker run --gpus all ...",)
 
 
@@ -127,3 +134,16 @@ def test_a_container_that_lost_its_gpus_is_told_how_it_gets_them_back(
     assert (finding.status, finding.fix.commands[0]) == ("error", command)
     assert finding.evidence == (f"NVML: {said}", "kernel log: NVRM: RmInitAdapter failed!")
     assert finding.link
+
+
+@pytest.mark.parametrize("name", ["jetson-orin-jetpack5", "jetson-nano-jetpack4"])
+def test_a_jetson_before_jetpack_6_has_no_nvml_to_reinstall(machine, name):
+    diagnosis = diagnose(machine(name))
+    assert LibraryThere().look(Case(machine(name))).status == "skip"
+    assert diagnosis.primary.id == "system.jetson"
+
+
+def test_beside_the_reboot_stands_what_does_without_and_what_prevents_the_next_mismatch(machine):
+    text = ModuleMatch().look(Case(machine("mismatch-after-upgrade"))).fix.text
+    assert "sudo rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia" in text
+    assert "apt-mark hold" in text

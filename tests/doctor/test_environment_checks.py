@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from envcheck.doctor.check import Case
-from envcheck.doctor.checks.environment import EngineThere, RecipeFits, VenvModule
+from envcheck.doctor.checks.environment import PYTHON_FOR_ALL, PYTHONS, EngineThere, RecipeFits, VenvModule
 from envcheck.doctor.diagnose import diagnose
+from envcheck.recipes import load_recipes
 
 NO_PYTHON = {"interpreters": {}, "incomplete": {}}
 
@@ -35,9 +36,28 @@ def test_an_incomplete_python_is_a_warning_where_a_container_brings_its_own(mach
     assert (finding.status, finding.fix.commands) == ("warn", ("sudo apt install python3.11-venv",))
 
 
-def test_a_snapshot_that_names_only_the_running_python_is_believed(machine, picked):
+def test_of_several_incomplete_pythons_the_one_that_recipes_serve_is_completed(machine):
+    for broken, command in (
+        ({"3.8": "/usr/bin/python3.8"}, "uv python install 3.11"),
+        ({"3.8": "/usr/bin/python3.8", "3.12": "/usr/bin/python3.12"}, "sudo apt install python3.12-venv"),
+        ({"3.10": "/usr/bin/python3.10", "3.11": "/usr/bin/python3.11"}, "sudo apt install python3.11-venv"),
+    ):
+        finding = VenvModule().look(Case(machine("rtx3090-nouveau", python={"incomplete": broken})))
+        assert (finding.status, finding.fix.commands) == ("error", (command,))
+
+
+def test_the_pythons_are_those_of_the_recipes():
+    served = [set(recipe.pythons) for recipe in load_recipes()]
+    assert set(PYTHONS) == set.union(*served)
+    assert PYTHON_FOR_ALL in set.intersection(*served)
+
+
+def test_a_running_python_that_nobody_looked_at_is_believed_where_a_recipe_was_picked_for_it(machine, picked):
     host = machine("rtx3090-driver550", python=NO_PYTHON)
     assert VenvModule().look(Case(host, picked)).status == "ok"
+    assert VenvModule().look(Case(host, replace(picked, python="3.11"))).status == "unknown"
+    assert VenvModule().look(Case(host, replace(picked, recipe=None))).status == "unknown"
+    assert VenvModule().look(Case(host)).status == "unknown"
     host = machine("rtx3090-driver550", python={**NO_PYTHON, "version": None})
     assert VenvModule().look(Case(host)).status == "unknown"
 

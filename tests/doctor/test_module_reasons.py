@@ -58,12 +58,33 @@ def test_a_container_can_do_nothing_about_it(machine):
     ("system", "first"),
     [
         ("fedora 41", 'sudo dnf install "kernel-devel-$(uname -r)"'),
-        ("arch", "sudo pacman -S linux-headers"),
+        ("arch", "sudo pacman -Syu linux linux-headers"),
         ("gentoo", "sudo dkms autoinstall"),
     ],
 )
 def test_headers_come_from_the_distribution(machine, system, first):
-    assert look(machine, system, headers=False).fix.commands[0] == first
+    assert look(machine, system, headers=False, dkms="added").fix.commands[0] == first
+
+
+def test_arch_upgrades_its_kernel_with_the_headers_and_starts_anew(machine):
+    host = machine(MACHINE, os={"distribution": "arch", "kernel": "6.12.9-1-lts"}, kernel={"headers": False})
+    fix = Loaded().look(Case(host)).fix
+    assert fix.commands == ("sudo pacman -Syu linux-lts linux-lts-headers nvidia-open-dkms", "sudo reboot")
+    assert fix.reboot
+
+
+def test_where_dkms_knows_of_no_module_it_is_not_said_to_have_failed(machine):
+    finding = look(machine, headers=False, dkms=None)
+    assert "could not build" not in finding.cause
+    assert finding.fix.commands[-1] == "sudo reboot"
+    assert "sudo ubuntu-drivers install" in finding.fix.commands
+
+
+@pytest.mark.parametrize("dkms", [None, "added"])
+def test_secure_boot_is_named_beside_the_headers_that_are_missing(machine, dkms):
+    finding = look(machine, headers=False, dkms=dkms, secure_boot=True)
+    assert "EFI variable SecureBoot: on" in finding.evidence
+    assert "Secure Boot is on, too" in finding.cause
 
 
 def test_the_key_lies_where_the_distribution_keeps_it(machine):

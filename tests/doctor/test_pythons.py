@@ -7,6 +7,7 @@ from packaging.version import Version
 
 from envcheck.compat.verdict import Reason
 from envcheck.doctor.check import Case, Check
+from envcheck.doctor.checks.packages import Broken
 from envcheck.doctor.pythons import over_pythons
 from envcheck.host.facts import Host, Installed, InstalledPackage, OperatingSystem
 from envcheck.symptoms.symptom import Fix, Symptom
@@ -142,3 +143,15 @@ def test_an_open_question_is_told_before_what_is_fine():
     answers = {"/env/bin/python": (Reason("a", "fits", "Good."),)}
     assert _look(ENVIRONMENT, answers=answers).evidence == ("/env/bin/python: Good.",)
     assert _look(ENVIRONMENT, answers={}).cause == "Nothing."
+
+
+def test_what_is_to_be_installed_anew_is_named_with_its_version(machine):
+    packages = (
+        InstalledPackage("numpy", "2.1.0", broken="numpy.libs is missing"),
+        InstalledPackage("torch", "2.10.0+cu128"),
+        InstalledPackage("scipy", broken="scipy/__init__.py is missing"),
+    )
+    pythons = (Installed("/home/me/pose/bin/python", active=True, packages=packages),)
+    fix = Broken().look(Case(machine("rtx3090-driver550", installed=pythons))).fix
+    pip = "/home/me/pose/bin/python -m pip"
+    assert fix.commands == (f"{pip} install --force-reinstall --no-deps numpy==2.1.0 scipy",)

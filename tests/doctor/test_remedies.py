@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from envcheck.doctor.remedies import banish_nouveau, install_driver, install_open_module
+from envcheck.doctor.remedies import (
+    banish_nouveau,
+    install_driver,
+    install_open_module,
+    install_proprietary_module,
+)
+from envcheck.host.facts import PciDevice
 
 
 @pytest.mark.parametrize(
@@ -30,6 +36,40 @@ def test_a_driver_is_installed_as_the_distribution_does_it(
         assert fix.needs_root
         assert fix.reboot
     assert initramfs in banish_nouveau(host).commands[1]
+
+
+@pytest.mark.parametrize(
+    ("distribution", "device", "command", "words"),
+    [
+        ("rhel 9.6", "1db4", "sudo dnf install cuda-drivers", "R580, the last for this card"),  # V100
+        ("fedora 43", "1db4", "sudo dnf install cuda-drivers", "R580"),
+        ("arch", "1db4", None, "nvidia-580xx-dkms"),
+        ("arch", "102d", None, "nvidia-470xx-dkms"),  # K80
+        ("ubuntu 24.04", "1db4", "sudo ubuntu-drivers install", "R580"),
+        ("rhel 9.6", "2204", "sudo dnf install nvidia-open", "repository"),  # RTX 3090
+        ("arch", "2204", "sudo pacman -S nvidia-open nvidia-utils", "and reboot."),
+    ],
+)
+def test_a_card_before_turing_is_not_given_the_open_modules(machine, distribution, device, command, words):
+    host = machine("rtx3090-nouveau", os={"distribution": distribution})
+    fix = install_driver(host, (PciDevice("0000:01:00.0", "10de", device, None),))
+    assert fix.commands[:1] == ((command,) if command else ())
+    assert words in fix.text
+    assert ("before Turing" in fix.text) is False
+
+
+@pytest.mark.parametrize(
+    ("distribution", "command"),
+    [
+        ("ubuntu 24.04", "sudo apt install nvidia-driver-580"),
+        ("debian 12", "sudo apt install nvidia-kernel-dkms"),
+        ("rhel 9.6", "sudo dnf install --allowerasing cuda-drivers"),
+        ("arch", None),
+    ],
+)
+def test_the_proprietary_modules_come_back(machine, distribution, command):
+    fix = install_proprietary_module(machine("v100-open-module", os={"distribution": distribution}), 580)
+    assert fix.commands == ((command, "sudo reboot") if command else ())
 
 
 def test_a_distribution_that_is_not_known_gets_no_command_of_another(machine):

@@ -17,6 +17,27 @@ def test_a_working_wsl_is_a_note_and_one_that_is_cut_off_a_warning(machine):
     assert "in Windows" in cut_off.fix.text
 
 
+def test_a_wsl_that_works_needs_no_restart_which_would_end_every_session(machine):
+    assert Wsl().look(Case(machine("wsl2-rtx5090"))).fix is None
+    cut_off = Wsl().look(Case(machine("wsl2-rtx5090", gpus=None, unknown={"gpus": "UNKNOWN"})))
+    assert cut_off.fix.commands == ("wsl --shutdown",)
+    assert cut_off.fix.destructive
+
+
+def test_more_shared_memory_comes_from_who_starts_the_container(machine):
+    fixes = {
+        container: SharedMemory()
+        .look(Case(machine("rtx3090-driver550", hardware={"shm_mib": 64}, os={"container": container})))
+        .fix
+        for container in (None, "docker", "podman", "kubernetes")
+    }
+    assert fixes[None].needs_root
+    assert fixes["docker"].commands == ("docker run --shm-size=1g ...",)
+    assert fixes["podman"].commands == ("podman run --shm-size=1g ...",)
+    assert fixes["kubernetes"].commands == ()
+    assert "emptyDir" in fixes["kubernetes"].text
+
+
 def test_a_wsl_without_any_driver_may_have_no_nvidia_card_at_all(machine):
     assert Wsl().look(Case(machine("wsl2-rtx5090", driver=None, gpus=()))).status == "info"
 

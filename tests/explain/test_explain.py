@@ -80,7 +80,7 @@ def test_the_screen_says_where_why_what_to_do_and_what_follows(explained):
     for part in (
         f"driver.module-match line {line} Failed to initialize NVML: Driver/library version mismatch why The",
         "its old kernel module is still loaded. fix Reboot, or stop",
-        "reload the modules. sudo reboot more https://",
+        "(needs root, a reboot) sudo reboot more https://",
         f"follows from it: CUDA does not start although the driver answers (line {line + 1})",
         f"line {line + 3} OSError: [Errno 28] No space left on device: 'out.pth' and 1,233 more",
         f"2 causes, 1 that follows, in {line + 2 + 1234:,} lines",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from envcheck.compat.pci_ids import is_dropped
+from envcheck.compat.rules.generation import branch_by
 from envcheck.compat.rules.revive import way_back
-from envcheck.compat.tables import Build
+from envcheck.compat.tables import Branch, Build
 from envcheck.compat.verdict import Reason, Verdict
 from envcheck.compat.words import cards, plain
 from envcheck.host.facts import Host, PciDevice
 
 _NVIDIA = "10de"
+# Drivers of Linux's own for NVIDIA's cards.
+LINUXS_OWN = ("nouveau", "nova")
 _BUS = "PCI bus, /sys/bus/pci/devices"
 # A card that was handed to a virtual machine is not missing: somebody gave it away.
 _GIVEN_AWAY = ("vfio-pci", "pci-stub")
@@ -30,6 +34,10 @@ def unlisted_cards(host: Host) -> tuple[PciDevice, ...]:
     if listed and host.os.container is not None:
         # The bus shows every card of the machine, whichever of them were handed to this container.
         bus = [device for device in bus if device.driver != "nvidia"]
+    if listed and host.driver is not None:
+        # An old card that draws the screen, which the driver of the others would not drive anyway.
+        branch = branch_by(host.driver.module_version or host.driver.version, host.driver.cuda)
+        bus = [device for device in bus if not _only_draws(device, branch)]
     addresses = {_address(gpu.pci_address) for gpu in listed if gpu.pci_address}
     missing = [device for device in bus if _address(device.address) not in addresses]
     # A GPU whose address is not known may be any of the cards that are left over.
@@ -61,6 +69,10 @@ def _without_cuda(build: Build) -> str:
     if build.default and "x86_64" not in build.machines:
         return f"The wheel that {build.requirement} gets on {' and '.join(build.machines)} holds no CUDA: it"
     return "This build holds no CUDA: it"
+
+
+def _only_draws(device: PciDevice, branch: Branch | None) -> bool:
+    return device.driver in LINUXS_OWN and branch is not None and is_dropped(device, branch.branch)
 
 
 def _explain(host: Host, device: PciDevice) -> Reason:

@@ -17,7 +17,7 @@ from envcheck.host.facts import Gpu, Host
 SOURCE = "NVIDIA, driver installation guide, kernel modules; read 2026-11-23"
 
 # The open modules began with this branch.
-_FIRST_OPEN = 515
+FIRST_OPEN = 515
 # A Hopper that only the open modules drive, though its capability is that of cards that both drive.
 _GRACE_HOPPER = "GH200"
 
@@ -29,9 +29,9 @@ def modules(host: Host, build: Build) -> tuple[Reason, ...]:
         return ()
     loaded, version = driver.open_module, driver.module_version or driver.version
     branch = branch_by(version, driver.cuda)
-    if loaded and branch is not None and branch.branch < _FIRST_OPEN and not host.os.wsl:
+    if loaded and branch is not None and branch.branch < FIRST_OPEN and not host.os.wsl:
         found = version or f"of CUDA {branch.cuda} (R{branch.branch})"
-        because = f"The open kernel modules began with R{_FIRST_OPEN}, and the driver is {found}."
+        because = f"The open kernel modules began with R{FIRST_OPEN}, and the driver is {found}."
         remedy = "Probe this machine again: these two facts cannot both be."
         return (Reason("modules", "refused", because, remedy, SOURCE),)
     return tuple(

@@ -36,7 +36,7 @@ class UnifiedMemory(Check):
             return ok(self, f"{_UVM} is missing, and nvidia-modprobe makes it for the first program")
         fix = DEVICE_NODES.fix
         if case.in_container:
-            fix = hand_over_gpus("Start the container anew; if it stays, make the nodes outside first.")
+            fix = hand_over_gpus(host, "Start the container anew; if it stays, make the nodes outside first.")
         return Finding(
             self.id,
             "error",

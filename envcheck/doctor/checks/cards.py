@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from envcheck.compat.pci_ids import branch_for, needs_open_module
-from envcheck.compat.rules.devices import unlisted_cards
+from envcheck.compat.rules.devices import LINUXS_OWN, unlisted_cards
+from envcheck.compat.rules.modules import FIRST_OPEN
+from envcheck.compat.verdict import Reason
 from envcheck.compat.words import cards as gpus_in_words
+from envcheck.doctor.branches import known_rows
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.modules import complaints
 from envcheck.doctor.finding import Finding, Fix
@@ -16,8 +19,11 @@ from envcheck.doctor.remedies import (
     hand_over_gpus,
     install_driver,
     install_open_module,
+    install_proprietary_module,
+    of_the_machine,
 )
-from envcheck.host.facts import Host, PciDevice
+from envcheck.doctor.verdicts import reasons_of
+from envcheck.host.facts import Driver, Host, PciDevice
 from envcheck.symptoms.cards import DRIVER_GUIDE, NOUVEAU, OPEN_MODULE, UNBOUND
 
 _GIVEN_AWAY = ("vfio-pci", "pci-stub")
@@ -36,17 +42,33 @@ class Nouveau(Check):
         """Look at the kernel driver that each card is bound to."""
         if nothing := _without_cards(self, case.host):
             return nothing
-        cards = [card for card in nvidia_cards(case.host) if card.driver in ("nouveau", "nova")]
+        cards = [card for card in nvidia_cards(case.host) if card.driver in LINUXS_OWN]
         if not cards:
             return ok(self)
-        installed = case.host.driver is not None
+        host = case.host
+        fix = install_driver(host, cards) if host.driver is None else banish_nouveau(host)
+        if host.gpus:
+            missing = [card for card in unlisted_cards(host) if card in cards]
+            return Finding(
+                self.id,
+                "warn" if missing else "info",
+                "A card beside the GPUs is driven by nouveau, which cannot do CUDA",
+                described(missing or cards),
+                f"{NOUVEAU.why} As it is, it can draw a screen.",
+                fix,
+                DRIVER_GUIDE,
+            )
+        # Beside a card of NVIDIA's driver, which then says nothing, another reason keeps that from answering.
+        beside = any(card.driver == "nvidia" for card in nvidia_cards(host))
         return Finding(
             self.id,
-            "error",
-            NOUVEAU.title,
+            "info" if beside else "error",
+            "Beside NVIDIA's driver a card is driven by nouveau" if beside else NOUVEAU.title,
             described(cards),
-            NOUVEAU.why if installed else "NVIDIA's driver is not installed, and Linux's own took the card.",
-            banish_nouveau(case.host) if installed else install_driver(case.host),
+            NOUVEAU.why
+            if host.driver
+            else "NVIDIA's driver is not installed, and Linux's own took the card.",
+            fix,
             DRIVER_GUIDE,
         )
 
@@ -89,6 +111,9 @@ class OpenModule(Check):
     def look(self, case: Case) -> Finding:
         """Hold the kind of the loaded modules against the cards that are bound to them and not listed."""
         host = case.host
+        refused = [one for one in _of_modules(case) if one.verdict == "refused"]
+        if host.driver is not None and refused:
+            return self._listed(host, host.driver, refused)
         cards = [card for card in nvidia_cards(host) if card.driver == "nvidia" and needs_open_module(card)]
         if not cards or host.driver is None:
             return skip(self, "No card here runs on the open kernel modules only.")
@@ -109,13 +134,38 @@ class OpenModule(Check):
             OPEN_MODULE.link,
         )
 
+    def _listed(self, host: Host, driver: Driver, refused: Sequence[Reason]) -> Finding:
+        """Return what is said of GPUs that the driver lists under modules of the wrong kind."""
+        kinds = {row.modules for _, row in known_rows(host)}
+        if {"open", "proprietary"} <= kinds:
+            return skip(self, "The GPUs need kernel modules of both kinds, and only one kind can be loaded.")
+        version = driver.module_version or driver.version
+        if version is None or (driver.open_module and version.major < FIRST_OPEN):
+            fix = Fix(refused[0].remedy)
+        else:
+            install = install_proprietary_module if driver.open_module else install_open_module
+            fix = of_the_machine(host, install(host, version.major))
+        return Finding(
+            self.id,
+            "error",
+            "The kernel modules are of a kind that does not drive a GPU here",
+            tuple(dict.fromkeys(one.because for one in refused)),
+            f"{OPEN_MODULE.why[:-1]}, and GPUs before Turing the proprietary ones.",
+            fix,
+            OPEN_MODULE.link,
+        )
+
+
+def _of_modules(case: Case) -> tuple[Reason, ...]:
+    return reasons_of(case.choice, "modules") if case.choice is not None else ()
+
 
 class Unbound(Check):
     """A card that no kernel driver wants."""
 
     id = UNBOUND.id
     title = "Every card has a kernel driver"
-    caused_by = ("driver.present", "driver.loaded")
+    caused_by = ("driver.present", "driver.loaded", "driver.too-old")
 
     def look(self, case: Case) -> Finding:
         """Look for cards to which no kernel driver is bound."""
@@ -142,6 +192,7 @@ class Listed(Check):
     title = "The driver lists every card that is on the bus"
     caused_by = (
         "driver.open-module",
+        "driver.too-old",
         "card.nouveau",
         "driver.present",
         "driver.module-match",
@@ -165,7 +216,7 @@ class Listed(Check):
         listed = len(host.gpus or ())
         fix = Fix("The kernel's log says why.", ("sudo dmesg | grep -e NVRM -e Xid",), needs_root=True)
         if case.in_container:
-            fix = hand_over_gpus("Start the container with its GPUs.")
+            fix = hand_over_gpus(host, "Start the container with its GPUs.")
         return Finding(
             self.id,
             "warn" if listed else "error",

@@ -39,10 +39,10 @@ class Present(Check):
             return unknown(self, case.host.unknown["driver"])
         if not cards:
             return skip(self, "There is no NVIDIA card for this system on the PCI bus.")
-        fix = install_driver(case.host)
+        fix = install_driver(case.host, cards)
         if case.in_container:
             fix = hand_over_gpus(
-                "Start the container with its GPUs; the driver belongs to the machine outside."
+                case.host, "Start the container with its GPUs; the driver belongs to the machine outside."
             )
         return Finding(
             self.id,
@@ -77,7 +77,7 @@ class Loaded(Check):
         why, fix = NOT_LOADED.why, NOT_LOADED.fix
         seen: tuple[str, ...] = ()
         if case.in_container:
-            fix = hand_over_gpus("Start the container with its GPUs, or load the module outside.")
+            fix = hand_over_gpus(case.host, "Start the container with its GPUs, or load the module outside.")
         elif reason := not_loaded_because(case.host):
             seen, why, fix = reason.evidence, reason.cause, reason.fix
         return Finding(
@@ -107,11 +107,15 @@ class LibraryThere(Check):
             return unknown(self, "The facts do not say what the library answered.")
         if not why.startswith(("LIBRARY_NOT_FOUND", "LIBRARY_NOT_LOADED")):
             return ok(self)
+        if case.host.os.jetson:
+            return skip(self, "JetPack before its sixth has a driver and no libnvidia-ml.so.1.")
         fix = Fix(
             "Reinstall the driver's user-space packages, of the kernel module's version.", needs_root=True
         )
         if case.in_container:
-            fix = hand_over_gpus("Start the container with its GPUs; that mounts the library into it.")
+            fix = hand_over_gpus(
+                case.host, "Start the container with its GPUs; that mounts the library into it."
+            )
         return Finding(
             self.id,
             "error",
@@ -128,7 +132,7 @@ class ModuleMatch(Check):
 
     id = MISMATCH.id
     title = "The driver's library and kernel module are of one version"
-    caused_by = ("card.nouveau", "driver.loaded", "driver.library", "driver.hang")
+    caused_by = ("driver.loaded", "driver.library", "driver.hang")
 
     def look(self, case: Case) -> Finding:
         """Compare both versions, and listen to NVML, which refuses to work with another version's module."""

@@ -7,10 +7,15 @@ from collections.abc import Iterable
 from envcheck.choice.candidates import Judgement, obstacles
 from envcheck.choice.choose import Choice
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
-from envcheck.doctor.finding import Finding, Fix
+from envcheck.doctor.finding import Finding, Fix, Status
 from envcheck.doctor.remedies import install_python, install_venv
+from envcheck.host.facts import Host
+from envcheck.symptoms.driver import COMPATIBILITY
 
-# Every recipe serves it.
+_BY_GENERATION = ("code", "generation", "modules")
+
+# Those that recipes serve, the oldest first; every recipe serves the next.
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 PYTHON_FOR_ALL = "3.11"
 
 
@@ -32,19 +37,32 @@ class VenvModule(Check):
             )
             return ok(self, *(f"Python {version}: {path}" for version, path in shown.items()))
         if python.incomplete:
-            version, path = next(iter(python.incomplete.items()))
             container_will_do = choice is not None and choice.recipe is not None
-            return Finding(
-                self.id,
-                "warn" if container_will_do else "error",
-                f"Python {version} cannot make a virtual environment",
-                (f"{path} has no venv, or no ensurepip",),
-                "Debian and Ubuntu ship both in a package of their own.",
-                install_venv(case.host, version),
-            )
+            return self._incomplete(case.host, "warn" if container_will_do else "error")
         if python.version is None:
             return unknown(self, case.host.why("python.version"))
+        running = f"{python.version.major}.{python.version.minor}"
+        if choice is None or choice.recipe is None or choice.python != running:
+            return unknown(self, f"Whether Python {running} has venv, or which others are here, is not said.")
         return ok(self, f"Python {python.version}: {python.executable or 'running'}")
+
+    def _incomplete(self, host: Host, status: Status) -> Finding:
+        """Return what is said of the one that is nearest to serve: first that which every recipe takes."""
+        broken = host.python.incomplete
+        served = [version for version in (PYTHON_FOR_ALL, *PYTHONS) if version in broken]
+        version = served[0] if served else next(iter(broken))
+        fix = install_venv(host, version)
+        if not served:
+            why = f"No recipe serves Python {version}: install one that every recipe serves."
+            fix = install_python(why, PYTHON_FOR_ALL)
+        return Finding(
+            self.id,
+            status,
+            f"Python {version} cannot make a virtual environment",
+            (f"{broken[version]} has no venv, or no ensurepip",),
+            "Debian and Ubuntu ship both in a package of their own.",
+            fix,
+        )
 
 
 class EngineThere(Check):
@@ -123,9 +141,26 @@ class RecipeFits(Check):
             "error",
             "No recipe runs on this machine",
             _reasons_against(choice.verdicts),
-            "A rule refuses each recipe, or a fact that would settle it is not known.",
+            _why_none(case.host, choice),
             _way_out(choice) if choice.advice else None,
+            COMPATIBILITY,
         )
+
+
+def _why_none(host: Host, choice: Choice) -> str:
+    """Return how it comes, with a word on GPUs of several generations where these are what stands apart."""
+    kinds = {gpu.compute_capability for gpu in host.gpus or () if gpu.compute_capability is not None}
+    apart = all(
+        any(reason.rule in _BY_GENERATION for reason in obstacles(one))
+        for one in choice.verdicts
+        if not any(reason.rule == "cpu" for reason in obstacles(one))
+    )
+    if len(kinds) > 1 and apart:
+        return (
+            "The GPUs are of generations that no recipe serves together with one driver; what runs on each"
+            " kind alone is another question (--gpus)."
+        )
+    return "A rule refuses each recipe, or a fact that would settle it is not known."
 
 
 def _way_out(choice: Choice) -> Fix:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from envcheck.compat.packages import OPENCV_TWICE, OPENCVS, judge
@@ -65,7 +66,12 @@ class Broken(Check):
 
     def look(self, case: Case) -> Finding:
         """Look at what the reader found missing."""
-        return over_pythons(self, case, _missing_files, _BROKEN, _NOTHING)
+        finding = over_pythons(self, case, _missing_files, _BROKEN, _NOTHING)
+        if not finding.is_trouble or finding.fix is None:
+            return finding
+        broken = next(filter(None, map(_broken, case.host.installed or ())))
+        commands = tuple(one.replace("PACKAGE", " ".join(broken)) for one in finding.fix.commands)
+        return replace(finding, fix=replace(finding.fix, commands=commands))
 
 
 class Twice(Check):
@@ -128,6 +134,13 @@ class OpencvTwice(Check):
         """Count the distributions that install cv2."""
         nothing = "No OpenCV is installed for a Python in use."
         return over_pythons(self, case, _opencvs, _OPENCV_TWICE, nothing)
+
+
+def _broken(python: Installed) -> tuple[str, ...]:
+    """Return the packages that lack files, each as pip is asked for the same one again."""
+    return tuple(
+        f"{one.name}=={one.version}" if one.version else one.name for one in python.imported if one.broken
+    )
 
 
 def _missing_files(python: Installed) -> tuple[Reason, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
 from envcheck.doctor.checks.cards import nvidia_cards
 from envcheck.doctor.finding import Finding, Fix, Status
-from envcheck.doctor.remedies import remove_driver
+from envcheck.doctor.remedies import more_shared_memory, remove_driver
 from envcheck.host.facts import Host
 from envcheck.symptoms.driver import WSL
 
@@ -54,7 +54,7 @@ class Wsl(Check):
             WSL.title if cut_off else "This is WSL: the driver is the one of Windows",
             (f"kernel {case.host.os.kernel}",) if case.host.os.kernel else (),
             WSL.why,
-            WSL.fix,
+            None if case.host.gpus else WSL.fix,
             WSL.link,
         )
 
@@ -156,22 +156,13 @@ class SharedMemory(Check):
             return unknown(self, case.host.why("hardware.shm_mib"))
         if size > _SMALL_SHM_MIB:
             return ok(self, f"{size} MiB at /dev/shm")
-        fix = Fix(
-            "Give it more, or train with WORKERS 0.",
-            ("sudo mount -o remount,size=1G /dev/shm",),
-            needs_root=True,
-        )
-        if case.in_container:
-            fix = Fix(
-                "Start the container with more, or train with WORKERS 0.", ("docker run --shm-size=1g ...",)
-            )
         return Finding(
             self.id,
             "warn",
             "Shared memory is small",
             (f"{size} MiB at /dev/shm",),
             'Workers of a data loader that find no room die of "Bus error", or wait for ever.',
-            fix,
+            more_shared_memory(case.host),
             "https://github.com/pytorch/pytorch/issues/1355",
         )
 

@@ -9,6 +9,8 @@ from envcheck.doctor.remedies import install_compiler
 from envcheck.symptoms.packages import COMPILER, OPENCV, OTHER_TOOLKIT
 
 _NONE = "none"
+# conda's brings the library along.
+_WITH_WINDOWS = ("opencv-python", "opencv-contrib-python")
 
 
 class ToolkitMatch(Check):
@@ -94,18 +96,28 @@ class DesktopLibrary(Check):
     worst = "info"
 
     def look(self, case: Case) -> Finding:
-        """Look whether libGL.so.1 is to be found."""
-        found = case.host.surroundings.libgl
+        """Look for libGL.so.1 where an OpenCV with windows is installed for a Python in use."""
+        pythons, found = case.host.installed, case.host.surroundings.libgl
+        if pythons is None:
+            return unknown(self, case.host.why("installed"))
+        seen = [
+            f"{one.name} {one.version or ''}".rstrip() + (f" in {one.folder}" if one.folder else "")
+            for python in pythons
+            for one in python.imported
+            if one.name in _WITH_WINDOWS and one.origin != "conda"
+        ]
+        if not seen:
+            return skip(self, "No OpenCV with windows is installed for a Python in use.")
         if found is None:
             return unknown(self, case.host.why("surroundings.libgl"))
         if found:
-            return ok(self)
+            return ok(self, *seen)
         return Finding(
             self.id,
             "info",
-            "libGL.so.1 is not here: opencv-python would not import",
-            ("libGL.so.1 is not where the loader looks",),
-            "It concerns environments of your own; the recipes take opencv-python-headless.",
+            "libGL.so.1 is not here: opencv-python does not import",
+            ("libGL.so.1 is not where the loader looks", *seen),
+            OPENCV.why[:1].upper() + OPENCV.why[1:],
             OPENCV.fix,
             OPENCV.link,
         )
