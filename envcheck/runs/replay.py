@@ -45,7 +45,9 @@ _DECIDE = re.compile(
     r"(?:OMP|MKL|OPENBLAS|KMP|ONEDNN|DNNL|TORCH)_\w+"
     r"|ATEN_CPU_CAPABILITY|NPY_DISABLE_CPU_FEATURES|NVIDIA_TF32_OVERRIDE|CUBLAS_WORKSPACE_CONFIG|PYTHONHASHSEED"
 )
-_PLACES_OF_TORCH = re.compile(r".*(HOME|DIR|PATH|FILE)(_.*)?")
+# Of those, what names a place or a library to load: a record sets none, as anybody can write one.
+_NAMES_A_PLACE = re.compile(r".*(HOME|DIR|PATH|FILE|TOOL|LIBRAR)\w*")
+_PLAIN = re.compile(r"[\w .,:;=+*{}()-]{0,200}", re.ASCII)
 _NOT_KEPT = "set"  # in place of a value that could be a path
 
 
@@ -77,8 +79,7 @@ def plan(record: Record, kind: Wanted | None, output: Path | None) -> Replay:
     program, lacking = _program(record)
     words = record.command[record.command.index("--run-dir") + 2 :]
     weights, unknown = _weights(record, words)
-    kept = (record.computing or {}).get("variables")
-    variables = None if kept is None else {name: text for name, text in kept.items() if text != _NOT_KEPT}
+    variables = _variables(record)
     given = {name: os.environ[name] for name in named_variables(record.argv) if name in os.environ}
     order = Order(
         typed=record.argv,
@@ -123,7 +124,7 @@ def settle(replay: Replay) -> None:
     os.chdir(replay.directory)
     if replay.variables is not None:
         for name in [one for one in os.environ if _DECIDE.fullmatch(one)]:
-            if not _PLACES_OF_TORCH.fullmatch(name):
+            if not _NAMES_A_PLACE.fullmatch(name):
                 del os.environ[name]
         os.environ.update(replay.variables)
     if replay.threads is not None:
@@ -145,6 +146,19 @@ def _why_not(record: Record) -> str:
     return ""
 
 
+def _variables(record: Record) -> dict[str, str] | None:
+    """Return the variables that the run had of those that decide, None where nobody wrote them down."""
+    kept = (record.computing or {}).get("variables")
+    if not isinstance(kept, dict):
+        return None
+    return {
+        name: text
+        for name, text in kept.items()
+        if _DECIDE.fullmatch(name) and not _NAMES_A_PLACE.fullmatch(name)
+        if isinstance(text, str) and text != _NOT_KEPT and _PLAIN.fullmatch(text)
+    }
+
+
 def _gpus(record: Record) -> str | None:
     """Return which GPUs it is given: as many, at the same places of the bus."""
     if (record.computing or {}).get("device") == "cpu":
@@ -155,8 +169,13 @@ def _gpus(record: Record) -> str | None:
 
 def _weights(record: Record, words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words that name the weights which lay in the run's own folder, and what is lacking."""
-    test = (record.config or {}).get("TEST") or {}
-    if record.stage not in _TAKES_WEIGHTS or test.get("MODEL_FILE") or "--untrained" in words:
+    test = (record.config or {}).get("TEST")
+    if (
+        record.stage not in _TAKES_WEIGHTS
+        or not isinstance(test, dict)
+        or test.get("MODEL_FILE")
+        or "--untrained" in words
+    ):
         return (), ()
     read = next((one.path for one in record.inputs if Path(one.path).name == _WEIGHTS), None)
     if read is not None:
@@ -208,9 +227,10 @@ def _notes(record: Record) -> Iterator[str]:
             yield f"--env {name} has the value that it has here: a record keeps none"
         else:
             yield f"--env {name} is not set here, and a record keeps no value"
-    for name, text in ((record.computing or {}).get("variables") or {}).items():
+    kept = (record.computing or {}).get("variables")
+    for name, text in kept.items() if isinstance(kept, dict) else ():
         if text == _NOT_KEPT:
-            yield f"{name} was set to what a record does not keep"
+            yield f"{name:.60} was set to what a record does not keep"
 
 
 def _base(record: Record) -> str | None:

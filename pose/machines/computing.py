@@ -37,7 +37,7 @@ DECIDE = re.compile(
 )
 TOLD_OTHERWISE = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # What names a place or opens a door decides nothing, and is nobody's business.
-PRIVATE = re.compile(r".*(HOME|DIR|PATH|FILE|TOKEN|KEY|SECRET|PASSWORD|PASS|URL|HOST)(_.*)?")
+PRIVATE = re.compile(r".*(HOME|DIR|PATH|FILE|TOOL|LIBRARIES|TOKEN|KEY|SECRET|PASSWORD|PASS|URL|HOST)(_.*)?")
 PLAIN = re.compile(r"[\w .,:;=+*{}()-]{0,200}", re.ASCII)
 SET = "set"  # of a value that could be a path or worse
 

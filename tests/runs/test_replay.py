@@ -156,6 +156,22 @@ def test_variables_that_decide_are_set_as_they_were(run, monkeypatch):
     assert replay.notes == ("OMP_X was set to what a record does not keep",)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("LD_PRELOAD", "evil.so"),
+        ("PYTHONPATH", "evil"),
+        ("OMP_TOOL_LIBRARIES", "evil.so"),
+        ("TORCH_HOME", "evil"),
+        ("OMP_PLACES", "/evil"),
+        ("OMP_PLACES", 3),
+    ],
+)
+def test_a_record_sets_no_variable_that_loads_anything(run, name, text):
+    asked = replace(run, computing={**run.computing, "variables": {name: text}})
+    assert plan(asked, None, None).variables == {}
+
+
 def test_the_values_of_variables_are_in_no_record_and_said_to_be_missing(run, tmp_path, monkeypatch):
     typed = ("train", "--env", "TOKEN=secret", "--env=OTHER=secret", "--env", "HERE", "--x", "a=b")
     job = Job(typed=typed, name="train", arguments=(), situation=Situation(run.host, run.choice, (), None))
