@@ -80,7 +80,7 @@ def no_fetch(wheels: Path) -> Iterator[bool]:
     lock = filelock.FileLock(wheels / ".lock")
     try:
         lock.acquire(timeout=0)
-    except filelock.Timeout:
+    except (filelock.Timeout, NotImplementedError):  # the latter where the file system knows no locks
         yield False
         return
     try:
