@@ -22,7 +22,7 @@ def finished() -> Record:
         stage="train",
         argv=("train", "--cfg", "a.yaml"),
         command=("python", "pose"),
-        working_directory="/work",
+        working_directory="/home/somebody/poses",
         envcheck="0.1.0",
         git=Git("c" * 40, dirty=True, changes="d" * 64),
         host=Host(

@@ -211,6 +211,12 @@ def test_two_files_of_one_name_are_two(run):
     other = (FileFacts("/out2/a/w.pth", 4, "7" * 64), FileFacts("/out2/b/w.pth", 4, "6" * 64))
     twice = replace(run, outputs=made)
     assert judge(twice, again(twice, outputs=other)).verdict == "within tolerance"
-    read = (FileFacts("/work/a/w.pth", 4, "5" * 64), FileFacts("/work/b/w.pth", 4, "6" * 64))
-    swapped = (FileFacts("/work/a/w.pth", 4, "7" * 64), FileFacts("/work/b/w.pth", 4, "6" * 64))
+    read = (
+        FileFacts("/home/somebody/poses/a/w.pth", 4, "5" * 64),
+        FileFacts("/home/somebody/poses/b/w.pth", 4, "6" * 64),
+    )
+    swapped = (
+        FileFacts("/home/somebody/poses/a/w.pth", 4, "7" * 64),
+        FileFacts("/home/somebody/poses/b/w.pth", 4, "6" * 64),
+    )
     assert judge(replace(run, inputs=read), again(run, inputs=swapped)).verdict == "not comparable"
