@@ -5,7 +5,7 @@ from __future__ import annotations
 from packaging.version import Version
 
 from envcheck.doctor.check import Case, Check, ok, skip, unknown
-from envcheck.doctor.checks.containers import weight, without_gpus
+from envcheck.doctor.checks.containers import nothing_to_hand_over, weight
 from envcheck.doctor.checks.engines import dockers, unsaid
 from envcheck.doctor.finding import Finding, Fix
 from envcheck.doctor.toolkit_fixes import write_spec
@@ -29,7 +29,7 @@ class Unresolvable(Check):
         """Look for a readable specification, where an engine needs one."""
         host = case.host
         asked = [engine for engine in host.engines or () if _needs_spec(engine)]
-        if nothing := without_gpus(self, host) or self._not_asked(host, asked):
+        if nothing := nothing_to_hand_over(self, host) or self._not_asked(host, asked):
             return nothing
         if old := next(filter(_is_too_old, asked), None):
             return self._too_old(host, old)
@@ -84,7 +84,7 @@ class Stale(Check):
     def look(self, case: Case) -> Finding:
         """Compare the driver's version with the one in the specs that count, and look for missing files."""
         host = case.host
-        if nothing := without_gpus(self, host):
+        if nothing := nothing_to_hand_over(self, host):
             return nothing
         if host.cdi is None:
             return unknown(self, host.why("cdi"))
@@ -127,7 +127,7 @@ class Selinux(Check):
     def look(self, case: Case) -> Finding:
         """Look whether SELinux enforces its rules where podman would hand over a GPU."""
         host = case.host
-        if nothing := without_gpus(self, host):
+        if nothing := nothing_to_hand_over(self, host):
             return nothing
         if all(engine.name != "podman" for engine in host.engines or ()):
             return skip(self, "No podman answers.")

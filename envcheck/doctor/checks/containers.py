@@ -38,7 +38,7 @@ class DriverLibrary(Check):
 
     def look(self, case: Case) -> Finding:
         """Look how docker is packaged, where it hands over no GPU."""
-        if nothing := without_gpus(self, case.host):
+        if nothing := nothing_to_hand_over(self, case.host):
             return nothing
         if not dockers(case.host):
             return skip(self, "No docker answers.")
@@ -149,7 +149,7 @@ class ToolkitMissing(Check):
     def look(self, case: Case) -> Finding:
         """Look how docker would be asked for a GPU."""
         host = case.host
-        if nothing := without_gpus(self, host):
+        if nothing := nothing_to_hand_over(self, host):
             return nothing
         if not dockers(host):
             return skip(self, "No docker answers; podman takes GPUs by their CDI specification.")
@@ -181,7 +181,7 @@ class Rootless(Check):
     def look(self, case: Case) -> Finding:
         """Hold `no-cgroups` against who runs docker; by CDI the engine sets the devices itself."""
         host = case.host
-        if nothing := without_gpus(self, host):
+        if nothing := nothing_to_hand_over(self, host):
             return nothing
         asked = [
             (place, engine)
@@ -229,7 +229,7 @@ class DevicesLost(Check):
     def look(self, case: Case) -> Finding:
         """Look for systemd as the owner of control groups, GPUs that a hook adds, and no link to them."""
         host = case.host
-        if nothing := without_gpus(self, host):
+        if nothing := nothing_to_hand_over(self, host):
             return nothing
         asked = [(place, one) for place, one in dockers(host) if one.gpu_request not in ("cdi", "none")]
         if not asked:
@@ -290,7 +290,7 @@ class Holes(Check):
         )
 
 
-def without_gpus(check: Check, host: Host) -> Finding | None:
+def nothing_to_hand_over(check: Check, host: Host) -> Finding | None:
     """Return the answer where no GPU could go into a container, or None where one could."""
     if not host.gpus:
         return skip(check, "No GPU is listed that a container could be given.")
