@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envcheck.runs.diff import compare
-from envcheck.runs.find import find_run
+from envcheck.repeat.diff import compare
+from envcheck.repeat.find import find_run
 from envcheck.runs.record import Record
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -36,8 +36,9 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
         },
         "where it runs": {"uv": "PinnedWheel", "locks": "Resolved", "environments": "Place"},
         "what is asked of it": {
-            "runs": "Record",
             "doctor": "Finding",
+            "runs": "Record",
+            "repeat": "Replay",
             "explain": "Explanation",
             "measure": "Measured",
             "trials": "Visit",

@@ -143,11 +143,11 @@ def replay(
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
     """Repeat a run from its record, and say whether the same came out: to the bit, or within a tolerance."""
+    from envcheck.repeat.find import find_run
+    from envcheck.repeat.replay import plan, repeat
     from envcheck.report.console import answer, note
     from envcheck.report.replay import verdict_screen
     from envcheck.report.steps import Steps
-    from envcheck.runs.find import find_run
-    from envcheck.runs.replay import plan, repeat
 
     _, record = find_run(name)
     planned = plan(record, place.value if place else None, output)

@@ -151,10 +151,10 @@ def diff(
     output: FileOption = None,
 ) -> None:
     """Say what differs between two runs, the likeliest cause of another result on top."""
+    from envcheck.repeat.diff import compare
+    from envcheck.repeat.find import find_run
     from envcheck.report.console import answer
     from envcheck.report.diff import diff_screen
-    from envcheck.runs.diff import compare
-    from envcheck.runs.find import find_run
 
     comparison = compare(find_run(first)[1], find_run(second)[1])
     answer(comparison, diff_screen(comparison), as_json=format is Format.json, file=output)

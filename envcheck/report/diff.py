@@ -9,9 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from envcheck.repeat.diff import Comparison, Deviation
+from envcheck.repeat.influence import POSSIBLE
 from envcheck.report.disarm import one_line
-from envcheck.runs.diff import Comparison, Deviation
-from envcheck.runs.influence import POSSIBLE
 
 # Of facts without influence on a result, and of results.
 _MOST = 6

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from envcheck.repeat.verdict import ReplayVerdict, Word
 from envcheck.report.disarm import few, one_line
-from envcheck.runs.verdict import ReplayVerdict, Word
 
 _MOST = 4  # files that are named
 _STYLES: dict[Word, str] = {

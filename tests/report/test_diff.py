@@ -6,11 +6,11 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+from envcheck.repeat.diff import compare
+from envcheck.repeat.verdict import judge
 from envcheck.report.console import PlainConsole
 from envcheck.report.diff import diff_screen
 from envcheck.report.replay import verdict_screen
-from envcheck.runs.diff import compare
-from envcheck.runs.verdict import judge
 from tests.runs.records import again, finished, with_result
 
 RUN = finished()

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from envcheck.documents import to_plain
-from envcheck.runs.influence import POSSIBLE, Kind, Needed, influence_of
+from envcheck.repeat.influence import POSSIBLE, Kind, Needed, influence_of
 from envcheck.runs.record import FileFacts, Record
 
 SCHEMA = "envcheck.diff/1"

@@ -10,8 +10,8 @@ from packaging.version import Version
 
 from envcheck.documents import to_json
 from envcheck.host.facts import Driver, Gpu, OperatingSystem
+from envcheck.repeat.verdict import judge
 from envcheck.runs.record import FileFacts
-from envcheck.runs.verdict import judge
 from tests.runs.records import again, finished, with_result
 
 

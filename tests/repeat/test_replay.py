@@ -15,13 +15,13 @@ from envcheck.environments.program import copy_of_pose, program_of_pose
 from envcheck.errors import UsageError
 from envcheck.host.facts import Gpu
 from envcheck.recipes import load_recipe, lock_hash
+from envcheck.repeat.find import find_run
+from envcheck.repeat.replay import plan, settle
 from envcheck.report.steps import Steps
 from envcheck.runs.book import Book, Job
-from envcheck.runs.find import find_run
 from envcheck.runs.masked import masked, named_variables
 from envcheck.runs.order import carry_out
 from envcheck.runs.record import FileFacts, file_facts
-from envcheck.runs.replay import plan, settle
 from envcheck.situation import Situation
 from tests.runs.records import finished
 

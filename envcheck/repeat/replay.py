@@ -21,11 +21,11 @@ from envcheck.environments.program import kept_copy, program_of_pose
 from envcheck.errors import OK, EnvcheckError, UsageError
 from envcheck.paths import cache_dir
 from envcheck.recipes import load_recipe, lock_hash
-from envcheck.runs.diff import products
+from envcheck.repeat.diff import products
+from envcheck.repeat.verdict import ReplayVerdict, judge
 from envcheck.runs.masked import named_variables
 from envcheck.runs.order import Order, carry_out
 from envcheck.runs.record import Record, file_facts
-from envcheck.runs.verdict import ReplayVerdict, judge
 
 if TYPE_CHECKING:
     from envcheck.environments.place import Watcher

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from envcheck.errors import FAILED, OK, UNANSWERED
-from envcheck.runs.diff import Deviation, compare, products, same_numbers
+from envcheck.repeat.diff import Deviation, compare, products, same_numbers
 from envcheck.runs.record import Record
 
 SCHEMA = "envcheck.replay/1"

@@ -11,9 +11,9 @@ from packaging.version import Version
 from envcheck.documents import read_json, write_json
 from envcheck.errors import UsageError
 from envcheck.host.facts import Driver, Surroundings
-from envcheck.runs.diff import compare
-from envcheck.runs.find import find_run
-from envcheck.runs.influence import influence_of
+from envcheck.repeat.diff import compare
+from envcheck.repeat.find import find_run
+from envcheck.repeat.influence import influence_of
 from envcheck.runs.record import SCHEMA, FileFacts, Record
 from tests.runs.records import again, finished, with_result
 
