@@ -77,6 +77,9 @@ def plain_facts(record: Record) -> dict[str, str]:
     plain["inputs"] = {
         name: {"sha256": one.sha256} for name, one in _named(record.inputs, record.working_directory).items()
     }
+    if record.health is not None:
+        troubles = {one.id: f"{one.status}: {one.title}" for one in record.health.findings}
+        plain["health"] = {**troubles, "unknown": record.health.unknown}
     if record.resumed_from == "unknown":
         del plain["resumed_from"]
     if record.config is not None:

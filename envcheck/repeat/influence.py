@@ -138,6 +138,14 @@ _RULES = (
     ),
     Influence(r"host\.os\.(glibc|machine)", "library", 14, "Another system below.", "bits"),
     Influence(r"host\.os\.(kernel|distribution)", "library", 11, "Another system below."),
+    # Of what the doctor says its facts decide, which have rules of their own; a sick GPU can compute wrong.
+    Influence(r"health\.unknown", "place", 0),
+    Influence(
+        r"health\.gpu\.(fault|memory-health|lost)", "hardware", 12, "A GPU in trouble may compute wrong."
+    ),
+    Influence(r"health\.(driver|card)\..*", "driver", 4),
+    Influence(r"health\.(packages|python|numpy|opencv|torch)\..*", "library", 4),
+    Influence(r"health\..*", "hardware", 3),
     Influence(r"envcheck", "code", 13, "Another envcheck; it computes nothing itself."),
     Influence(r"host\..*", "hardware", 3),
     # What nobody has thought of can be what decides.

@@ -17,6 +17,7 @@ from envcheck.documents import write_json
 from envcheck.environments.place import NO_LIMITS, Limits, Work
 from envcheck.errors import EnvcheckError
 from envcheck.processes import capture
+from envcheck.runs.health import health
 from envcheck.runs.masked import masked
 from envcheck.runs.promise import Promise
 from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record, file_facts
@@ -57,6 +58,7 @@ class Book:
             git=_git(Path.cwd()),
             host=job.situation.host,
             choice=job.situation.choice,
+            health=health(job.situation),
             started=started.isoformat(timespec="seconds"),
         )
         self._write()

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from envcheck.choice.choose import Choice
 from envcheck.environments.place import NO_LIMITS, Image, Kind, Limits
 from envcheck.host.facts import Host
+from envcheck.runs.health import Health
 
 SCHEMA = "envcheck.run/1"
 
@@ -64,6 +65,7 @@ class Record:
     git: Git | None  # null outside of a checkout
     host: Host  # this machine's facts when it started
     choice: Choice  # the recipe, why, and why not the others
+    health: Health | None = None  # what doctor says of both
     environment: EnvironmentUsed | None = None  # null until it is there
     started: str  # in UTC
     ended: str | None = None  # null while it runs, and where it was killed

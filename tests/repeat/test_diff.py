@@ -15,7 +15,7 @@ from envcheck.repeat.diff import compare
 from envcheck.repeat.find import find_run
 from envcheck.repeat.influence import influence_of
 from envcheck.runs.record import SCHEMA, FileFacts, Record
-from tests.runs.records import again, finished, with_result
+from tests.runs.records import again, finished, sick, with_result
 
 
 @pytest.fixture
@@ -112,6 +112,24 @@ def test_what_a_gpu_happens_to_do_is_no_cause(run):
     busy = replace(gpu, memory_free_mib=10, utilization=99, persistence=True, slowed_by=("sw power cap",))
     found = compare(run, with_result(again(run, host=replace(run.host, gpus=(busy,)))))
     assert found.cause is None
+
+
+@pytest.mark.parametrize(
+    ("id", "kind", "is_cause"),
+    [
+        ("gpu.memory-health", "hardware", True),
+        ("driver.open-module", "driver", False),
+        ("packages.twice", "library", False),
+        ("system.shm", "hardware", False),
+    ],
+)
+def test_what_the_doctor_says_of_one_run_only_stands_under_what_it_is_about(run, id, kind, is_cause):  # noqa: A002
+    sicker = replace(run.health, findings=(*run.health.findings, sick(id, "Something is wrong")))
+    found = compare(run, with_result(again(run, health=sicker)))
+    (one,) = (one for one in found.differences if one.fact.startswith("health"))
+    assert (one.fact, one.kind, one.first) == (f"health.{id}", kind, "not there")
+    assert one.second == "warn: Something is wrong"
+    assert (found.cause == one) is is_cause
 
 
 def test_a_run_that_was_killed_has_no_result_to_compare(run):

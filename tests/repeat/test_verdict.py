@@ -35,6 +35,10 @@ def test_the_same_bytes_by_another_computing_are_luck(run, fact, value):
     assert verdict.because[0].startswith(f"computing.{fact}: ")
 
 
+def test_what_the_doctor_says_forbids_no_bits(run):
+    assert judge(run, again(run, health=None)).verdict == "bitwise"
+
+
 def test_other_packages_are_never_bitwise_either(run):
     other = again(run, environment=replace(run.environment, lock_hash="0" * 64))
     assert judge(run, other).verdict == "within tolerance"

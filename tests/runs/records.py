@@ -8,11 +8,16 @@ from packaging.version import Version
 
 from envcheck.choice.choose import Choice
 from envcheck.host.facts import Driver, Gpu, Hardware, Host, OperatingSystem
+from envcheck.runs.health import Health, KeptFinding
 from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record
 
 
 def output(name, sha256):
     return FileFacts(f"/out/{name}", 4, sha256 * 64)
+
+
+def sick(id, title):  # noqa: A002 - a finding's
+    return KeptFinding(id, "warn", title, "", None)
 
 
 def finished() -> Record:
@@ -32,6 +37,9 @@ def finished() -> Record:
             hardware=Hardware(cpus=8, cache_free_mib=1000),
         ),
         choice=Choice(recipe=None, torch=None, cuda=None, python=None, gpus=(), advice="", verdicts=()),
+        health=Health(
+            "warn", "gpu.pcie", (sick("gpu.pcie", "GPU 0 is on half of its lanes"),), ("gpu.fault",)
+        ),
         environment=EnvironmentUsed("venv", "cpu", "e" * 64, "3.11.7", "f" * 16, reused=True, differences=()),
         started="2026-11-30T01:54:28+00:00",
         ended="2026-11-30T01:55:05+00:00",

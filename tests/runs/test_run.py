@@ -88,6 +88,7 @@ def test_a_run_leaves_a_record_of_what_it_was_and_what_came_out(run):
     assert (record["seed"], record["config"], record["dataset"]) == (3, {"A": 1}, {"fingerprint": "f"})
     assert record["host"]["os"]["system"] == "Linux"
     assert record["choice"]["recipe"] == "cpu"
+    assert "card.bound" in record["health"]["unknown"]  # the host of this test says nothing of its bus
     assert record["environment"]["differences"] == ["one"]
     assert record["proof"]["torch"] == "9.9"
     assert record["started"] <= record["ended"]
