@@ -153,7 +153,7 @@ def _asks_for_help(words: Sequence[str]) -> bool:
 def _read(stage: Stage, words: Sequence[str], run_dir: Path | None) -> Arguments:
     """The parsed command line; a wrong key is answered at once, before torch is even loaded."""
     arguments = parse(stage, words, run_dir)
-    _ = arguments.seed()
+    _ = arguments.seed(), arguments.reads_contents
     if stage.takes_overrides:
         config, _ = arguments.configuration
         if arguments.expects:

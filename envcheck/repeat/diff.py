@@ -18,6 +18,8 @@ SCHEMA = "envcheck.diff/1"
 # What follows from the rest, or says where a run was, and not what it was.
 _LEFT_OUT = ("schema", "choice", "command", "working_directory", "output_dir", "host.unknown", "host.schema")
 _ABSENT = "not there"
+# What a run says only where it was asked to: that one says nothing is no difference.
+_ON_REQUEST = ("dataset.contents",)
 # What tells a result from another, where a run was made anew in another folder: not pictures, not times.
 _COMPARED = (".pth", ".json", ".npy", ".onnx", ".mat")
 # Of these stages pictures and tables are the result; a video holds the time of its making.
@@ -126,6 +128,8 @@ def _same_result(first: Record, second: Record) -> bool | None:
 def _differences(first: dict[str, str], second: dict[str, str]) -> Iterator[Deviation]:
     for fact in dict.fromkeys((*first, *second)):
         one, other = first.get(fact, _ABSENT), second.get(fact, _ABSENT)
+        if fact in _ON_REQUEST and _ABSENT in (one, other):
+            continue
         if one != other:
             rule = influence_of(fact)
             yield Deviation(fact, rule.kind, one, other, rule.likelihood, rule.why, rule.needed)

@@ -57,6 +57,7 @@ _RULES = (
         "experiment",
     ),
     Influence(r"dataset\.fingerprint", "data", 97, "Annotations or pictures are others.", "experiment"),
+    Influence(r"dataset\.contents", "data", 97, "The pictures' contents differ.", "experiment"),
     Influence(r"dataset\.root", "place", 0),
     Influence(r"config\.(OUTPUT_DIR|LOG_DIR|DATA_DIR|DATASET\.ROOT|RANK)", "place", 0),
     # What lies in the files is held by their digests.

@@ -66,11 +66,16 @@ CONFIG_OPTIONS = (
     Option("--dataDir", "DIR", "as there: DATA_DIR, put before ROOT, PRETRAINED and MODEL_FILE"),
     Option("--prevModelDir", "DIR", "as there: accepted, without effect"),
 )
+FINGERPRINT = Option(
+    "--fingerprint",
+    "WHAT",
+    "names (and sizes) of the pictures, or their contents too, all read once before the work starts (names)",
+)
 STAGES = (
     Stage(
         "train",
         "learn from a dataset's people",
-        CONFIG_OPTIONS,
+        (*CONFIG_OPTIONS, FINGERPRINT),
         takes_overrides=True,
         proves=True,
         spreads=True,
@@ -80,6 +85,7 @@ STAGES = (
         "COCO's or MPII's numbers of trained weights",
         (
             *CONFIG_OPTIONS,
+            FINGERPRINT,
             Option("--untrained", "", "without weights: random ones"),
             Option(
                 "--expect",
@@ -173,6 +179,14 @@ class Arguments:
     def deterministic(self) -> bool:
         """Whether only repeatable kernels may be used."""
         return "--deterministic" in self.values
+
+    @property
+    def reads_contents(self) -> bool:
+        """Whether the dataset's fingerprint is to hold the pictures' contents."""
+        what = self.one("--fingerprint") or "names"
+        if what not in ("names", "contents"):
+            raise PoseError(f"--fingerprint {what} is neither names nor contents", "--fingerprint contents")
+        return what == "contents"
 
     @property
     def deep(self) -> bool:

@@ -13,6 +13,9 @@ from pathlib import Path
 from pose.data import archive
 from pose.data.record import Record
 from pose.errors import PoseError
+from pose.report import bar
+
+BLOCK = 1 << 20  # bytes
 
 
 def listed(folder: Path, image_format: str) -> tuple[Path, frozenset[str]]:
@@ -37,7 +40,7 @@ def fingerprint(documents: Iterable[Path], folder: Path, image_format: str) -> s
     Of zipped pictures the archive also knows the checksums.
 
     Same fingerprint, same data, short of pictures that changed without changing their size: reading
-    20 GB of pixels before every run would cost more than that guards against.
+    20 GB of pixels before every run would cost more than that guards against. `contents` does.
     """
     digest = hashlib.sha256()
     for document in documents:
@@ -46,10 +49,50 @@ def fingerprint(documents: Iterable[Path], folder: Path, image_format: str) -> s
         for name, (size, checksum) in sorted(archive.members(archive.file_of(folder)).items()):
             digest.update(f"{name}\0{size}\0{checksum}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
-    with os.scandir(folder) as entries:
-        sizes = sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
-    for name, size in sizes:
+    for name, size in _files(folder):
         digest.update(f"{name}\0{size}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def contents(folder: Path, image_format: str) -> str:
+    """sha256 (hex) over the names and the contents of the pictures: the same in a folder and in a zip file.
+
+    Reads all of them.
+    """
+    if image_format == "zip":
+        place, found = listed(folder, image_format)
+        names, digest_of = sorted(found), _digest_inside_zip
+    else:
+        place, names, digest_of = folder, [name for name, _ in _files(folder)], _digest_of_file
+    whole = hashlib.sha256()
+    with bar("hash the pictures", len(names)) as progress:
+        for name in names:
+            whole.update(f"{name}\0{digest_of(place / name)}\n".encode(errors="surrogateescape"))
+            progress.advance()
+    return whole.hexdigest()
+
+
+def _files(folder: Path) -> list[tuple[str, int]]:
+    """Name and size of every file in a folder, in the order of the names."""
+    with os.scandir(folder) as entries:
+        return sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
+
+
+def _digest_inside_zip(path: Path) -> str:
+    return hashlib.sha256(archive.read(path)).hexdigest()
+
+
+def _digest_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            for block in iter(lambda: file.read(BLOCK), b""):
+                digest.update(block)
+    except OSError as error:
+        raise PoseError(
+            f"picture {path} cannot be read: {error.strerror}",
+            "--fingerprint names goes by names and sizes, and reads no picture",
+        ) from error
     return digest.hexdigest()
 
 

@@ -24,6 +24,7 @@ from pose.report import note
 
 SCORE = "AP"
 annotation_file = coco_files.annotation_file
+image_folder = coco_files.image_folder
 
 
 def annotated(config: Config, image_set: str) -> CocoSet:
@@ -99,4 +100,4 @@ def fingerprint(config: Config, image_set: str) -> str:
     """Of the set's annotations and pictures."""
     root = Path(config.DATASET.ROOT)
     files = (annotation_file(root, image_set),)
-    return pictures.fingerprint(files, coco_files.image_folder(root, image_set), config.DATASET.DATA_FORMAT)
+    return pictures.fingerprint(files, image_folder(root, image_set), config.DATASET.DATA_FORMAT)

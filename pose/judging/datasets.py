@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.command.config import Config
+from pose.data import pictures
 from pose.data.record import ImageSet, People, SetT
 from pose.errors import PoseError
 from pose.judging import coco_dataset, mpii_dataset
@@ -26,6 +27,9 @@ class Kind(Protocol[SetT]):
 
     def annotation_file(self, root: Path, image_set: str) -> Path:
         """Where a set's people are listed."""
+
+    def image_folder(self, root: Path, image_set: str) -> Path:
+        """Where a set's pictures lie; of zipped ones the folder that the archive stands for."""
 
     def annotated(self, config: Config, image_set: str) -> SetT:
         """One set's annotated people, with as many joints as the network finds."""
@@ -81,8 +85,20 @@ def results_file(folder: Path, config: Config) -> Path:
     return kind(config).results_file(folder, config)
 
 
-def fingerprint(config: Config, *image_sets: str) -> dict[str, str]:
-    """What the record says about the data: where it is, and one fingerprint over the sets that were used."""
+def fingerprint(config: Config, *image_sets: str, contents: bool = False) -> dict[str, str]:
+    """What the record says about the data: where it is, and one fingerprint over the sets that were used.
+
+    With `contents` one more over what their pictures hold, which reads all of them.
+    """
+    root = Path(config.DATASET.ROOT)
     prints = [kind(config).fingerprint(config, name) for name in dict.fromkeys(image_sets)]
-    whole = prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
-    return {"root": str(Path(config.DATASET.ROOT).absolute()), "fingerprint": whole}
+    said = {"root": str(root.absolute()), "fingerprint": _together(prints)}
+    if contents:
+        folders = dict.fromkeys(kind(config).image_folder(root, name) for name in image_sets)
+        read = [pictures.contents(folder, config.DATASET.DATA_FORMAT) for folder in folders]
+        said["contents"] = _together(read)
+    return said
+
+
+def _together(prints: list[str]) -> str:
+    return prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()

@@ -21,6 +21,11 @@ SCORE = "Mean"
 annotation_file = mpii_files.annotation_file
 
 
+def image_folder(root: Path, image_set: str) -> Path:  # noqa: ARG001 - all sets have one
+    """The folder of all pictures."""
+    return mpii_files.image_folder(root)
+
+
 def annotated(config: Config, image_set: str) -> MpiiSet:
     """One set of the config's dataset."""
     return mpii.load(Path(config.DATASET.ROOT), image_set, image_format=config.DATASET.DATA_FORMAT)

@@ -50,7 +50,7 @@ def run(arguments: Arguments, result: Result) -> None:
     known = published.known(config, people.annotated.picture_count, untrained=arguments.untrained)
     expected = expect.expectation(arguments, config, known)
     check_pictures(people.records)
-    result.dataset = fingerprint(config, config.DATASET.TEST_SET)
+    result.dataset = fingerprint(config, config.DATASET.TEST_SET, contents=arguments.reads_contents)
     folder = output_folder(config, config_file)
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = models.build(config.MODEL)

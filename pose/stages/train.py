@@ -93,7 +93,8 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
     people = people_to_test(config)
     dataset = _people_to_learn(config, seed)
     check_pictures((*dataset.records, *people.records))
-    result.dataset = fingerprint(config, config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
+    sets = (config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
+    result.dataset = fingerprint(config, *sets, contents=arguments.reads_contents and team.leads)
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = models.build(config.MODEL)
     if last is None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +19,7 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose.data import coco  # noqa: E402
 from pose.data.dataset import CropDataset, batches  # noqa: E402
-from pose.data.pictures import check_pictures, fingerprint  # noqa: E402
+from pose.data.pictures import check_pictures, contents, fingerprint  # noqa: E402
 from pose.errors import PoseError  # noqa: E402
 
 SIZE = (64, 32)
@@ -61,8 +64,11 @@ def test_a_zipped_dataset_is_trained_and_tested(zipped, pose):
     settings = ("GPUS", "()", "DATASET.ROOT", str(zipped), "DATASET.DATA_FORMAT", "zip")
     code, _, err = pose("train", "--cfg", "small.yaml", *settings, "TRAIN.END_EPOCH", "1")
     assert code == 0, err
-    code, out, err = pose("test", "--cfg", "small.yaml", *settings)
+    words = ("--cfg", "small.yaml", "--fingerprint", "contents", *settings)
+    code, out, err = pose("--run-dir", "run", "test", *words)
     assert code == 0, err
+    said = json.loads(Path("run/result.json").read_text(encoding="utf-8"))["dataset"]
+    assert said["contents"] == contents(zipped / "images" / "val2017", "zip")
     assert "| pose_resnet |" in out
 
 
@@ -125,6 +131,29 @@ def test_the_fingerprint_knows_the_members(zipped, tmp_path):
 
     assert changed() == changed()
     assert len({changed(), changed(turned), changed(lambda c: c.popitem())}) == 3
+
+
+def test_the_contents_are_those_of_the_pictures_in_a_folder_or_a_zip_file(zipped, tmp_path):
+    folder = tmp_path / "images" / "val2017"
+    with zipfile.ZipFile(zipped / "images" / "val2017.zip") as packed:
+        packed.extractall(folder)
+    whole = hashlib.sha256()
+    for picture in sorted(folder.iterdir()):
+        whole.update(f"{picture.name}\0{hashlib.sha256(picture.read_bytes()).hexdigest()}\n".encode())
+    assert contents(folder, "jpg") == whole.hexdigest()
+    assert contents(zipped / "images" / "val2017", "zip") == whole.hexdigest()
+    picture.write_bytes(picture.read_bytes()[::-1])  # the same size, other bytes
+    assert contents(folder, "jpg") != whole.hexdigest()
+
+
+def test_a_picture_whose_contents_cannot_be_read_is_named(zipped, tmp_path):
+    (tmp_path / "a.jpg").symlink_to("/proc/self/mem")  # a file that answers EIO, to root too
+    with pytest.raises(PoseError, match=r"a\.jpg cannot be read: Input/output error"):
+        contents(tmp_path, "jpg")
+    record = load(zipped)[0]
+    damaged(zipped / "images" / "val2017.zip", record.path.name)
+    with pytest.raises(PoseError, match=rf"{record.path.name} cannot be unpacked"):
+        contents(zipped / "images" / "val2017", "zip")
 
 
 @pytest.fixture

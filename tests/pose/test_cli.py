@@ -70,6 +70,7 @@ def test_a_picture_with_a_shouted_name_is_still_a_picture():
     [
         (("train", "--sed", "1"), "no option --sed", "--seed"),
         (("train", "--seed"), "a value is missing", "--seed N"),
+        (("train", "--fingerprint"), "a value is missing", "--fingerprint WHAT"),
         (("train", "--deterministic=1"), "takes no value", "--deterministic"),
         (("train", "GPUS"), "GPUS: a value is missing", "GPUS VALUE"),
         (("train", "GPUS", "--seed", "3"), "GPUS: a value is missing", "GPUS VALUE"),
@@ -87,6 +88,13 @@ def test_a_wrong_command_line_is_answered_with_what_would_be_right(words, says, 
 def test_a_seed_that_is_none_is_refused(seed):
     with pytest.raises(PoseError, match="is no seed"):
         parsed("train", "--seed", seed).seed()
+
+
+def test_a_fingerprint_is_of_names_or_of_contents():
+    assert parsed("test", "--fingerprint", "contents").reads_contents
+    assert not parsed("test").reads_contents
+    with pytest.raises(PoseError, match="--fingerprint all is neither names nor contents"):
+        _ = parsed("test", "--fingerprint", "all").reads_contents
 
 
 def test_a_mistyped_stage_is_answered_with_the_one_that_was_meant():

@@ -132,6 +132,15 @@ def test_what_the_doctor_says_of_one_run_only_stands_under_what_it_is_about(run,
     assert (found.cause == one) is is_cause
 
 
+def test_the_pictures_contents_are_a_cause_where_both_runs_have_read_them(run):
+    def reads(contents):
+        return {"dataset": {**run.dataset, **({"contents": contents} if contents else {})}}
+
+    first = replace(run, **reads("a" * 64))
+    assert compare(first, with_result(again(first, **reads("b" * 64)))).cause.fact == "dataset.contents"
+    assert compare(first, again(first, **reads(None))).differences == compare(first, again(first)).differences
+
+
 def test_a_run_that_was_killed_has_no_result_to_compare(run):
     assert compare(run, again(run, exit_code=None, outputs=())).same_result is None
 
