@@ -149,6 +149,16 @@ def no_such_recipe(name: str, known: tuple[str, ...]) -> UsageError:
     return UsageError(f"There is no recipe {name!r:.80}", hint)
 
 
+def is_shipped(recipe: Recipe) -> bool:
+    """Tell whether a recipe is found by its name alone."""
+    return recipe.file.parent.resolve() == bundle("recipes").resolve()
+
+
+def recipe_hash(file: Path) -> str:
+    """Return the SHA-256 of a recipe's YAML in hexadecimal. Raises `OSError`."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def lock_hash(path: Path) -> str:
     """Return the SHA-256 of a lock in hexadecimal: the identity of what it installs."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

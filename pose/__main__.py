@@ -170,22 +170,14 @@ def _run(
     deep: bool = False,
 ) -> int:
     """The stage's work between the proof and the result, both in the run folder when there is one."""
-    result = Result(stage.name)
+    result = Result(stage.name, run_dir)
     try:
         if run_dir is not None or proves:
             import_module("pose.machines.proof").require(run_dir, deep=deep)
         work(result)
     finally:
-        if run_dir is not None:
-            _keep(result, run_dir)
+        result.keep()
     return 0
-
-
-def _keep(result: Result, run_dir: Path) -> None:
-    try:
-        result.write(run_dir)
-    except PoseError as error:  # must not hide how the stage ended
-        note(error.message)
 
 
 def _tell(message: str, hint: str, exit_code: int) -> int:

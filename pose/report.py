@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pose.errors import PoseError
 from pose.writing import write_json
 
 RESULT_SCHEMA = "pose.result/1"
@@ -36,9 +37,13 @@ def figure(value: float | None, decimals: int) -> str:
 
 @dataclass
 class Result:
-    """What is known about a run so far; stages fill it, `__main__` writes it whatever happens."""
+    """What is known about a run so far; stages fill it, `__main__` writes it whatever happens.
+
+    Long ones `keep` it meanwhile: who is killed writes nothing at the end.
+    """
 
     stage: str
+    run_dir: Path | None = None  # where result.json goes; else it is written nowhere
     seed: int | None = None
     config: dict[str, Any] | None = None
     dataset: dict[str, str] | None = None
@@ -54,10 +59,22 @@ class Result:
     resumed_from: int | None = None  # epochs in the checkpoint that a training went on from
     computing: dict[str, Any] | None = None  # see `machines/computing.py`
     memory: dict[str, Any] | None = None  # likewise
+    seconds: dict[str, list[float]] = field(default_factory=dict)  # what each epoch took
 
-    def write(self, run_dir: Path) -> None:
-        """DIR/result.json, replaced whole."""
-        document = {
+    def keep(self) -> None:
+        """The run folder's result.json as it is now, replaced whole.
+
+        What keeps it from being written is told, and must not hide how the stage ends.
+        """
+        if self.run_dir is None:
+            return
+        try:
+            write_json(self.run_dir / "result.json", self._document())
+        except PoseError as error:
+            note(error.message)
+
+    def _document(self) -> dict[str, Any]:
+        return {
             "schema": RESULT_SCHEMA,
             "stage": self.stage,
             "config": self.config,
@@ -75,8 +92,8 @@ class Result:
             "resumed_from": self.resumed_from,
             "computing": self.computing,
             "memory": self.memory,
+            "seconds": self.seconds,
         }
-        write_json(run_dir / "result.json", document)
 
     def add_output(self, path: Path) -> None:
         """Remembers a file that the stage has finished."""

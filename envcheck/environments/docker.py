@@ -77,7 +77,7 @@ class Docker:
         built = builder.with_pose(environment, self._program)
         lock = recipe.lock_path(python)
         engine = f"{self.engine.name} {self.engine.version or ''}".rstrip()
-        image = Image(engine, built.id, built.name, base.name, base.id, base.is_recipes)
+        image = Image(engine, built.id, built.name, base.name, base.id, base.is_recipes, base.digest)
         return Place("docker", recipe.name, lock_hash(lock), _PYTHON, python, built.reused, image=image)
 
     def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ class BaseUsed:
     name: str
     id: str  # the recipe's digest, or the id of an image that was named instead
     is_recipes: bool
+    digest: str | None  # as registries know it, where it is from one
 
     @property
     def reference(self) -> str:
@@ -69,9 +70,14 @@ class ImageBuilder:
     def base(self, recipe: Recipe, named: str | None) -> BaseUsed:
         """Return the image that `recipe` starts from, or the one that is `named` instead and then is here."""
         if named is None:
-            return BaseUsed(recipe.base.image, recipe.base.digest, is_recipes=True)
+            return BaseUsed(recipe.base.image, recipe.base.digest, is_recipes=True, digest=recipe.base.digest)
         found = images.find(self.client, named)
-        return BaseUsed(named, str(found["Id"]) if found else self._pull(named, ""), is_recipes=False)
+        if found is None:
+            self._pull(named, "")
+            found = images.find(self.client, named)
+        assert found is not None  # noqa: S101 - it was fetched
+        digests = [text.rpartition("@")[2] for text in found.get("RepoDigests") or ()]
+        return BaseUsed(named, str(found["Id"]), is_recipes=False, digest=next(iter(digests), None))
 
     def has(self, base: BaseUsed) -> bool:
         """Tell whether a base image is with the engine already."""

@@ -32,6 +32,7 @@ class Image:
     base: str  # as the recipe or --base-image names it
     base_id: str  # the digest of the recipe, or the id of the image that was named instead
     is_recipes_base: bool
+    base_digest: str | None = None  # as registries know it; null where the engine has it from none
 
 
 @dataclass(frozen=True, slots=True)

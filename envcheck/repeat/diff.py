@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from envcheck.documents import to_plain
+from envcheck.errors import OK
 from envcheck.repeat.influence import POSSIBLE, Kind, Needed, influence_of
 from envcheck.runs.record import FileFacts, Record
 
@@ -18,8 +19,14 @@ SCHEMA = "envcheck.diff/1"
 # What follows from the rest, or says where a run was, and not what it was.
 _LEFT_OUT = ("schema", "choice", "command", "working_directory", "output_dir", "host.unknown", "host.schema")
 _ABSENT = "not there"
-# What a run says only where it was asked to: that one says nothing is no difference.
-_ON_REQUEST = ("dataset.contents",)
+# What a run says only where it was asked to, or did not say in earlier records: silence is no difference.
+_MAY_BE_SILENT = (
+    "dataset.contents",
+    "environment.image.base_digest",
+    "environment.recipe_hash",
+    "environment.recipe_file",
+    "proof.nccl",
+)
 # What tells a result from another, where a run was made anew in another folder: not pictures, not times.
 _COMPARED = (".pth", ".json", ".npy", ".onnx", ".mat")
 # Of these stages pictures and tables are the result; a video holds the time of its making.
@@ -47,6 +54,7 @@ class Comparison:
     first: str
     second: str
     same_result: bool | None  # to the bit, in all that both made; null where nothing can be compared
+    lacking: tuple[str, ...]  # why there is no result to compare, or only a part of one
     results: tuple[Deviation, ...]
     differences: tuple[Deviation, ...]  # the likeliest to change a result first
 
@@ -62,11 +70,13 @@ class Comparison:
 def compare(first: Record, second: Record) -> Comparison:
     """Return what differs between two runs."""
     found = tuple(_differences(plain_facts(first), plain_facts(second)))
+    same = _same_result(first, second)
     causes = sorted((one for one in found if one.kind != "result"), key=lambda one: -one.likelihood)
     return Comparison(
         first=first.id,
         second=second.id,
-        same_result=_same_result(first, second),
+        same_result=same,
+        lacking=tuple(_lacking(first, second)),
         results=tuple(one for one in found if one.kind == "result"),
         differences=tuple(causes),
     )
@@ -118,6 +128,30 @@ def same_numbers(first: Any, second: Any) -> bool:  # noqa: ANN401 - a stage's
     return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
 
 
+def how_it_ended(record: Record) -> str:
+    """Return what keeps a run from having a result, as a sentence about it goes on; "" where nothing does."""
+    if record.exit_code is None:
+        far = f", {len(record.epochs)} epochs are written down" if record.epochs else ""
+        return f"has not ended, or envcheck was killed{far}"
+    if record.exit_code != OK:
+        return f"failed with exit code {record.exit_code}"
+    return ""
+
+
+def _lacking(first: Record, second: Record) -> Iterator[str]:
+    made = [products(record) for record in (first, second)]
+    finished = True
+    for record, files in zip((first, second), made, strict=True):
+        if how := how_it_ended(record):
+            finished = False
+            yield f"{record.id} {how}"
+        elif not files:
+            finished = False
+            yield f"{record.id} left no file that could be compared"
+    if finished and not made[0].keys() & made[1].keys():
+        yield "they left files of other names"
+
+
 def _same_result(first: Record, second: Record) -> bool | None:
     made, made_again = products(first), products(second)
     if first.exit_code is None or second.exit_code is None or not made.keys() & made_again.keys():
@@ -128,7 +162,7 @@ def _same_result(first: Record, second: Record) -> bool | None:
 def _differences(first: dict[str, str], second: dict[str, str]) -> Iterator[Deviation]:
     for fact in dict.fromkeys((*first, *second)):
         one, other = first.get(fact, _ABSENT), second.get(fact, _ABSENT)
-        if fact in _ON_REQUEST and _ABSENT in (one, other):
+        if fact in _MAY_BE_SILENT and _ABSENT in (one, other):
             continue
         if one != other:
             rule = influence_of(fact)

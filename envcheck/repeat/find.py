@@ -9,6 +9,7 @@ from typing import Any
 from envcheck.documents import read_json
 from envcheck.errors import UsageError
 from envcheck.runs.record import SCHEMA, Record
+from envcheck.runs.told import with_told
 
 _FILE = "record.json"
 # Where runs lie: beside where they were started, and in folders that --output named.
@@ -21,14 +22,18 @@ class _Head:
 
 
 def find_run(name: str) -> tuple[Path, Record]:
-    """Return a run's folder and its record. Raises `UsageError` for none, for several, for a damaged one."""
+    """Return a run's folder and its record. Raises `UsageError` for none, for several, for a damaged one.
+
+    Of a run whose envcheck was killed the record has no end; what the stage left beside it is added.
+    """
     try:
         folder = _folder(name)
     except (OSError, ValueError):  # longer than a file's name can be, or no name at all
         raise UsageError(f"There is no run {name!r:.60}", _HINT) from None
     file = folder / _FILE
     _refuse_later(file)
-    return folder, read_json(file, Record, schema=SCHEMA)
+    record = read_json(file, Record, schema=SCHEMA)
+    return folder, record if record.ended is not None else with_told(record, folder)
 
 
 def _refuse_later(file: Path) -> None:

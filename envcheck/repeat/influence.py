@@ -44,7 +44,7 @@ _RULES = (
     # A proof's errors are what this machine's kernels came to: a result themselves.
     Influence(r"proof\.(devices|operations)\b.*(error|failure)", "result", 0),
     Influence(r"proof\.(schema|kept|unkept|differences)", "place", 0),
-    Influence(r"(id|started|ended|memory\b.*|host\.probed|.*_seconds|.*\.seconds)", "time", 0),
+    Influence(r"(id|started|ended|memory\b.*|seconds\b.*|host\.probed|.*_seconds|.*\.seconds)", "time", 0),
     Influence(r"seed", "seed", 100, "Every random number is another one.", "experiment"),
     Influence(r"stage", "config", 99, "Another stage was run.", "experiment"),
     Influence(r"resumed_from", "config", 98, "It went on from a checkpoint.", "experiment"),
@@ -95,7 +95,7 @@ _RULES = (
     ),
     Influence(r"computing\.workers", "computing", 6, "Random numbers do not depend on the workers."),
     Influence(r"computing\..*", "computing", 65, _OTHER_SUMS, "bits"),
-    Influence(r"proof\.(torch|torch_cuda|cudnn)", "library", 76, _VERSION, "bits"),
+    Influence(r"proof\.(torch|torch_cuda|cudnn|nccl)", "library", 76, _VERSION, "bits"),
     Influence(r"proof\.(numpy|opencv|pycocotools|python)", "library", 74, _VERSION, "bits"),
     Influence(r"proof\.devices\b.*\.uuid", "place", 0),
     Influence(r"proof\..*", "hardware", 11, "", "bits"),
@@ -106,6 +106,8 @@ _RULES = (
         "Other packages were installed.",
         "bits",
     ),
+    # What a recipe installs is in its lock, and what an image holds in its id.
+    Influence(r"environment\.recipe_(hash|file)", "library", 8, "The recipe was written anew."),
     Influence(r"environment\.image\.(engine|name|base|is_recipes_base)", "place", 8),
     Influence(
         r"(environment\.image\b.*|environment\.python)",

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from envcheck.environments.prepare import Wanted
 from envcheck.environments.program import kept_copy, program_of_pose
-from envcheck.errors import OK, EnvcheckError, UsageError
+from envcheck.errors import EnvcheckError, UsageError
 from envcheck.paths import cache_dir
-from envcheck.recipes import load_recipe, lock_hash
-from envcheck.repeat.diff import products
+from envcheck.recipes import load_recipe, lock_hash, recipe_hash
+from envcheck.repeat.diff import how_it_ended, products
 from envcheck.repeat.verdict import ReplayVerdict, judge
 from envcheck.runs.masked import named_variables
 from envcheck.runs.order import Order, carry_out
-from envcheck.runs.record import Record, file_facts
+from envcheck.runs.record import EnvironmentUsed, Record, file_facts
 
 if TYPE_CHECKING:
     from envcheck.environments.place import Watcher
@@ -86,7 +86,7 @@ def plan(record: Record, kind: Wanted | None, output: Path | None) -> Replay:
         name=record.stage,
         arguments=(*_without_places(words), *weights, "--output", str(folder)),
         is_stage=True,
-        recipe=record.environment.recipe,
+        recipe=_recipe(record.environment),
         gpus=_gpus(record),
         kind=kind or record.environment.kind,
         base_image=None if record.environment.image is None else _base(record),
@@ -136,11 +136,11 @@ def _why_not(record: Record) -> str:
     if record.stage in _NOTHING_TO_COMPARE:
         return f"{record.stage} leaves nothing that could be compared"
     if record.exit_code is None and record.command:
-        return "it has not ended, or was killed"
+        return f"it {how_it_ended(record)}"
     if record.environment is None or "--run-dir" not in record.command:
         return "it never started"
-    if record.exit_code != OK:
-        return f"it failed with exit code {record.exit_code}"
+    if how := how_it_ended(record):
+        return f"it {how}"
     if not products(record) and not record.metrics:
         return "it left nothing that could be compared"
     return ""
@@ -202,7 +202,7 @@ def _lacking(record: Record, directory: Path) -> Iterator[str]:
     used = record.environment
     if used.kind != "current":
         try:
-            recipe = load_recipe(used.recipe).on(record.host.os.machine)
+            recipe = load_recipe(_recipe(used)).on(record.host.os.machine)
             lock = recipe.lock_for(".".join(used.python.split(".")[:2]))
         except EnvcheckError as error:
             yield error.message
@@ -221,7 +221,19 @@ def _lacking(record: Record, directory: Path) -> Iterator[str]:
         yield "it may have gone on from a checkpoint (AUTO_RESUME), and a repetition begins anew"
 
 
+def _recipe(used: EnvironmentUsed) -> str:
+    """Return by what the recipe is found: a name, or the file of one that is not shipped."""
+    return used.recipe_file or used.recipe
+
+
 def _notes(record: Record) -> Iterator[str]:
+    assert record.environment is not None  # noqa: S101 - looked at by `plan`
+    used = record.environment
+    if used.recipe_hash is not None and used.kind != "current":
+        with contextlib.suppress(EnvcheckError, OSError):  # that it is gone has been said
+            file = load_recipe(_recipe(used)).file
+            if recipe_hash(file) != used.recipe_hash:
+                yield f"the recipe {file} was written anew since; what it installs is held against its lock"
     for name in named_variables(record.argv):
         if name in os.environ:
             yield f"--env {name} has the value that it has here: a record keeps none"

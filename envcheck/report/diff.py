@@ -22,6 +22,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 def diff_screen(comparison: Comparison) -> RenderableType:
     """Return the answer for people."""
     parts: list[RenderableType] = [_verdict(comparison)]
+    parts += [Text(f"  {one_line(line)}") for line in comparison.lacking]
     if comparison.cause is not None:
         one = comparison.cause
         parts.append(

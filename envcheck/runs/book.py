@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envcheck import __version__, errors
 from envcheck.documents import write_json
 from envcheck.environments.place import NO_LIMITS, Limits, Work
 from envcheck.errors import EnvcheckError
 from envcheck.processes import capture
+from envcheck.recipes import is_shipped, recipe_hash
 from envcheck.runs.health import health
 from envcheck.runs.masked import masked
 from envcheck.runs.promise import Promise
 from envcheck.runs.record import EnvironmentUsed, FileFacts, Git, Record, file_facts
+from envcheck.runs.told import outputs, with_told
 from envcheck.situation import Situation
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Job:
     reads: tuple[Path, ...] = ()  # what the command reads and writes, where somebody said so
     writes: tuple[Path, ...] = ()
     terminal: bool = False  # the command has the terminal for itself
+    since: float | None = None  # when it was ordered, by the monotonic clock
 
 
 class Book:
@@ -49,6 +52,8 @@ class Book:
         started = datetime.now(timezone.utc)
         self.folder = _make_folder(parent, job.name, started)
         self.log = self.folder / "log.txt"
+        self._opened = time.monotonic()
+        self._begun: float | None = None
         self.record = Record(
             id=self.folder.name,
             stage=job.name,
@@ -61,11 +66,13 @@ class Book:
             health=health(job.situation),
             started=started.isoformat(timespec="seconds"),
         )
+        if job.since is not None:
+            self._took("looking", job.since)
         self._write()
 
     def settle(self, job: Job, at: Ready, promised: Promise) -> None:
         """Write down where it runs, and what it is promised."""
-        place = at.place
+        place, recipe = at.place, job.situation.recipe
         write_json(self.folder / "promise.json", promised)
         used = EnvironmentUsed(
             kind=place.kind,
@@ -77,39 +84,38 @@ class Book:
             differences=place.differences,
             image=place.image,
             limits=job.limits,
+            recipe_file=None if is_shipped(recipe) else str(recipe.file.absolute()),
+            recipe_hash=recipe_hash(recipe.file),
         )
         self.record = replace(self.record, environment=used)
+        self._took("environment", self._opened)
         self._write()
 
     def begin(self, work: Work) -> None:
         """Write down what is started, and what the single files hold that it reads."""
+        self._begun = time.monotonic()
         self.record = replace(self.record, command=work.argv, inputs=_described(work.reads))
         self._write()
 
     def close(self, code: int, whose: str = "stage", problem: str = "", finding: str = "") -> None:
         """Write down how it ended, and what the command left about itself."""
-        result = _read(self.folder / "result.json")
-        self.record = replace(
+        if self._begun is not None:
+            self._took("stage", self._begun)
+        ended = replace(
             self.record,
             ended=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             exit_code=code,
             exit_code_of=whose,
             problem=problem,
             finding=finding,
-            proof=_read(self.folder / "proof.json") or None,
-            config=result.get("config"),
-            seed=result.get("seed"),
-            dataset=result.get("dataset"),
-            metrics=result.get("metrics") or {},
-            published=result.get("published"),
-            output_dir=result.get("output_dir"),
-            computing=result.get("computing"),
-            epochs=tuple(result.get("epochs") or ()),
-            resumed_from=result.get("resumed_from", "unknown"),
-            memory=result.get("memory"),
-            outputs=_described(map(str, result.get("outputs") or ())),
         )
+        self.record = replace(with_told(ended, self.folder), outputs=_described(outputs(self.folder)))
         self._write()
+
+    def _took(self, part: str, since: float) -> None:
+        """Write down the seconds since a moment of the clock that nobody sets."""
+        took = {part: round(time.monotonic() - since, 3)}
+        self.record = replace(self.record, seconds={**self.record.seconds, **took})
 
     def _write(self) -> None:
         write_json(self.folder / "record.json", self.record)
@@ -155,18 +161,6 @@ def _git(folder: Path) -> Git | None:
     changed = capture(["git", "-C", str(folder), "diff", *plain], seconds=30)
     digest = hashlib.sha256(changed.stdout.encode()).hexdigest() if changed.code == 0 else None
     return Git(head.stdout.strip(), dirty=True, changes=digest)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return a document that the stage wrote; a stage that was killed may have written none.
-
-    JSON has no word for what is no number: null, or nobody could read the record again.
-    """
-    try:
-        value = json.loads(path.read_bytes(), parse_constant=lambda _: None)
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _described(paths: Iterable[str | Path]) -> tuple[FileFacts, ...]:

@@ -7,6 +7,7 @@ command is run in it to `run`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ def carry_out(order: Order, watch: Watcher, begun: Callable[[Job, Ready], None])
 
     Raises `EnvcheckError` for what keeps it from being started; what it does itself is its exit code.
     """
+    since = time.monotonic()
     parent = order.output or Path.cwd()
     with ThreadPoolExecutor(max_workers=2) as pool:
         facts = pool.submit(probe)
@@ -78,6 +80,7 @@ def carry_out(order: Order, watch: Watcher, begun: Callable[[Job, Ready], None])
         reads=(order.data,) if order.data else (),
         writes=(order.output,) if order.output else (),
         terminal=not order.is_stage and is_interactive(),
+        since=since,
     )
 
     def ready() -> Ready:

@@ -23,7 +23,7 @@ class Git:
     """The commit of the working directory, when it is in a checkout."""
 
     commit: str
-    dirty: bool  # something differs from it
+    dirty: bool  # a file that git knows differs from it; those that it does not know do not count
     changes: str | None = None  # a digest of what differs from the commit, null where nothing does
 
 
@@ -40,6 +40,8 @@ class EnvironmentUsed:
     differences: tuple[str, ...]  # between what is there and what the recipe pins
     image: Image | None = None  # a container's
     limits: Limits = NO_LIMITS
+    recipe_file: str | None = None  # of a recipe that envcheck does not ship
+    recipe_hash: str | None = None  # a digest of the recipe's YAML
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Record:
     health: Health | None = None  # what doctor says of both
     environment: EnvironmentUsed | None = None  # null until it is there
     started: str  # in UTC
-    ended: str | None = None  # null while it runs, and where it was killed
+    ended: str | None = None  # null while it runs, and where envcheck was killed
     exit_code: int | None = None  # likewise
     exit_code_of: str | None = None  # "stage" or "envcheck"
     problem: str = ""  # why it failed, where that is known
@@ -81,6 +83,7 @@ class Record:
     computing: dict[str, Any] | None = None  # what beside all that decides on the last bit: threads, switches
     epochs: tuple[dict[str, Any], ...] = ()  # of a training: what each finished one came to
     resumed_from: int | Literal["unknown"] | None = "unknown"  # epochs in the checkpoint; null: it began anew
+    seconds: dict[str, Any] = field(default_factory=dict)  # what its parts took
     memory: dict[str, Any] | None = None  # the most that it took, in MiB
     metrics: dict[str, Any] = field(default_factory=dict)  # the last test's
     published: dict[str, Any] | None = None  # a test's published row, and how far the metrics are from it

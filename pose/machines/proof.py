@@ -20,6 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from torch import distributed
 from torch.nn import functional
 
 from pose.errors import FAILED, PoseError
@@ -61,6 +62,7 @@ class Proof:
     torch: str
     torch_cuda: str | None
     cudnn: str | None
+    nccl: str | None  # which speaks between GPUs
     numpy: str
     opencv: str
     pycocotools: str | None
@@ -98,6 +100,7 @@ def prove(*, deep: bool = False) -> Proof:
         torch=torch.__version__,
         torch_cuda=torch.version.cuda,
         cudnn=str(cudnn) if cudnn else None,
+        nccl=_nccl(),
         numpy=np.__version__,
         opencv=cv2.__version__,
         pycocotools=_version("pycocotools"),
@@ -106,6 +109,13 @@ def prove(*, deep: bool = False) -> Proof:
         devices=tuple(_prove_device(name) for name in names),
         operations=measure([torch.device(name) for name in names]) if deep else (),
     )
+
+
+def _nccl() -> str | None:
+    """The version of NCCL that torch brings: "2.27.5"; None where it brings none."""
+    if not distributed.is_available() or not distributed.is_nccl_available():
+        return None
+    return ".".join(map(str, torch.cuda.nccl.version()))
 
 
 def _arch_flags() -> tuple[str, ...]:

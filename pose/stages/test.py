@@ -59,6 +59,7 @@ def run(arguments: Arguments, result: Result) -> None:
     result.output_dir = str(folder.absolute())
     used = devices.choose(config)
     result.computing = computing(used)
+    result.keep()
     note(f"{weights}; {people.boxes}")
     with stop_on_signals() as stop, Log(folder, config_file, "valid") as log:
         journal = Journal(log.keep, pictures=debug_pictures(folder, config, people.annotated.joints))

@@ -145,6 +145,7 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
 def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Journal, result: Result) -> None:
     """The remaining epochs; what is finished and kept is told to `progress` and `result`."""
     learner, folder, end = plan.learner, plan.folder, plan.config.TRAIN.END_EPOCH
+    result.keep()
     if progress.epoch >= end:
         note(f"nothing left to train: TRAIN.END_EPOCH is {end}")
     else:
@@ -178,6 +179,8 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Jou
         result.add_output(results_file(folder, plan.config))
         for name in (CHECKPOINT, BEST) if is_best else (CHECKPOINT,):
             result.add_output(folder / name)
+        result.seconds = {"learning": story.pace.learning, "testing": story.pace.testing}
+        result.keep()
         learner.team.wait()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -91,6 +92,35 @@ def test_another_lock_and_another_pose_are_said_beforehand(run):
         f"pose itself is another one: {'0' * 16} is no longer kept",
         "the lock of cpu is another one now",
     )
+
+
+@pytest.fixture
+def own(run, tmp_path):
+    """The same run by a recipe of one's own: its file, and the record."""
+    shipped = load_recipe("cpu")
+    file = tmp_path / "recipes" / "mine.yaml"
+    (file.parent / "locks").mkdir(parents=True)
+    file.write_text(shipped.file.read_text().replace("name: cpu\n", "name: mine\n"))
+    shutil.copyfile(shipped.lock_for("3.11"), file.parent / "locks" / "mine-cp311.txt")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    used = replace(run.environment, recipe="mine", recipe_file=str(file), recipe_hash=digest)
+    return file, replace(run, environment=used)
+
+
+def test_a_recipe_of_ones_own_is_found_by_its_file(own):
+    file, record = own
+    replay = plan(record, None, None)
+    assert (replay.order.recipe, replay.lacking, replay.notes) == (str(file), (), ())
+
+
+def test_a_recipe_that_was_written_anew_is_said_and_one_that_is_gone_is_lacking(own):
+    file, record = own
+    file.write_text(f"# a word more\n{file.read_text()}")
+    replay = plan(record, None, None)
+    assert replay.lacking == ()
+    assert replay.notes[0].startswith(f"the recipe {file} was written anew")
+    file.unlink()
+    assert str(file) in plan(record, None, None).lacking[0]
 
 
 def test_a_recipe_that_is_gone_is_said_beforehand(run):

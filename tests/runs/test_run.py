@@ -90,6 +90,9 @@ def test_a_run_leaves_a_record_of_what_it_was_and_what_came_out(run):
     assert record["choice"]["recipe"] == "cpu"
     assert "card.bound" in record["health"]["unknown"]  # the host of this test says nothing of its bus
     assert record["environment"]["differences"] == ["one"]
+    assert record["environment"]["recipe_file"] is None  # it is shipped
+    shipped = Path(__file__).parents[2] / "recipes" / "cpu.yaml"
+    assert record["environment"]["recipe_hash"] == hashlib.sha256(shipped.read_bytes()).hexdigest()
     assert record["proof"]["torch"] == "9.9"
     assert record["started"] <= record["ended"]
     assert record["argv"] == ["train", "x"]
