@@ -1,7 +1,7 @@
 """What the cache holds: each thing with its kind, size and last use. Nothing is removed here.
 
-Wheels, environments and copies of pose lie in folders that are named by their content. Images lie with an
-engine, which counts, checks and prunes them itself.
+Wheels, environments and copies of pose lie in folders that are named by their content. Images, which lie with
+an engine, are listed by `images`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 
 SCHEMA = "envcheck.cache/1"
 
-Kind = Literal["wheel", "environment", "pose", "proof", "log", "leftover"]
+Kind = Literal["wheel", "environment", "pose", "proof", "log", "leftover", "image"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # What a killed fetch, build, copy, proof or removal leaves behind.
@@ -41,6 +41,7 @@ class Kept:
     path: Path  # the file, or the folder that is named by its content
     bytes: int
     used: str  # when last, in UTC: "2026-11-24T08:34:29Z"
+    engine: str = ""  # the address of the one that has an image
 
     @property
     def id(self) -> str:
@@ -56,6 +57,7 @@ class Contents:
     folder: Path
     bytes: int
     kept: tuple[Kept, ...]
+    notes: tuple[str, ...] = ()  # what could not be listed, and why
 
 
 def contents(cache: Path) -> Contents:

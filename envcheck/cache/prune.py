@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from envcheck.cache.careful import removed
+from envcheck.cache.images import image_removed
 from envcheck.cache.kept import Contents, Kept, last_used, written
 from envcheck.errors import UsageError
 
@@ -43,11 +44,13 @@ def prune(
         )
     now = now or datetime.now(timezone.utc)
     fates: dict[str, list[Kept]] = {"removed": [], "held": [], "left": []}
-    for one in contents.kept:
+    # Pose's images stand on those of environments, and go first.
+    for one in sorted(contents.kept, key=lambda one: one.kind == "image" and "/pose:" not in one.name):
         days = max(keep_days, _BUSY_DAYS) if one.kind == "leftover" else keep_days
         before = written(now - timedelta(days=days))
         if one.used < before:
-            fate = removed(one, partial(_is_older, one.path, before), dry_run=dry_run)
+            remove = image_removed if one.kind == "image" else removed
+            fate = remove(one, partial(_is_older, one.path, before), dry_run=dry_run)
             fates[fate].append(one)
     return Pruned(
         folder=contents.folder,

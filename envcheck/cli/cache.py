@@ -15,12 +15,15 @@ cache_app = typer.Typer(help="What is kept for the next run.", no_args_is_help=T
 @cache_app.command("list")
 def cache_list(format: FormatOption = Format.text) -> None:  # noqa: A002
     """Show what lies in the cache, how large it is, and when it was used last."""
+    from envcheck.cache.images import with_images
     from envcheck.cache.kept import contents
     from envcheck.paths import cache_dir
     from envcheck.report.cache import contents_screen
-    from envcheck.report.console import answer
+    from envcheck.report.console import answer, note
 
-    found = contents(cache_dir())
+    found = with_images(contents(cache_dir()))
+    for sentence in found.notes:
+        note(sentence)
     answer(found, contents_screen(found), as_json=format is Format.json)
 
 
@@ -59,11 +62,15 @@ def cache_prune(
 
     Copies of pose go too: a later replay of a run that used one runs today's pose, and says so.
     """
+    from envcheck.cache.images import with_images
     from envcheck.cache.kept import contents
     from envcheck.cache.prune import prune
     from envcheck.paths import cache_dir
     from envcheck.report.cache import pruned_screen
-    from envcheck.report.console import answer
+    from envcheck.report.console import answer, note
 
-    pruned = prune(contents(cache_dir()), keep_days, dry_run=dry_run)
+    found = with_images(contents(cache_dir()))
+    for sentence in found.notes:
+        note(sentence)
+    pruned = prune(found, keep_days, dry_run=dry_run)
     answer(pruned, pruned_screen(pruned), as_json=format is Format.json)

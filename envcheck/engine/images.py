@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Every image of one build carries it, the nameless ones of its steps too.
 IMAGE_LABEL = "dev.envcheck.image"
+# podman and docker both take such a name for a local one.
+OUR_NAMES = "localhost/envcheck/"
 
 _ENGINES_LINE = re.compile(r"(Step \d|STEP \d|--->|Removing intermediate |Error: building at |ERRO\[)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -104,6 +107,31 @@ def build(
         raise
     finally:
         clear(client, name)
+
+
+def ours(client: APIClient) -> dict[str, dict[str, Any]]:
+    """Return what the engine knows of each image that envcheck built and named, by its name."""
+    with spoken("The images could not be listed"):
+        listed = client.images(filters={"label": IMAGE_LABEL})
+    names = {name for one in listed for name in one.get("RepoTags") or () if name.startswith(OUR_NAMES)}
+    found = {name: find(client, name) for name in sorted(names)}
+    return {name: facts for name, facts in found.items() if facts is not None}
+
+
+def remove(client: APIClient, name: str) -> bool:
+    """Remove an image by its name; False where a container uses it. Raises `EnvcheckError`."""
+    from docker.errors import APIError, ImageNotFound  # noqa: PLC0415
+
+    with spoken(f"The image {name} was not removed"):
+        try:
+            client.remove_image(name)
+        except ImageNotFound:
+            return True
+        except APIError as error:
+            if error.status_code == HTTPStatus.CONFLICT:
+                return False
+            raise
+    return True
 
 
 def clear(client: APIClient, name: str) -> None:

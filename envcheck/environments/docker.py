@@ -60,13 +60,11 @@ class Docker:
     @cached_property
     def client(self) -> Client:
         """The connection to the engine. Raises `EnvcheckError`."""
-        with spoken(f"{self.engine.name} could not be asked"):
-            return connect(self._address)
+        return client_of(self.engine)
 
     @property
     def _address(self) -> Address:
-        url = self.engine.address or "unix:///var/run/docker.sock"
-        return next((one for one in addresses() if one.url == url), Address(url))  # with its certificates
+        return _address_of(self.engine)
 
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
         """Return the images of `recipe` on `python`; see `Environment.prepare`."""
@@ -144,6 +142,17 @@ class Docker:
         if self.engine.name == "podman":  # which starts without a word when it is asked as docker is
             return GpuAccess("device", work.gpus)
         return GpuAccess("cdi" if self.engine.gpu_request == "cdi" else "nvidia", work.gpus)
+
+
+def client_of(engine: Engine) -> Client:
+    """Return a connection to an engine. Raises `EnvcheckError`."""
+    with spoken(f"{engine.name} could not be asked"):
+        return connect(_address_of(engine))
+
+
+def _address_of(engine: Engine) -> Address:
+    url = engine.address or "unix:///var/run/docker.sock"
+    return next((one for one in addresses() if one.url == url), Address(url))  # with its certificates
 
 
 def _user(engine: Engine) -> str:

@@ -22,6 +22,7 @@ from envcheck.engine import images
 from envcheck.engine.buildkit import offered
 from envcheck.engine.failures import spoken
 from envcheck.environments.failures import require_disk
+from envcheck.environments.held import hold
 from envcheck.environments.place import Watcher
 from envcheck.errors import UsageError
 from envcheck.paths import bundle
@@ -145,6 +146,7 @@ class ImageBuilder:
                 else None
             )
 
+        _mark(self.cache, name)
         built = there()
         if built is not None:
             yield built
@@ -221,13 +223,27 @@ class ImageBuilder:
             return images.pull(self.client, name, digest, update)
 
 
+def mark_of(cache: Path, name: str) -> Path:
+    """Return the file whose time says when an image was used last, and which its users hold."""
+    return cache / "images" / _file_name(name)
+
+
+def _mark(cache: Path, name: str) -> None:
+    """Mark an image as used now, and hold it until the program ends: before anybody looks for it."""
+    mark = mark_of(cache, name)
+    with contextlib.suppress(OSError):  # a cache that is another user's is read only
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        while not hold(mark):  # not there, or just being removed
+            mark.touch()
+
+
 def _name(what: str, *parts: bytes) -> str:
     """Return an image's name, which says what is in it; podman and docker both take such a one for local."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
     plain = re.sub(r"[^a-z0-9]+", "-", what.lower()).strip("-") or "recipe"
-    return f"localhost/envcheck/{plain}:{digest.hexdigest()[:16]}"
+    return f"{images.OUR_NAMES}{plain}:{digest.hexdigest()[:16]}"
 
 
 def _file_name(name: str) -> str:
