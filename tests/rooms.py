@@ -23,6 +23,7 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
             "versions": "Spelled",
             "documents": "",
             "paths": "",
+            "digests": "",
             "symptoms": "Symptom",
             "relay": "Relay",
             "processes": "Outcome",

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from envcheck.cache.careful import removed
 from envcheck.cache.kept import Contents, Kept
+from envcheck.digests import sha256_of
 from envcheck.documents import read_json
 from envcheck.environments.place import Watcher
 from envcheck.environments.program import is_whole
 from envcheck.environments.venv import SCHEMA as ENVIRONMENT
 from envcheck.environments.venv import Marker
-from envcheck.environments.whole import changed_files, sha256_of, unrecorded
+from envcheck.environments.whole import changed_files, unrecorded
 from envcheck.errors import UsageError
 
 SCHEMA = "envcheck.cache-verified/1"

@@ -99,12 +99,3 @@ def open_arrived(path: Path) -> Iterator[Arrived]:
         finally:
             if not arrived.size:
                 arrived.clear()
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
-            digest.update(block)
-    return digest.hexdigest()

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from envcheck.data.arrived import sha256
 from envcheck.data.catalogue import Dataset, Part, find_dataset
 from envcheck.data.source import Source, check_address
+from envcheck.digests import sha256_of
 from envcheck.documents import read_json
 from envcheck.environments.failures import require_disk
 from envcheck.errors import EnvcheckError, UsageError
@@ -136,7 +136,7 @@ def check_kept(item: Item, *, by_digest: bool) -> None:
     """Raise `EnvcheckError` when what lies in a file's place is not that file."""
     if not item.kept.is_file() or item.kept.stat().st_size != item.part.size:
         raise _in_the_way(item.kept, f"one of {item.part.size:,} bytes is expected")
-    if by_digest and not (digest := sha256(item.kept)).startswith(item.part.sha256):
+    if by_digest and not (digest := sha256_of(item.kept).hexdigest()).startswith(item.part.sha256):
         raise _in_the_way(item.kept, f"its SHA-256 is {digest}, expected {item.source.expected}")
 
 

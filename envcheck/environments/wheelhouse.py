@@ -20,10 +20,10 @@ from pathlib import Path
 
 import filelock
 
+from envcheck.digests import sha256_of
 from envcheck.environments.failures import WheelNotFoundError, check_pip, require_disk
 from envcheck.environments.held import hold, remove
 from envcheck.environments.place import Update, Watcher
-from envcheck.environments.whole import sha256_of
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import stream
 from envcheck.recipes import Recipe

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import csv
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from envcheck.digests import sha256_of
 
 _LIBRARY = re.compile(r"^(?P<path>[^,\n]+\.so[^,/\n]*),sha256=[^,\n]+,(?P<size>[0-9]+)$", re.MULTILINE)
 
@@ -69,15 +70,6 @@ def unrecorded(home: Path, wanted: Iterable[str]) -> Iterator[str]:
 def digest_of(file: Path) -> str:
     """Return a file's SHA-256 as RECORD writes it: base64 for addresses, without its padding."""
     return base64.urlsafe_b64encode(sha256_of(file).digest()).rstrip(b"=").decode("ascii")
-
-
-def sha256_of(file: Path) -> hashlib._Hash:
-    """Return a file's SHA-256. Raises `OSError`."""
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        for block in iter(lambda: content.read(1 << 20), b""):
-            digest.update(block)
-    return digest
 
 
 def _records(home: Path) -> list[Path]:

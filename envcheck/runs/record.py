@@ -5,12 +5,12 @@ The record is written when the run starts and again when it ends, so a run that 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from envcheck.choice.choose import Choice
+from envcheck.digests import sha256_of
 from envcheck.environments.place import NO_LIMITS, Image, Kind, Limits
 from envcheck.host.facts import Host
 from envcheck.runs.health import Health
@@ -93,12 +93,7 @@ class Record:
 
 def file_facts(path: Path) -> FileFacts | None:
     """Return a file's size and digest, or None when it is not there."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                digest.update(block)
-            size = file.tell()
+        return FileFacts(str(path), path.stat().st_size, sha256_of(path).hexdigest())
     except OSError:
         return None
-    return FileFacts(str(path), size, digest.hexdigest())
