@@ -28,6 +28,27 @@ MACHINE = "x86_64"
 # What a new recipe is locked for when nobody says: the Python of the base image.
 CONTAINER_PYTHON = "3.11"
 
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One line of a lock: exactly one wheel."""
+
+    name: str
+    version: str
+    sha256: str
+
+    @property
+    def line(self) -> str:
+        """The pin as pip reads it."""
+        return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a build such as 2.13.0+cpu, which is on PyTorch's own index only."""
+        return "+" in self.version
+
 
 @dataclass(frozen=True, slots=True)
 class Base:
@@ -157,6 +178,23 @@ def is_shipped(recipe: Recipe) -> bool:
 def recipe_hash(file: Path) -> str:
     """Return the SHA-256 of a recipe's YAML in hexadecimal. Raises `OSError`."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def read_lock(path: Path) -> tuple[Pin, ...]:
+    """Return the pins of a lock. Raises `UsageError` for a line that is not a pin with exactly one hash."""
+    pins = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        line = text.strip()
+        if not line or line.startswith("#"):
+            continue
+        match = _PIN.fullmatch(line)
+        if match is None:
+            raise UsageError(
+                f"{path}:{number}: not a pin with one hash: {line[:80]!r}",
+                "Locks are written by `envcheck recipes lock`, not by hand.",
+            )
+        pins.append(Pin(**match.groupdict()))
+    return tuple(pins)
 
 
 def lock_hash(path: Path) -> str:

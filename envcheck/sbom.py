@@ -11,9 +11,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from envcheck import __version__
-from envcheck.environments.wheelhouse import PYTORCH_INDEX, read_lock
+from envcheck.environments.wheelhouse import PYTORCH_INDEX
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.recipes import Recipe, lock_hash
+from envcheck.recipes import Recipe, lock_hash, read_lock
 
 if TYPE_CHECKING:
     from pathlib import Path

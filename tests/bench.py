@@ -27,9 +27,9 @@ from docker.errors import APIError
 
 from envcheck.engine import images
 from envcheck.engine.addresses import Address, addresses, connect
-from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.environments.wheelhouse import Wheelhouse
 from envcheck.paths import cache_dir
-from envcheck.recipes import Recipe, load_recipe
+from envcheck.recipes import Recipe, load_recipe, read_lock
 
 if TYPE_CHECKING:
     from envcheck.engine.addresses import Client

@@ -51,10 +51,9 @@ from bench import (
 from envcheck.engine import images
 from envcheck.engine.addresses import Address
 from envcheck.engine.buildkit import offered
-from envcheck.environments.wheelhouse import read_lock
 from envcheck.locks import read_packages
 from envcheck.paths import bundle, cache_dir
-from envcheck.recipes import Recipe, load_recipe, load_recipes
+from envcheck.recipes import Recipe, load_recipe, load_recipes, read_lock
 
 CONFIG = "experiments/drawn/res18_96x64.yaml"
 THREADS = "2"  # for the same sums in the same order

@@ -9,9 +9,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envcheck.compat.tables import build_of
-from envcheck.environments.wheelhouse import read_lock
 from envcheck.errors import UsageError
-from envcheck.recipes import load_recipe, load_recipes, lock_hash
+from envcheck.recipes import load_recipe, load_recipes, lock_hash, read_lock
 
 RECIPES = load_recipes()
 LOCKS = [

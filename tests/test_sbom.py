@@ -10,9 +10,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-from envcheck.environments.wheelhouse import read_lock
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.recipes import load_recipe, load_recipes
+from envcheck.recipes import load_recipe, load_recipes, read_lock
 from envcheck.sbom import bill_of_materials
 
 

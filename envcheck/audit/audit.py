@@ -9,9 +9,9 @@ from pathlib import Path
 from envcheck.audit import tried, written
 from envcheck.audit.result import Result, State, failed, not_verified
 from envcheck.environments.place import Watcher
-from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.environments.wheelhouse import Wheelhouse
 from envcheck.errors import UsageError
-from envcheck.recipes import Recipe
+from envcheck.recipes import Recipe, read_lock
 
 SCHEMA = "envcheck.audit/1"
 

@@ -13,11 +13,11 @@ from envcheck.documents import parse_json
 from envcheck.environments.author import resolve_anywhere
 from envcheck.environments.place import Watcher
 from envcheck.environments.venv import built
-from envcheck.environments.wheelhouse import PYTORCH_INDEX, Pin, Wheelhouse
+from envcheck.environments.wheelhouse import PYTORCH_INDEX, Wheelhouse
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.measure.wheel import Measured, read_wheel
 from envcheck.processes import capture
-from envcheck.recipes import Recipe
+from envcheck.recipes import Pin, Recipe
 from envcheck.uv import Target
 
 # torch.cuda.get_arch_list() is empty without a GPU; the flags are what was compiled in. What pose loads

@@ -13,8 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from envcheck.audit.result import Result, failed, not_verified, passed
-from envcheck.environments.wheelhouse import Pin
-from envcheck.recipes import Recipe
+from envcheck.recipes import Pin, Recipe
 
 # An address, an option of pip that brings one, or a bare host: where from is the user's own setting.
 _ADDRESS = re.compile(

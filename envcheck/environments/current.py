@@ -14,9 +14,8 @@ from packaging.utils import canonicalize_name
 from envcheck.engine.containers import Ended
 from envcheck.environments.here import run_here, shell_here
 from envcheck.environments.place import Place, Watcher, Work
-from envcheck.environments.wheelhouse import read_lock
 from envcheck.errors import EnvcheckError
-from envcheck.recipes import Recipe, lock_hash
+from envcheck.recipes import Recipe, lock_hash, read_lock
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from envcheck.environments.place import Watcher
 from envcheck.errors import UsageError
 from envcheck.paths import bundle
 from envcheck.processes import capture
-from envcheck.recipes import Recipe, lock_hash
+from envcheck.recipes import Recipe, lock_hash, read_lock
 from envcheck.symptoms import FULL_ENGINE
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class ImageBuilder:
 
     def _lay_out(self, recipe: Recipe, python: str, lock: Path, context: Path) -> None:
         """Fetch the wheels of a lock, and lay them into a build's context without copying them."""
-        from envcheck.environments.wheelhouse import Wheelhouse, read_lock  # noqa: PLC0415
+        from envcheck.environments.wheelhouse import Wheelhouse  # noqa: PLC0415
 
         pins = read_lock(lock)
         wheels = Wheelhouse(self.cache)

@@ -18,7 +18,7 @@ from envcheck.environments.program import program_of_pose
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.host.facts import Engine, Host
 from envcheck.paths import cache_dir
-from envcheck.recipes import Recipe
+from envcheck.recipes import Recipe, read_lock
 
 if TYPE_CHECKING:
     from envcheck.environments.venv import Installer
@@ -98,7 +98,7 @@ def fetch(recipe: Recipe, python: str, host: Host, watch: Watcher) -> str:
     lock = recipe.lock_for(python)
     if lock is None:
         raise UsageError(f"Recipe {recipe.name} has no lock for Python {python}")
-    from envcheck.environments.wheelhouse import Wheelhouse, read_lock  # noqa: PLC0415
+    from envcheck.environments.wheelhouse import Wheelhouse  # noqa: PLC0415
 
     pins = read_lock(lock)
     wheels = Wheelhouse(cache_dir())

@@ -27,11 +27,11 @@ from envcheck.environments.failures import check_pip, require_disk
 from envcheck.environments.held import hold, remove
 from envcheck.environments.here import run_here, shell_here
 from envcheck.environments.place import Place, Watcher, Work
-from envcheck.environments.wheelhouse import UNCONSTRAINED, Pin, Wheelhouse, read_lock
+from envcheck.environments.wheelhouse import UNCONSTRAINED, Wheelhouse
 from envcheck.environments.whole import installed, missing_parts, unrecorded
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import capture, stream
-from envcheck.recipes import Recipe, lock_hash
+from envcheck.recipes import Pin, Recipe, lock_hash, read_lock
 
 SCHEMA = "envcheck.environment/1"
 

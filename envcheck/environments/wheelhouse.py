@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -24,9 +23,9 @@ from envcheck.digests import sha256_of
 from envcheck.environments.failures import WheelNotFoundError, check_pip, require_disk
 from envcheck.environments.held import hold, remove
 from envcheck.environments.place import Update, Watcher
-from envcheck.errors import EnvcheckError, UsageError
+from envcheck.errors import EnvcheckError
 from envcheck.processes import stream
-from envcheck.recipes import Recipe
+from envcheck.recipes import Pin, Recipe
 
 # The one address that the code knows: where PyTorch keeps the builds that the public index does not have.
 # It is asked for nothing but the wheels that the user's own settings did not find.
@@ -34,44 +33,6 @@ PYTORCH_INDEX = "https://download.pytorch.org/whl/{tag}"
 
 # The user's constraints have no say beside exact pins, and let pip call a wheel that it lacks a conflict.
 UNCONSTRAINED = {"PIP_CONSTRAINT": os.devnull}
-
-_PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """One line of a lock: exactly one wheel."""
-
-    name: str
-    version: str
-    sha256: str
-
-    @property
-    def line(self) -> str:
-        """The pin as pip reads it."""
-        return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it is a build such as 2.13.0+cpu, which is on PyTorch's own index only."""
-        return "+" in self.version
-
-
-def read_lock(path: Path) -> tuple[Pin, ...]:
-    """Return the pins of a lock. Raises `UsageError` for a line that is not a pin with exactly one hash."""
-    pins = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        line = text.strip()
-        if not line or line.startswith("#"):
-            continue
-        match = _PIN.fullmatch(line)
-        if match is None:
-            raise UsageError(
-                f"{path}:{number}: not a pin with one hash: {line[:80]!r}",
-                "Locks are written by `envcheck recipes lock`, not by hand.",
-            )
-        pins.append(Pin(**match.groupdict()))
-    return tuple(pins)
 
 
 @contextlib.contextmanager

@@ -14,10 +14,11 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from envcheck.environments.place import Watcher
-from envcheck.environments.wheelhouse import PYTORCH_INDEX, Pin, Wheelhouse
+from envcheck.environments.wheelhouse import PYTORCH_INDEX, Wheelhouse
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.measure.wheel import machine_of, python_of
 from envcheck.paths import cache_dir
+from envcheck.recipes import Pin
 from envcheck.uv import PublishedWheel, published_wheels
 from envcheck.versions import pinned_torch
 

@@ -11,9 +11,9 @@ from packaging.version import Version
 from envcheck.audit import tried
 from envcheck.compat.tables import build_of
 from envcheck.environments.author import Wanted, add
-from envcheck.environments.wheelhouse import Pin, Wheelhouse, read_lock
+from envcheck.environments.wheelhouse import Wheelhouse
 from envcheck.errors import EnvcheckError
-from envcheck.recipes import Size, load_recipe, lock_hash
+from envcheck.recipes import Pin, Size, load_recipe, lock_hash, read_lock
 from envcheck.uv import IndexUnreachableError
 from tests.measure.wheels import NUMPY_1, library, version_py, write_wheel
 from tests.wheels import BESIDE_NUMPY, digest_of, make_wheel

@@ -6,8 +6,7 @@ import pytest
 from packaging.version import Version
 
 from envcheck.audit import written
-from envcheck.environments.wheelhouse import Pin, read_lock
-from envcheck.recipes import Base, Tried, load_recipe, load_recipes
+from envcheck.recipes import Base, Pin, Tried, load_recipe, load_recipes, read_lock
 
 OLD = load_recipe("torch2.0-cu117")
 LOCK = OLD.lock_for("3.11")

@@ -10,9 +10,8 @@ from envcheck.compat.tables import build_of
 from envcheck.documents import to_json
 from envcheck.environments import author
 from envcheck.environments.author import Wanted, add, parse_build, relock
-from envcheck.environments.wheelhouse import read_lock
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.recipes import load_recipe
+from envcheck.recipes import load_recipe, read_lock
 from envcheck.uv import IndexUnreachableError
 from tests.wheels import BESIDE_NUMPY, digest_of, make_wheel
 

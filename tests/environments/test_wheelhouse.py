@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from envcheck.environments.held import let_go
-from envcheck.environments.wheelhouse import Wheelhouse, read_lock
+from envcheck.environments.wheelhouse import Wheelhouse
 from envcheck.errors import EnvcheckError, UsageError
+from envcheck.recipes import read_lock
 from tests.wheels import make_wheel, pin_of
 
 
