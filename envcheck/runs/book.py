@@ -104,6 +104,7 @@ class Book:
             computing=result.get("computing"),
             epochs=tuple(result.get("epochs") or ()),
             resumed_from=result.get("resumed_from", "unknown"),
+            damaged=tuple(result.get("damaged") or ()),
             memory=result.get("memory"),
             outputs=_described(map(str, result.get("outputs") or ())),
         )

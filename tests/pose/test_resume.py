@@ -327,3 +327,19 @@ def test_two_fresh_processes_learn_the_same_bits(workplace, root):
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert ended(workplace / "one") == ended(workplace / "two")
+
+
+def test_of_an_epochs_files_the_checkpoint_is_the_last(workplace, pose, monkeypatch):
+    """So that a SIGKILL between any two leaves nothing undone that the checkpoint says was done."""
+    named, replace = [], Path.replace
+
+    def noted(path, target):
+        named.append(Path(target).name)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", noted)
+    assert pose(*TRAIN, "TRAIN.CHECKPOINT_MINUTES", "0.0")[0] == 0
+    tested = ["keypoints_val2017_results_0.json", "history.csv", "model_best.pth"]
+    at_the_end = ["final_state.pth", "curves.png", "predictions.jpg"]
+    first = [*tested, "checkpoint.pth"]
+    assert named == [*first, *tested, *at_the_end, "checkpoint_before.pth", "checkpoint.pth"]
