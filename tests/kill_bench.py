@@ -71,6 +71,7 @@ CLOCK = {"samples_per_second", "seconds"}
 # What is trained: as it is, with processes that load, and with epochs that are not tested.
 VARIANTS = {"plain": (), "workers": ("WORKERS", "2"), "untested": ("TRAIN.EVAL_EVERY", "2")}
 DISK = "24m"  # of room for what a run leaves, and little more
+FILLER = "filler"
 HANGS_S, LOOKS_EVERY_S = 120, 0.0005
 
 
@@ -246,7 +247,8 @@ class Bench:
         """SIGKILL now; a process that had ended by itself counts for nothing."""
         code = process.send(signal.SIGKILL)
         if code == -signal.SIGKILL:
-            outcome.fell.append(process.fell())
+            full = "disk full, " if (process.folder.parents[2] / FILLER).exists() else ""
+            outcome.fell.append(full + process.fell())
             outcome.codes.append(code)
 
     def kill_writing(self, outcome: Outcome, output: Path) -> None:
@@ -266,7 +268,7 @@ class Bench:
         reached = process.seconds + self.random.uniform(0, 0.7) * self.learning(outcome)
         process.until(lambda: process.seconds >= reached)
         process.until(process.writes)
-        filler = output / "filler"
+        filler = output / FILLER
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(1 << 16))
@@ -358,7 +360,7 @@ def trial(points: int, here: Path, seed: int = 0) -> Iterator[Outcome]:
 def _place(fell: str) -> str:
     """A kill's place, for counting."""
     if not fell.startswith("epoch"):
-        return fell
+        return fell.partition(",")[0]
     return "a test" if fell.endswith("test") else "between steps of an epoch"
 
 

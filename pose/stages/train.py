@@ -153,6 +153,7 @@ def _train(arguments: Arguments, result: Result, team: Team, folder: Path) -> No
     except Interrupted:
         done = f"{keeper.kept_epochs} of {config.TRAIN.END_EPOCH} epochs are finished and kept in {folder}"
         has_some = keeper.kept_epochs or keeper.kept
+        result.epochs_done = keeper.kept_epochs
         raise Interrupted(
             f"stopped: {done}{keeper.kept}",
             "the same command with AUTO_RESUME True goes on from there" if has_some else "",

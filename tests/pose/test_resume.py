@@ -225,7 +225,7 @@ def test_every_random_generator_is_put_back_where_it_was(workplace, pose, stop_a
 def test_a_position_is_plain_data_that_torch_reads_as_well(workplace, pose, stop_at):
     stop_at(5)
     pose(*TRAIN)
-    content = torch.load(workplace / "output" / OUT / "checkpoint.pth", weights_only=True)
+    content = torch.load(workplace / "output" / OUT / "checkpoint.pth")  # with the default of this torch
     assert content["epoch"] == 1  # which the public implementation begins with, as if it were at its start
     assert content["position"]["order"] == {"seed": 0, "people": 10, "batch": 4, "shuffled": True}
     (states,) = content["position"]["random"]
@@ -329,7 +329,8 @@ def test_two_fresh_processes_learn_the_same_bits(workplace, root):
     assert ended(workplace / "one") == ended(workplace / "two")
 
 
-def test_of_an_epochs_files_the_checkpoint_is_the_last(workplace, pose, monkeypatch):
+@pytest.mark.usefixtures("workplace")
+def test_of_an_epochs_files_the_checkpoint_is_the_last(pose, monkeypatch):
     """So that a SIGKILL between any two leaves nothing undone that the checkpoint says was done."""
     named, replace = [], Path.replace
 
@@ -343,3 +344,40 @@ def test_of_an_epochs_files_the_checkpoint_is_the_last(workplace, pose, monkeypa
     at_the_end = ["final_state.pth", "curves.png", "predictions.jpg"]
     first = [*tested, "checkpoint.pth"]
     assert named == [*first, *tested, *at_the_end, "checkpoint_before.pth", "checkpoint.pth"]
+
+
+WAITS_TO_BE_ASKED = """
+import sys, time
+from pose.__main__ import main
+from pose.stages import learn
+step, steps = learn._step, []
+def counted(*arguments):
+    steps.append(0)
+    if len(steps) == 2:
+        print("second step", flush=True)
+        time.sleep(1)
+    return step(*arguments)
+learn._step = counted
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_signal_to_all_processes_stops_the_training_and_not_its_workers(workplace, root):
+    """As a terminal's Ctrl-C and Slurm send it: a worker that died would take the batch at hand with it."""
+    words = (*TRAIN, "WORKERS", "2", "TRAIN.BATCH_SIZE_PER_GPU", "1")
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITS_TO_BE_ASKED, *words],
+        env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        while process.stdout.readline() != "second step\n":
+            pass
+        os.killpg(process.pid, signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == INTERRUPTED, err
+    assert "2 of 10 batches of epoch 1" in err
+    assert position(workplace / "output")["batches"] == 2
