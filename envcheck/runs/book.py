@@ -101,10 +101,10 @@ class Book:
             metrics=result.get("metrics") or {},
             published=result.get("published"),
             output_dir=result.get("output_dir"),
+            damaged=tuple(result.get("damaged") or ()),
             computing=result.get("computing"),
             epochs=tuple(result.get("epochs") or ()),
             resumed_from=result.get("resumed_from", "unknown"),
-            damaged=tuple(result.get("damaged") or ()),
             memory=result.get("memory"),
             outputs=_described(map(str, result.get("outputs") or ())),
         )

@@ -77,9 +77,9 @@ class Record:
     dataset: dict[str, Any] | None = None  # where it lies, and its fingerprint
     inputs: tuple[FileFacts, ...] = ()  # the single files that it read: configs, weights, detections
     computing: dict[str, Any] | None = None  # what beside all that decides on the last bit: threads, switches
+    damaged: tuple[str, ...] = ()  # a sentence for each checkpoint that it could not go on from
     epochs: tuple[dict[str, Any], ...] = ()  # of a training: what each finished one came to
     resumed_from: int | Literal["unknown"] | None = "unknown"  # epochs in the checkpoint; null: it began anew
-    damaged: tuple[str, ...] = ()  # a sentence for each checkpoint that it could not go on from
     memory: dict[str, Any] | None = None  # the most that it took, in MiB
     metrics: dict[str, Any] = field(default_factory=dict)  # the last test's
     published: dict[str, Any] | None = None  # a test's published row, and how far the metrics are from it

@@ -1,4 +1,7 @@
-"""Two processes that train as one, over gloo on the CPU: against one process, and when one of them ends."""
+"""Two processes that train as one, over gloo on the CPU: against one process, and when one of them ends.
+
+Long because every way in which one of two can end is tried on the same nine people.
+"""
 
 from __future__ import annotations
 
