@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests of several rooms run side by side; torch itself is kept to one thread in each.
 JOBS ?= 2
 
-.PHONY: help demo demo-long test test-all test-engines coco-mini bench-doctor bench-diff bench-fleet bench-explain bench-engines lint types format clean
+.PHONY: help demo demo-long test test-all test-engines coco-mini bench-doctor bench-diff bench-fleet bench-explain bench-engines bench-kill lint types format clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -45,6 +45,9 @@ bench-explain: $(VENV)/.tests  ## how fast a log of 1 GB is explained (two minut
 
 bench-engines: $(VENV)/.tests  ## what containers keep, cost and save (10 minutes; PARTS="start size": some)
 	$(BIN)/python tests/engine_bench.py $(PARTS)
+
+bench-kill: $(VENV)/.tests  ## trainings killed at random moments, and resumed (POINTS=50: six minutes)
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/kill_bench.py $(POINTS) $(if $(JSON),--json $(JSON))
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

@@ -57,6 +57,7 @@ class Result:
     epochs_done: int = 0
     epochs: list[dict[str, Any]] = field(default_factory=list)  # what each finished one came to
     resumed_from: int | None = None  # epochs in the checkpoint that a training went on from
+    damaged: list[str] = field(default_factory=list)  # a sentence for each checkpoint that it could not take
     computing: dict[str, Any] | None = None  # see `machines/computing.py`
     memory: dict[str, Any] | None = None  # likewise
     seconds: dict[str, list[float]] = field(default_factory=dict)  # what each epoch took
@@ -90,6 +91,7 @@ class Result:
             "epochs_done": self.epochs_done,
             "epochs": self.epochs,
             "resumed_from": self.resumed_from,
+            "damaged": self.damaged,
             "computing": self.computing,
             "memory": self.memory,
             "seconds": self.seconds,
@@ -116,8 +118,11 @@ class Bar:
 
 
 @contextmanager
-def bar(title: str, total: int) -> Iterator[Bar]:
-    """A bar of `total` steps on stderr, gone when done. rich heeds FORCE_COLOR and (14.1) TTY_COMPATIBLE."""
+def bar(title: str, total: int, done: int = 0) -> Iterator[Bar]:
+    """A bar of `total` steps on stderr, `done` of them made, gone at the end.
+
+    rich heeds FORCE_COLOR and (14.1) TTY_COMPATIBLE.
+    """
     from rich.console import Console  # noqa: PLC0415 - 0.1 s that `--help` need not pay
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
@@ -133,4 +138,4 @@ def bar(title: str, total: int) -> Iterator[Bar]:
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        yield Bar(progress, progress.add_task(title, total=total, text=""))
+        yield Bar(progress, progress.add_task(title, total=total, completed=done, text=""))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +16,17 @@ from typing import Any
 
 from pose.errors import FAILED, WRITE_HINT, PoseError
 
+# What `replacing` writes to, and leaves where its process is killed.
+PARTIAL = re.compile(r"\.(?P<name>.+\.[a-z0-9]+)-[a-z0-9_]{8}")
+# Of a file system that has no hard links, or of a file that may have no more.
+LINKLESS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, before: Path | None = None) -> Iterator[Path]:
     """A path beside `path` to write to; moved there when the block ends well, removed otherwise.
+
+    `before` then names the file that was there. At no moment, not even of a power failure, is there neither.
 
     Raises:
         PoseError: exit code 1, when the folder or the disk does not take it.
@@ -30,12 +41,58 @@ def replacing(path: Path) -> Iterator[Path]:
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.chmod(0o644)  # mkstemp makes it private
+        if before is not None and path.exists():
+            link(path, before)
         partial.replace(path)
+        _sync(path.parent)
     except OSError as error:
         raise PoseError(f"{path} cannot be written: {error.strerror or error}", WRITE_HINT, FAILED) from error
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)
+
+
+def link(path: Path, name: Path) -> None:
+    """Gives the file a second name, in place of the file of that name; where there are no links, to a copy.
+
+    Raises:
+        OSError: when the folder or the disk does not take it; the file of that name is what it was.
+    """
+    if name.exists() and name.samefile(path):
+        return  # to rename one name of a file to another does nothing, and leaves both
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{name.name}-") as folder:
+        second = Path(folder, name.name)
+        try:
+            os.link(path, second)
+        except OSError as error:
+            if error.errno not in LINKLESS:
+                raise
+            shutil.copyfile(path, second)
+            with second.open("rb") as file:
+                os.fsync(file.fileno())
+        second.replace(name)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed writers left half-written, out of a folder in which nobody else writes."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if not PARTIAL.fullmatch(path.name):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Makes the new name last; not every file system can say so of a folder."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

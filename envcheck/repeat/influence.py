@@ -39,7 +39,9 @@ _OTHER_SUMS = "Sums are taken in another order."
 
 _RULES = (
     Influence(
-        r"(metrics|epochs|outputs|published)\b.*|(exit_code|exit_code_of|problem|finding)", "result", 0
+        r"(metrics|epochs|outputs|published)\b.*|(exit_code|exit_code_of|problem|finding|damaged\b.*)",
+        "result",
+        0,
     ),
     # A proof's errors are what this machine's kernels came to: a result themselves.
     Influence(r"proof\.(devices|operations)\b.*(error|failure)", "result", 0),
@@ -63,7 +65,7 @@ _RULES = (
     # What lies in the files is held by their digests.
     Influence(r"config\.(.*_FILE|.*PRETRAINED)", "config", 60, "Other files were named."),
     Influence(
-        r"config\.(PRINT_FREQ|DEBUG\..*|PIN_MEMORY|GPUS|AUTO_RESUME)",
+        r"config\.(PRINT_FREQ|DEBUG\..*|PIN_MEMORY|GPUS|AUTO_RESUME|TRAIN\.CHECKPOINT_MINUTES)",
         "config",
         5,
         "It changes no number by itself.",

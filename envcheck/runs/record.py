@@ -81,6 +81,7 @@ class Record:
     dataset: dict[str, Any] | None = None  # where it lies, and its fingerprint
     inputs: tuple[FileFacts, ...] = ()  # the single files that it read: configs, weights, detections
     computing: dict[str, Any] | None = None  # what beside all that decides on the last bit: threads, switches
+    damaged: tuple[str, ...] = ()  # a sentence for each checkpoint that it could not go on from
     epochs: tuple[dict[str, Any], ...] = ()  # of a training: what each finished one came to
     resumed_from: int | Literal["unknown"] | None = "unknown"  # epochs in the checkpoint; null: it began anew
     seconds: dict[str, Any] = field(default_factory=dict)  # what its parts took

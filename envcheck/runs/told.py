@@ -29,6 +29,7 @@ def with_told(record: Record, folder: Path) -> Record:
         computing=_mapping(result.get("computing")),
         epochs=tuple(row for row in _list(result.get("epochs")) if isinstance(row, dict)),
         resumed_from=_integer(result["resumed_from"]) if "resumed_from" in result else "unknown",
+        damaged=tuple(one for one in _list(result.get("damaged")) if isinstance(one, str)),
         memory=_mapping(result.get("memory")),
         seconds={**record.seconds, **(_mapping(result.get("seconds")) or {})},
     )

@@ -5,8 +5,8 @@ Order of effect: defaults <- YAML <- KEY VALUE list <- options <- path joins. Wh
 layout means `config_older.py`'s, which combinations make sense `config_checks.py`'s.
 
 *Source:* keys, defaults and order as leoxiaobin/deep-high-resolution-net.pytorch@6f69e46 has them; ours
-alone are TRAIN.EVAL_EVERY, TRAIN.SCALE_LR and TEST.OKS_SIGMAS. Keys that the public implementation never
-reads are kept, so that its files load.
+alone are EVAL_EVERY, CHECKPOINT_MINUTES and SCALE_LR of TRAIN, and TEST.OKS_SIGMAS. Keys that the public
+implementation never reads are kept, so that its files load.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ class Train:
     """WD, MOMENTUM and NESTEROV act on sgd only; RESUME, CHECKPOINT and the GAMMAs on nothing.
 
     EVAL_EVERY is ours: every so many epochs the model is evaluated and kept; small sets have short epochs.
+    CHECKPOINT_MINUTES is ours: inside an epoch a checkpoint is written every so many minutes; 0.0: never.
     SCALE_LR is ours: with fewer GPUs than GPUS names, LR shrinks as the batch does (linear scaling).
     """
 
@@ -136,6 +137,7 @@ class Train:
     BATCH_SIZE_PER_GPU: int = 32
     SHUFFLE: bool = True
     EVAL_EVERY: int = 1
+    CHECKPOINT_MINUTES: float = 10.0
     SCALE_LR: bool = False
 
 

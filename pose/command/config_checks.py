@@ -33,6 +33,7 @@ def check(config: Config, path: Path) -> None:
     """Nothing, or a PoseError about the first value that cannot work."""
     _choices(config)
     _ranges(config)
+    _minutes(config)
     _mpii(config)
     cells = MODELS[config.MODEL.NAME](config.MODEL.EXTRA, path)
     _sizes(config.MODEL, cells)
@@ -59,6 +60,15 @@ def _mpii(config: Config) -> None:
         raise PoseError(
             f"MODEL.NUM_JOINTS: MPII's people have {right} joints, not {joints}",
             f"MODEL.NUM_JOINTS {right}; DATASET.DATASET coco is COCO's layout",
+        )
+
+
+def _minutes(config: Config) -> None:
+    minutes = config.TRAIN.CHECKPOINT_MINUTES
+    if not 0.0 <= minutes < float("inf"):
+        raise PoseError(
+            f"TRAIN.CHECKPOINT_MINUTES: {minutes} is no number of minutes",
+            "TRAIN.CHECKPOINT_MINUTES 10.0, or 0.0 for none inside an epoch",
         )
 
 

@@ -16,7 +16,15 @@ from typing import Any
 from pose.command import demo_options
 from pose.command.arguments import Arguments
 from pose.command.config import Config
-from pose.command.output import CHECKPOINT, FINAL, logs_folder, output_folder, picture_folder, results_folder
+from pose.command.output import (
+    BEFORE,
+    CHECKPOINT,
+    FINAL,
+    logs_folder,
+    output_folder,
+    picture_folder,
+    results_folder,
+)
 from pose.data import archive, category, coco_files, mpii_files
 from pose.errors import PoseError
 
@@ -51,7 +59,8 @@ def _train(arguments: Arguments) -> Needs:
     outputs = _outputs(config, config_file)
     writes = (*outputs, *_outside(_logs(config), outputs))
     pretrained = [config.MODEL.PRETRAINED] if config.MODEL.INIT_WEIGHTS else []
-    resumed = [output_folder(config, config_file) / CHECKPOINT] if config.AUTO_RESUME else []
+    folder = output_folder(config, config_file)
+    resumed = [folder / CHECKPOINT, folder / BEFORE] if config.AUTO_RESUME else []
     return Needs(
         (
             *_own_config(arguments),

@@ -2,7 +2,7 @@
 
 OUTPUT_DIR/<dataset[_HYBRID]>/<MODEL.NAME>/<yaml name up to its first dot>/
     checkpoint.pth  model_best.pth  final_state.pth  results/  <yaml name>_<date>_{train|valid}.log
-and what training tells besides: history.csv  curves.png  predictions.jpg
+and of ours: checkpoint_before.pth  history.csv  curves.png  predictions.jpg
 LOG_DIR/<dataset[_HYBRID]>/<MODEL.NAME>/<yaml name>_<date>/ has TensorBoard's events
 """
 
@@ -20,6 +20,7 @@ from pose.errors import FAILED, PoseError
 from pose.report import data
 
 CHECKPOINT, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
+BEFORE, DAMAGED = "checkpoint_before.pth", "checkpoint_damaged.pth"
 HISTORY, CURVES, PREDICTIONS = "history.csv", "curves.png", "predictions.jpg"
 MIB = 2**20
 

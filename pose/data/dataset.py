@@ -7,6 +7,7 @@ changes what is learnt.
 
 from __future__ import annotations
 
+import signal
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -256,6 +257,10 @@ def _start_worker(_worker: int) -> None:
     # One worker is one core: OpenCV's own threads would only fight with the other workers.
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    # A signal to all processes, as a terminal or Slurm sends it, is for the parent alone, which wants the
+    # batch at hand first. A worker notices when its parent is gone.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def batches(
@@ -284,6 +289,7 @@ def batches(
         pin_memory=pin_memory,
         collate_fn=_collate,
         worker_init_fn=_start_worker,
+        generator=torch.Generator().manual_seed(dataset.seed),  # or it would draw from the network's
     )
     return Batches(loader, unreadable)
 

@@ -22,9 +22,9 @@ from pose.data.coco import CocoSet
 from pose.data.crop import SCALE_UNIT
 from pose.data.joints import COCO as COCO_JOINTS
 from pose.data.reading import read_json
-from pose.errors import FAILED, WRITE_HINT, PoseError
 from pose.judging.oks import oks_nms, soft_oks_nms
 from pose.report import figure
+from pose.writing import replacing
 
 
 def results_of(  # noqa: PLR0913 - what is known of N people, and three settings
@@ -80,15 +80,8 @@ def person_scores(
 
 def write_results(path: Path, results: Sequence[dict[str, Any]]) -> None:
     """Write COCO's results file: indented by four, keys sorted; whole or not at all."""
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
         partial.write_text(json.dumps(list(results), indent=4, sort_keys=True), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise PoseError(f"cannot write {path}: {error.strerror}", WRITE_HINT, FAILED) from error
 
 
 def coco_metrics(coco: CocoSet, results: Sequence[dict[str, Any]]) -> dict[str, float]:

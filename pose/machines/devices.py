@@ -14,6 +14,7 @@ from torch import nn
 
 from pose.command.config import Config, Train
 from pose.errors import PoseError
+from pose.machines import randomness
 from pose.machines.team import ALONE, Team
 from pose.report import note
 
@@ -119,9 +120,9 @@ def _on_the_rate(train: Train, used: Devices) -> str:
 
 
 def settle(config: Config, seed: int, *, deterministic: bool) -> None:
-    """Seeds torch and sets its switches for this process."""
+    """Seeds every random generator and sets torch's switches for this process."""
     deterministic = deterministic or config.CUDNN.DETERMINISTIC
-    torch.manual_seed(seed)
+    randomness.seed(seed)
     torch.backends.cudnn.enabled = config.CUDNN.ENABLED
     torch.backends.cudnn.benchmark = config.CUDNN.BENCHMARK and not deterministic
     torch.backends.cudnn.deterministic = deterministic

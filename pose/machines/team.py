@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, distributed, nn
 
 from pose.errors import FAILED, FOLLOWED, INTERRUPTED, Followed, Interrupted
-from pose.machines.interruption import Stop
 
 # The others wait while the first one judges a test and writes: minutes, on a slow disk more. One that died
 # is not waited for: torchrun ends the rest.
@@ -60,10 +59,9 @@ class Team:
         distributed.all_reduce(values)
         return values
 
-    def check(self, stop: Stop) -> None:
-        """Raises Interrupted in all of them at once, where any was asked to stop."""
-        if self.total(torch.tensor(int(stop.asked))):
-            raise Interrupted
+    def any(self, *answers: bool) -> list[bool]:
+        """To each question whether anybody says yes: the same in all of them."""
+        return [bool(count) for count in self.total(torch.tensor(answers, dtype=torch.int32))]
 
     def wait(self) -> None:
         """Returns when all are here."""

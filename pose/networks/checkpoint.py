@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pose.errors import PoseError
 from pose.networks.safe_pickle import Refused
+from pose.networks.seal import seal
 from pose.networks.torch_file import read
 from pose.writing import replacing
 
@@ -115,10 +116,11 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes the file, or raises a PoseError and leaves the one before."""
-    with replacing(path) as partial:
+def write(path: Path, content: Mapping[str, Any], *, before: Path | None = None) -> None:
+    """Writes the file, sealed, or raises a PoseError and leaves the one before, which `before` then names."""
+    with replacing(path, before=before) as partial:
         try:
             torch.save(dict(content), partial)
         except RuntimeError as error:  # torch's zip writer reports a full disk so
             raise OSError(0, f"torch could not write it ({error}); is the disk full?") from None
+        seal(partial)

@@ -3,6 +3,7 @@
 The zip of torch 1.6 and later holds `<name>/data.pkl` and one file per storage, `<name>/data/<key>`. The
 stream before it, in which the published pose and ImageNet weights are, holds magic number, protocol, machine,
 content and storage keys as five pickles, then each storage as its element count and raw bytes.
+A zip that carries a digest (`seal.py`) is held against it first.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Any, BinaryIO
 
 import torch
 
+from pose.networks import seal
 from pose.networks.safe_pickle import STORAGES, Refused, Storage, Token, Unpickler, plain
+from pose.networks.seal import AGAIN
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 NOT_WEIGHTS = "is not a weights file"
 HINT = "a file saved by torch.save(model.state_dict(), ...) was expected"
-AGAIN = "fetch or copy it again"
 
 
 def read(path: Path) -> Any:  # noqa: ANN401 - whatever data was saved
@@ -50,6 +52,7 @@ def read(path: Path) -> Any:  # noqa: ANN401 - whatever data was saved
 
 
 def _read_zip(file: BinaryIO) -> Any:  # noqa: ANN401 - whatever data was saved
+    seal.check(file)
     with zipfile.ZipFile(file) as archive:
         entries = {name.partition("/")[2]: name for name in archive.namelist()}
         if "data.pkl" not in entries:

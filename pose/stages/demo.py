@@ -14,6 +14,7 @@ import numpy as np
 from pose.command import demo_options
 from pose.command.arguments import Arguments
 from pose.command.config import Config
+from pose.command.hold import hold
 from pose.command.output import FINAL, output_folder
 from pose.data.dataset import read_picture
 from pose.errors import Interrupted
@@ -30,6 +31,11 @@ DRAWN_FROM = 0.2  # joints that the network is less sure of are not drawn
 
 def run(arguments: Arguments, result: Result) -> None:
     """The four steps, each under a heading."""
+    with hold(demo_options.folder(arguments), "demo", arguments.run_dir):
+        _demo(arguments, result)
+
+
+def _demo(arguments: Arguments, result: Result) -> None:
     begin = time.perf_counter()
     out, people = demo_options.folder(arguments), demo_options.people_folder(arguments)
     to_learn, to_test = LONG_PEOPLE if "--long" in arguments.values else SHORT_PEOPLE

@@ -1,14 +1,16 @@
 """One epoch of training: batches, steps, what they came to. Shared out among the processes of a team.
 
 Each process has its part of every batch, as DataParallel splits it, and its part's weight in the loss: the
-gradients, which DistributedDataParallel averages, are those of the whole batch. Knows no files and no tests.
+gradients, which DistributedDataParallel averages, are those of the whole batch. Knows no tests; files are
+`keep.py`'s.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -17,17 +19,25 @@ from pose.average import Average
 from pose.command.config import Config
 from pose.command.output import CHECKPOINT
 from pose.data.dataset import CropDataset, batches, shuffled
-from pose.errors import FAILED, PoseError
+from pose.errors import FAILED, Interrupted, PoseError
 from pose.judging.decode import pck_counts, pck_share
 from pose.judging.inference import make_targets, normalise
+from pose.machines import randomness
 from pose.machines.devices import Devices
 from pose.machines.interruption import Stop
 from pose.machines.memory import within_memory
 from pose.machines.team import Team
 from pose.networks.loss import joints_loss, learning_rate
 from pose.report import bar, figure
+from pose.stages.keep import Keeper
+from pose.stages.position import Order, Position
+from pose.stages.resume import ANEW
 from pose.telling.journal import Journal
 from pose.telling.log_lines import LinesOfAnEpoch
+
+# What it means that a checkpoint could not be written.
+GOES_ON = "training goes on, and the checkpoint before is still there"
+LOST = "what was learnt since the checkpoint before is lost"
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,12 @@ class Learner:
     placed: nn.Module  # the model on its device, its gradients the team's
     optimizer: torch.optim.Optimizer
     stop: Stop
+
+    @property
+    def order(self) -> Order:
+        """Which people make which batch."""
+        size = batch_size(self.config, self.devices)
+        return Order(self.seed, len(self.dataset), size, self.config.TRAIN.SHUFFLE)
 
     @property
     def team(self) -> Team:
@@ -59,12 +75,13 @@ class Learner:
 
 @dataclass(frozen=True)
 class Learnt:
-    """What one pass over the training people came to."""
+    """What one pass over the training people came to, and where it ended."""
 
     loss: float
     accuracy: float | None  # None where no joint could be judged
     samples_per_second: float
     seconds: float
+    position: Position
 
 
 def batch_size(config: Config, used: Devices) -> int:
@@ -72,28 +89,37 @@ def batch_size(config: Config, used: Devices) -> int:
     return config.TRAIN.BATCH_SIZE_PER_GPU * used.together
 
 
-def learn(learner: Learner, epoch: int, journal: Journal) -> Learnt:
-    """One pass over the training people; `journal` hears of every PRINT_FREQ-th batch."""
-    config, device, team, people = learner.config, learner.devices.main, learner.team, len(learner.dataset)
-    size = batch_size(config, learner.devices)
-    torch.manual_seed(learner.seed * 1_000_003 + epoch)
-    learner.dataset.set_epoch(epoch)
-    loader = batches(
-        learner.dataset,
-        size,
-        order=shuffled(people, learner.seed, epoch) if config.TRAIN.SHUFFLE else None,
-        part=team.part,
-        workers=learner.devices.workers,
-        pin_memory=config.PIN_MEMORY and bool(learner.devices.gpus),
-    )
-    loss_sum = torch.zeros((), device=device)  # read now and then: reading it stalls a GPU
-    accuracy, text = Average(), ""
+def learn(learner: Learner, epoch: int, journal: Journal, keeper: Keeper) -> Learnt:
+    """One pass over the training people, or the rest of one; `journal` hears of every PRINT_FREQ-th batch.
+
+    `keeper` knows where in the epoch it begins, and is given where it is when it is time, or at a stop.
+    """
+    config, device, team = learner.config, learner.devices.main, learner.team
+    begun = keeper.progress.position or Position(learner.order)
+    people, size, total = begun.order.people, begun.order.batch, begun.order.batches
+    _seed(learner, epoch, begun)
+    loss_sum = torch.tensor(begun.loss_sum(team), device=device)  # read now and then: reading it stalls a GPU
+    accuracy, text = begun.accuracy_so_far(), ""
     counts: list[Tensor] = []  # (2, K) of each batch that `accuracy` has yet to hear of
-    lines = LinesOfAnEpoch(journal.line, epoch, len(loader))
+    lines = LinesOfAnEpoch(journal.line, epoch, total, begun.batches)
     begin = time.perf_counter()
+
+    def here(batches: int) -> Position:
+        """Where the team is after so many batches: for all of its processes to ask at once."""
+        _hear(accuracy, counts, team)
+        _require_finite(float(team.total(loss_sum)), epoch, batches - 1)
+        return Position(
+            begun.order,
+            batches,
+            tuple(team.collected(float(loss_sum))),
+            replace(accuracy),
+            begun.seconds + time.perf_counter() - begin,
+            tuple(team.collected(randomness.states(learner.devices.gpus))),
+        )
+
     learner.placed.train()
-    with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", len(loader)) as progress:
-        for number, batch in enumerate(loader):
+    with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", total, begun.batches) as progress:
+        for number, batch in enumerate(_rest(learner, epoch, begun), start=begun.batches):
             lines.loaded()
             whole = min(size, people - number * size)
             own = len(team.part(whole))
@@ -110,19 +136,50 @@ def learn(learner: Learner, epoch: int, journal: Journal) -> Learnt:
                 _hear(accuracy, counts, team)
                 lines.tell(Average(joint_loss, float(team.total(loss_sum)), done), accuracy)
                 # Counts what was shown, as there; a resumed run counts on.
-                step = epoch * -(-len(loader) // config.PRINT_FREQ) + number // config.PRINT_FREQ
+                step = epoch * -(-total // config.PRINT_FREQ) + number // config.PRINT_FREQ
                 journal.scalars.add(step, train_loss=joint_loss, train_acc=accuracy.last)
                 if journal.pictures:  # of this process's part
                     journal.pictures.write("train", number, batch, output, target)
-                speed = done / (time.perf_counter() - begin)
+                speed = (done - begun.people) / (time.perf_counter() - begin)
                 text = f"{speed:.0f} samples/s   loss {joint_loss:.5f}   acc {figure(accuracy.mean, 3)}"
             progress.advance(text)
-            team.check(learner.stop)
-    _hear(accuracy, counts, team)
+            stops, is_due = team.any(learner.stop.asked, keeper.is_due())
+            if stops or is_due:
+                position = here(number + 1)
+                keeper.keep_at(position, otherwise=LOST if stops else GOES_ON)
+            if stops:
+                raise Interrupted
+    end = here(total)
     mean = float(team.total(loss_sum)) / people
-    _require_finite(mean, epoch, len(loader) - 1)
-    seconds = time.perf_counter() - begin
-    return Learnt(mean, accuracy.mean, people / seconds, seconds)
+    return Learnt(mean, accuracy.mean, people / end.seconds, end.seconds, end)
+
+
+def _seed(learner: Learner, epoch: int, begun: Position) -> None:
+    """Every random generator as the epoch has it where it is begun."""
+    randomness.seed(learner.seed * 1_000_003 + epoch)
+    learner.dataset.set_epoch(epoch)
+    if learner.team.rank >= len(begun.random):  # nothing was kept, or of a smaller team
+        return
+    try:
+        randomness.restore(begun.random[learner.team.rank], learner.devices.gpus)
+    except (IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise PoseError(f"{CHECKPOINT} cannot be resumed from: no random states ({error})", ANEW) from None
+
+
+def _rest(learner: Learner, epoch: int, begun: Position) -> Iterable[dict[str, Tensor]]:
+    """This process's part of the epoch's batches that are left; no picture of the others is read."""
+    if begun.is_complete:
+        return ()
+    order, config = begun.order, learner.config
+    people = shuffled(order.people, order.seed, epoch) if order.shuffled else range(order.people)
+    return batches(
+        learner.dataset,
+        order.batch,
+        order=people[begun.people :],
+        part=learner.team.part,
+        workers=learner.devices.workers,
+        pin_memory=config.PIN_MEMORY and bool(learner.devices.gpus),
+    )
 
 
 def _hear(accuracy: Average, counts: list[Tensor], team: Team) -> None:
@@ -185,6 +242,6 @@ def _require_finite(loss: float, epoch: int, batch: int) -> None:
     if not math.isfinite(loss):
         raise PoseError(
             f"the loss became {loss} in epoch {epoch + 1}, batch {batch + 1}: training stopped",
-            f"a smaller TRAIN.LR; {CHECKPOINT}, if there is one, is the last finished epoch's",
+            f"a smaller TRAIN.LR; {CHECKPOINT}, if there is one, is from before",
             FAILED,
         )

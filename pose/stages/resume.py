@@ -1,8 +1,9 @@
-"""What checkpoint.pth holds between epochs, and how training goes on from it.
+"""What checkpoint.pth holds, and how training goes on from it, at an epoch's beginning or inside of one.
 
-The public implementation's keys, so that either resumes the other's, and two of ours: the best score so far
-(it restores the last epoch's, so that a worse model can replace model_best.pth) and the seed. Random numbers
-need no keeping: every one is a function of (seed, epoch).
+The public implementation's keys, so that either resumes the other's (it would repeat the epoch at hand), and
+of ours: the best score so far (it restores the last epoch's, so that a worse model can replace
+model_best.pth), the metrics of the last test, the seed, and the position in the epoch at hand. `keep.py`
+decides when one is written.
 """
 
 from __future__ import annotations
@@ -14,44 +15,68 @@ from typing import Any
 import torch
 from torch import nn
 
-from pose.command.output import BEST, CHECKPOINT
-from pose.errors import PoseError
+from pose.command.output import BEFORE, CHECKPOINT, DAMAGED
+from pose.errors import FAILED, PoseError
 from pose.networks import checkpoint
 from pose.report import note
+from pose.stages.position import Order, Position, position_in
 from pose.telling.history import score_of
+from pose.writing import link
 
 NO_SCORE = -1.0
 # How an optimiser computes is this machine's and this torch's affair, not the checkpoint's.
 MACHINE_FLAGS = ("fused", "foreach", "capturable", "differentiable", "decoupled_weight_decay")
+ANEW = "AUTO_RESUME False starts anew; --output DIR names another folder"
 
 
 @dataclass
 class Progress:
     """How far training is."""
 
-    epoch: int  # finished and kept epochs
+    epoch: int  # finished epochs
     best: float = NO_SCORE
     metrics: dict[str, float] | None = None  # of the last evaluated epoch
+    position: Position | None = None  # in the epoch at hand; None at its beginning
 
     @property
     def score(self) -> float:
         """AP, or MPII's mean, of the last evaluated epoch; 0 for sets whose truth is not public."""
         return score_of(self.metrics or {}) or 0.0
 
-    def advance(self, epoch: int, metrics: dict[str, float]) -> bool:
-        """Takes note of an evaluated epoch; whether it is the best so far (of equals, the latest is)."""
-        self.epoch, self.metrics = epoch, metrics
+    def advance(self, metrics: dict[str, float] | None = None) -> bool:
+        """Finishes the epoch at hand; whether it is the best so far (of equals, the latest is).
+
+        Without `metrics` it was not tested, and is not the best of anything.
+        """
+        self.epoch, self.position = self.epoch + 1, None
+        if metrics is None:
+            return False
+        self.metrics = metrics
         is_best = self.score >= self.best
         self.best = max(self.best, self.score)
         return is_best
 
+    def start_over(self, order: Order, path: Path) -> None:
+        """Gives up a position that means nothing in this order, and says so: the rest is not known."""
+        position = self.position
+        if position is None or position.is_complete:
+            return  # what is learnt is learnt, in whatever order
+        differences = order.differences(position.order)
+        if differences:
+            note(
+                f"{path} was written after {position.batches} of {position.order.batches} batches of epoch "
+                f"{self.epoch + 1}; with {differences} the rest is not known: that epoch starts over"
+            )
+            self.position = None
+
 
 @dataclass(frozen=True)
 class Last:
-    """A checkpoint that was found."""
+    """A checkpoint that was found; `damaged` says why it is not the folder's last one."""
 
     path: Path
     content: dict[str, Any]
+    damaged: str = ""
 
     @property
     def seed(self) -> int:
@@ -61,9 +86,44 @@ class Last:
 
 
 def last_checkpoint(folder: Path) -> Last | None:
-    """The folder's checkpoint, if it has one."""
-    path = folder / CHECKPOINT
-    return Last(path, checkpoint.read_checkpoint(path)) if path.is_file() else None
+    """The folder's checkpoint, or the one before where that cannot be read; None where there is neither.
+
+    Raises:
+        PoseError: when there are some, and none can be read.
+    """
+    path, before = folder / CHECKPOINT, folder / BEFORE
+    if not path.exists() and not before.exists():
+        return None
+    try:
+        return Last(path, checkpoint.read_checkpoint(path))
+    except PoseError as error:
+        if not before.exists():
+            raise PoseError(error.message, f"{ANEW}; there is no {BEFORE} beside it") from None
+        damaged = error.message
+    try:
+        return Last(before, checkpoint.read_checkpoint(before), damaged)
+    except PoseError as error:
+        raise PoseError(f"{damaged}, and {error.message}", ANEW) from None
+
+
+def mend(last: Last) -> list[str]:
+    """Makes the checkpoint that is gone on from the last one again, the damaged one put aside; says so.
+
+    Returns the sentence that says it, if there was a damaged one.
+    """
+    if not last.damaged:
+        return []
+    damaged, aside = last.path.with_name(CHECKPOINT), last.path.with_name(DAMAGED)
+    kept = f"; it is kept as {DAMAGED}" if damaged.exists() else ""
+    try:
+        if damaged.exists():
+            damaged.replace(aside)
+        link(last.path, damaged)
+    except OSError as error:
+        raise PoseError(f"{damaged} cannot be put aside: {error.strerror}", ANEW, FAILED) from None
+    sentence = f"{last.damaged}; the one before, {last.path}, is gone on from{kept}"
+    note(sentence)
+    return [sentence]
 
 
 def restore(last: Last, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
@@ -73,46 +133,42 @@ def restore(last: Last, model: nn.Module, optimizer: torch.optim.Optimizer) -> P
     flags = [{key: group[key] for key in MACHINE_FLAGS if key in group} for group in optimizer.param_groups]
     try:
         optimizer.load_state_dict(content["optimizer"])
-        perf = float(content["perf"])
-        best = float(content.get("best_perf", perf))
-        progress = Progress(int(content["epoch"]), best, {"AP": perf})
-    except (KeyError, TypeError, ValueError) as error:
-        raise PoseError(
-            f"{path} cannot be resumed from ({type(error).__name__}: {error})",
-            "AUTO_RESUME False starts anew; --output DIR names another folder",
-        ) from None
+        progress = _progress(content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PoseError(f"{path} cannot be resumed from ({type(error).__name__}: {error})", ANEW) from None
     for group, own in zip(optimizer.param_groups, flags, strict=True):
         group.update(own)
-    note(f"resuming {path}: {progress.epoch} epochs are done")
+    position = progress.position
+    inside = f", and {position.batches} of {position.order.batches} batches of the next" if position else ""
+    note(f"resuming {path}: {progress.epoch} epochs are done{inside}")
     return progress
 
 
-def keep(
-    folder: Path,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-    facts: dict[str, Any],
-    *,
-    is_best: bool,
-) -> None:
-    """Writes checkpoint.pth, and model_best.pth if this epoch is the best; `facts`: model's name and seed."""
+def _progress(content: dict[str, Any]) -> Progress:
+    perf = float(content["perf"])
+    metrics = content.get("metrics", {"AP": perf})
+    position = content.get("position")
+    return Progress(
+        int(content["epoch"]),
+        float(content.get("best_perf", perf)),
+        None if metrics is None else {str(name): float(value) for name, value in metrics.items()},
+        None if position is None else position_in(position),
+    )
+
+
+def content_of(
+    progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """What a checkpoint holds; `facts`: the model's name and the seed."""
     state = model.state_dict()
-    content = {
+    return {
         "epoch": progress.epoch,
         "state_dict": {f"module.{name}": value for name, value in state.items()},
         "best_state_dict": state,  # this epoch's, as there; the same storages, so it takes no room
         "perf": progress.score,
         "optimizer": optimizer.state_dict(),
         "best_perf": progress.best,
+        "metrics": progress.metrics,
+        "position": progress.position.document() if progress.position else None,
         **facts,
     }
-    checkpoint.write(folder / CHECKPOINT, content)
-    if is_best:
-        checkpoint.write(folder / BEST, state)
-
-
-def room(model: nn.Module) -> int:
-    """Bytes that the files take at most, while checkpoint.pth is replaced."""
-    weights = sum(value.numel() * value.element_size() for value in model.state_dict().values())
-    return weights * (2 * 3 + 2)  # weights and Adam's two averages, twice; two weights files

@@ -19,6 +19,7 @@ from pose.average import Average
 from pose.command import expect, published
 from pose.command.arguments import Arguments
 from pose.command.config import Config, as_dict
+from pose.command.hold import hold
 from pose.command.output import FINAL, Log, output_folder, prepare
 from pose.data.dataset import CropDataset, batches
 from pose.data.pictures import check_pictures
@@ -43,6 +44,12 @@ TOLD = 20  # of more pictures that cannot be read, the number is told
 
 def run(arguments: Arguments, result: Result) -> None:
     """Finds the people of TEST_SET and prints the table."""
+    folder = output_folder(*arguments.configuration)
+    with hold(folder, "test", arguments.run_dir):
+        _test(arguments, result, folder)
+
+
+def _test(arguments: Arguments, result: Result, folder: Path) -> None:
     config, config_file = arguments.configuration
     seed = arguments.seed()
     result.config, result.seed = as_dict(config), seed
@@ -51,7 +58,6 @@ def run(arguments: Arguments, result: Result) -> None:
     expected = expect.expectation(arguments, config, known)
     check_pictures(people.records)
     result.dataset = fingerprint(config, config.DATASET.TEST_SET, contents=arguments.reads_contents)
-    folder = output_folder(config, config_file)
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = models.build(config.MODEL)
     weights = load_weights(model, config, folder, untrained=arguments.untrained)

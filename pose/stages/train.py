@@ -1,13 +1,14 @@
 """Stage `train`: epochs of Simple Baseline training, each ending in the dataset's numbers and a checkpoint.
 
-Everything that can be checked early is checked before the first batch. Every random number is a function of
-(seed, epoch), so that a resumed run goes on exactly as an uninterrupted one would have; what is kept when the
-user stops are the finished epochs. One epoch's steps are `learn.py`'s.
+Everything that can be checked early is checked before the first batch. A resumed run goes on exactly as an
+uninterrupted one would have, also inside an epoch. One epoch's steps are `learn.py`'s, what a checkpoint
+holds `resume.py`'s, when one is written `keep.py`'s.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from torch import nn
 
 from pose.command.arguments import Arguments
 from pose.command.config import Config, as_dict
+from pose.command.hold import hold
 from pose.command.output import (
     BEST,
     CHECKPOINT,
@@ -44,8 +46,10 @@ from pose.networks import checkpoint, models
 from pose.networks.summary import summary
 from pose.report import Result, note
 from pose.stages import resume
-from pose.stages.learn import Learner, batch_size, learn
-from pose.stages.resume import Progress
+from pose.stages.keep import Keeper, room
+from pose.stages.learn import LOST, Learner, batch_size, learn
+from pose.stages.position import Position
+from pose.stages.resume import Last, Progress
 from pose.stages.test import evaluate, unread
 from pose.telling import curves, history, showcase
 from pose.telling.debug_pictures import debug_pictures
@@ -64,6 +68,7 @@ class Plan:
     learner: Learner
     people: People[Any]  # to test on
     folder: Path
+    keeper: Keeper
 
     @property
     def config(self) -> Config:
@@ -85,9 +90,14 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
 
     Of a team, all learn and test together; the one that leads keeps what comes of it.
     """
+    folder = output_folder(*arguments.configuration)
+    with hold(folder, "train", arguments.run_dir) if team.leads else nullcontext():
+        _train(arguments, result, team, folder)
+
+
+def _train(arguments: Arguments, result: Result, team: Team, folder: Path) -> None:
     config, config_file = arguments.configuration
-    folder = output_folder(config, config_file)
-    last = resume.last_checkpoint(folder) if config.AUTO_RESUME else None
+    last = _last_checkpoint(folder, team) if config.AUTO_RESUME else None
     seed = arguments.seed(default=last.seed if last else 0)
     result.config, result.seed = as_dict(config), seed
     people = people_to_test(config)
@@ -100,7 +110,7 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
     if last is None:
         _initialise(model, config)
     if team.leads:
-        prepare(folder, needed_bytes=resume.room(model))
+        prepare(folder, needed_bytes=room(model, folder))
     result.output_dir = str(folder.absolute())
     used = devices.choose(config, learning=True, team=team)
     result.computing = computing(used)
@@ -110,13 +120,26 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
     result.epochs_done = progress.epoch
     result.resumed_from = progress.epoch if last else None
     story = Story(history.read(folder / HISTORY, progress.epoch) if last else [])
+    if last and team.leads:
+        result.damaged += resume.mend(last)
     note(f"{len(dataset)} people to learn from; {people.boxes}; {folder}")
     if team.size > 1:
         note(f"{team.size} processes learn together, batches of {batch_size(config, used)}")
+    keeper = Keeper(
+        folder,
+        model,
+        optimizer,
+        progress,
+        {"model": config.MODEL.NAME, "seed": seed},
+        minutes=config.TRAIN.CHECKPOINT_MINUTES,
+        resumed=last is not None,
+        leads=team.leads,
+    )
     try:
         with stop_on_signals(echo=ECHO if team.size > 1 else 0.0) as stop:
             learner = Learner(config, seed, dataset, used, model, placed, optimizer, stop)
-            plan = Plan(learner, people, folder)
+            progress.start_over(learner.order, folder / CHECKPOINT)
+            plan = Plan(learner, people, folder, keeper)
             if team.leads:
                 with (
                     Log(folder, config_file, "train") as log,
@@ -129,17 +152,24 @@ def run(arguments: Arguments, result: Result, team: Team = ALONE) -> None:
             else:
                 _follow(plan, progress)
     except Interrupted:
-        done = f"{progress.epoch} of {config.TRAIN.END_EPOCH} epochs"
+        done = f"{keeper.kept_epochs} of {config.TRAIN.END_EPOCH} epochs are finished and kept in {folder}"
+        has_some = keeper.kept_epochs or keeper.kept
+        result.epochs_done = keeper.kept_epochs
         raise Interrupted(
-            f"stopped: {done} are finished and kept in {folder}",
-            "the same command with AUTO_RESUME True goes on from there" if progress.epoch else "",
+            f"stopped: {done}{keeper.kept}",
+            "the same command with AUTO_RESUME True goes on from there" if has_some else "",
         ) from None
-    if team.leads:
-        checkpoint.write(folder / FINAL, model.state_dict())
-        result.add_output(folder / FINAL)
-        _draw(plan, story, result)
-        if story.found and story.found.unreadable:
-            note(f"not in these numbers: {unread(story.found)}")
+    if story.found and story.found.unreadable:
+        note(f"not in these numbers: {unread(story.found)}")
+
+
+def _last_checkpoint(folder: Path, team: Team) -> Last | None:
+    """What to go on from: of a team, everybody takes what the one that leads has found whole."""
+    last = resume.last_checkpoint(folder) if team.leads else None
+    path = team.collected(last.path if last else None)[0]
+    if team.leads or path is None:
+        return last
+    return Last(path, checkpoint.read_checkpoint(path))
 
 
 def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Journal, result: Result) -> None:
@@ -148,29 +178,33 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Jou
     result.keep()
     if progress.epoch >= end:
         note(f"nothing left to train: TRAIN.END_EPOCH is {end}")
+        _finish(plan, story, result)
     else:
         log.say(history.header(kind(plan.config).SCORE))
-    facts = {"model": plan.config.MODEL.NAME, "seed": learner.seed}
     for epoch in range(progress.epoch, end):
         rate = learner.set_rate(epoch)
-        learnt = learn(learner, epoch, journal)
+        learnt = learn(learner, epoch, journal, plan.keeper)
         story.pace.learning.append(learnt.seconds)
         row = history.Row(
             epoch + 1, learnt.loss, learnt.accuracy, rate, learnt.samples_per_second, learnt.seconds
         )
         if not _is_tested(plan.config, epoch):
             _tell(plan, story, row, log, result)
+            progress.advance()
             continue
         begin = time.perf_counter()
-        story.found, metrics = _test(plan, journal)
+        story.found, metrics = _test(plan, learnt.position, journal)
         story.pace.testing.append(time.perf_counter() - begin)
         journal.scalars.add(epoch, valid_loss=story.found.loss, valid_acc=story.found.accuracy)
         journal.scalars.add_group(epoch, "valid", metrics)
-        is_best = progress.advance(epoch + 1, metrics)
+        is_best = progress.advance(metrics)
         row = history.with_metrics(row, metrics, story.pace.testing[-1])
-        # The row before the checkpoint: a resumed run drops rows that are too many, it cannot make up one.
         _tell(plan, story, row, log, result, is_best=is_best)
-        resume.keep(folder, learner.model, learner.optimizer, progress, facts, is_best=is_best)
+        if is_best:
+            plan.keeper.keep_best()
+        if epoch + 1 == end:
+            _finish(plan, story, result)
+        plan.keeper.keep()  # last of all: see keep.py
         result.epochs_done, result.metrics = progress.epoch, metrics
         result.loss, result.accuracy = story.found.loss, story.found.accuracy
         result.unreadable = list(story.found.unreadable)
@@ -189,20 +223,24 @@ def _follow(plan: Plan, progress: Progress) -> None:
     learner = plan.learner
     for epoch in range(progress.epoch, plan.config.TRAIN.END_EPOCH):
         learner.set_rate(epoch)
-        learn(learner, epoch, Journal())
+        learnt = learn(learner, epoch, Journal(), plan.keeper)
         if _is_tested(plan.config, epoch):
-            _test(plan, Journal())
+            _test(plan, learnt.position, Journal())
             learner.team.wait()  # until the epoch is kept
-            progress.epoch = epoch + 1
+        progress.advance()
 
 
-def _test(plan: Plan, journal: Journal) -> tuple[Found, dict[str, float]]:
-    """What is found with the weights at hand, and the metrics."""
+def _test(plan: Plan, learnt: Position, journal: Journal) -> tuple[Found, dict[str, float]]:
+    """What is found with the weights at hand, and the metrics; where that fails, what was learnt is kept."""
     learner = plan.learner
     learner.team.align(learner.model)
-    return evaluate(
-        learner.model, plan.people, plan.config, learner.devices, plan.folder, learner.stop, journal
-    )
+    try:
+        return evaluate(
+            learner.model, plan.people, plan.config, learner.devices, plan.folder, learner.stop, journal
+        )
+    except Exception:
+        plan.keeper.keep_at(learnt, otherwise=LOST)
+        raise
 
 
 def _is_tested(config: Config, epoch: int) -> bool:
@@ -223,8 +261,10 @@ def _tell(
     log.say(history.table_line(row, end, story.pace.left(len(left), tests), is_best=is_best))
 
 
-def _draw(plan: Plan, story: Story, result: Result) -> None:
-    """The pictures at the end; a run in which nothing was trained leaves those that are there."""
+def _finish(plan: Plan, story: Story, result: Result) -> None:
+    """The weights and pictures at the end; without a training the pictures stay as they are."""
+    checkpoint.write(plan.folder / FINAL, plan.learner.model.state_dict())
+    result.add_output(plan.folder / FINAL)
     if story.found is None:
         return
     write_picture(plan.folder / CURVES, curves.draw(story.rows))

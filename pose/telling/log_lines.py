@@ -39,10 +39,12 @@ class LinesOfAnEpoch:
     are waited for.
     """
 
-    def __init__(self, keep: Callable[[str], None], epoch: int, batches: int) -> None:
+    def __init__(self, keep: Callable[[str], None], epoch: int, batches: int, done: int = 0) -> None:
+        """Of an epoch of so many batches, of which so many were done by an earlier run."""
         self._keep, self._epoch, self._batches = keep, epoch, batches
         self._seconds, self._waited = Average(), Average()
-        self._done = self._told = self._people = 0
+        self._done = self._told = done
+        self._people = 0
         self._waiting = 0.0
         self._begin = self._ended = time.perf_counter()
 

@@ -34,7 +34,7 @@ PUBLIC_DEFAULTS = {
     "DEBUG.SAVE_BATCH_IMAGES_PRED": False, "DEBUG.SAVE_HEATMAPS_GT": False,
     "DEBUG.SAVE_HEATMAPS_PRED": False,
 }  # fmt: skip
-OURS = {"TRAIN.EVAL_EVERY", "TRAIN.SCALE_LR", "TEST.OKS_SIGMAS"}
+OURS = {"TRAIN.EVAL_EVERY", "TRAIN.CHECKPOINT_MINUTES", "TRAIN.SCALE_LR", "TEST.OKS_SIGMAS"}
 COCO_FILES = [(layers, size) for layers in (50, 101, 152) for size in ("256x192", "384x288")]
 RES50 = "experiments/coco/resnet/res50_256x192_d256x3_adam_lr1e-3.yaml"
 

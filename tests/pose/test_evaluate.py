@@ -80,7 +80,7 @@ def test_the_results_file_has_the_public_implementation_s_fields_sorted_and_inde
 
 def test_a_results_file_that_cannot_be_written_is_named_and_fails_the_step(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(PoseError, match=r"cannot write .*results\.json") as caught:
+    with pytest.raises(PoseError, match=r"results\.json cannot be written") as caught:
         write_results(tmp_path / "file" / "results.json", [])
     assert caught.value.exit_code == 1
     assert "--output DIR" in caught.value.hint

@@ -67,7 +67,7 @@ def own(mpii_people, small, tmp_path, monkeypatch):
 def test_a_training_is_measured_by_the_mean(trained):
     place, out, err = trained
     assert {path.name for path in (place / OUT).iterdir() if path.suffix != ".log"} == {
-        *("checkpoint.pth", "model_best.pth", "final_state.pth", "pred.mat"),
+        *("checkpoint.pth", "checkpoint_before.pth", "model_best.pth", "final_state.pth", "pred.mat"),
         *("history.csv", "curves.png", "predictions.jpg"),
     }
     header, *lines = out.splitlines()

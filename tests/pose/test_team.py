@@ -1,4 +1,7 @@
-"""Two processes that train as one, over gloo on the CPU: against one process, and when one of them ends."""
+"""Two processes that train as one, over gloo on the CPU: against one process, and when one of them ends.
+
+Long because every way in which one of two can end is tried on the same nine people.
+"""
 
 from __future__ import annotations
 
@@ -180,7 +183,9 @@ def test_a_signal_ends_both_after_the_batch_and_keeps_finished_epochs(root, nine
     done = kept(nine, "stopped")["epoch"]
     assert f"stopped: {done} of 1000" in err
     # Both tested with the running statistics that are kept, though each had learnt from people of its own.
-    weights = ("TEST.MODEL_FILE", str(nine / "stopped" / OUT / "checkpoint.pth"))
+    before = checkpoint.read_checkpoint(nine / "stopped" / OUT / "checkpoint_before.pth")  # the last test's
+    assert (before["epoch"], before["position"]) == (done, None)
+    weights = ("TEST.MODEL_FILE", str(nine / "stopped" / OUT / "checkpoint_before.pth"))
     assert pose("test", "--cfg", "small.yaml", *weights, "OUTPUT_DIR", "tested")[0] == 0
     by_two, by_one = (found_values(nine / name) for name in ("stopped", "tested"))
     assert by_two == pytest.approx(by_one, abs=1e-5)
@@ -192,6 +197,39 @@ def found_values(folder):
     people = json.loads(results.read_text(encoding="utf-8"))
     assert len(people) == 4
     return [value for person in people for value in person["keypoints"][2::3]]
+
+
+# Of two batches in each of two epochs, the third is learnt when the second process is asked to stop.
+STOPPED = """
+step = learn._step
+steps = []
+def counted(*arguments):
+    steps.append(0)
+    if rank == "1" and len(steps) == 3:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return step(*arguments)
+learn._step = counted
+"""
+
+
+@pytest.mark.slow
+def test_a_team_that_was_stopped_inside_an_epoch_ends_with_the_bits_of_one_that_was_not(root, nine):
+    words = ("TRAIN.BATCH_SIZE_PER_GPU", "3", "TRAIN.END_EPOCH", "2", "TEST.BATCH_SIZE_PER_GPU", "1")
+    code, _, err = train(root, nine, "", *words, "OUTPUT_DIR", "uninterrupted")
+    assert code == 0, err
+    code, _, err = train(root, nine, STOPPED, *words, "OUTPUT_DIR", "gone-on")
+    assert code == INTERRUPTED, err
+    assert "stopped: 1 of 2 epochs are finished and kept in" in err
+    assert "and 1 of 2 batches of epoch 2" in err
+    kept_sums = kept(nine, "gone-on")["position"]["loss_sums"]
+    assert len(kept_sums) == len(set(kept_sums)) == 2  # each process's own
+    code, _, err = train(root, nine, "", *words, "OUTPUT_DIR", "gone-on")
+    assert code == 0, err
+    assert "resuming" in err
+    whole, parts = (nine / name / OUT for name in ("uninterrupted", "gone-on"))
+    assert losses(nine, "gone-on") == losses(nine, "uninterrupted")
+    for name in ("final_state.pth", "model_best.pth"):
+        assert (whole / name).read_bytes() == (parts / name).read_bytes()
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="needs the pose extra")
 from pose.command.config import Config  # noqa: E402
 from pose.machines import devices  # noqa: E402
 from pose.networks import checkpoint  # noqa: E402
-from pose.stages import learn, resume  # noqa: E402
+from pose.stages import keep, learn, resume  # noqa: E402
 
 TRAIN = ("train", "--cfg", "small.yaml")
 OUT = Path("coco") / "pose_resnet" / "small"
@@ -41,8 +41,8 @@ def test_a_run_leaves_the_public_layout_and_one_line_per_epoch(workplace, pose):
     assert code == 0
     folder = workplace / "output" / OUT
     assert files(folder) == [
-        *("checkpoint.pth", "curves.png", "final_state.pth", "history.csv", "model_best.pth"),
-        *("predictions.jpg", "results"),
+        *("checkpoint.pth", "checkpoint_before.pth", "curves.png", "final_state.pth", "history.csv"),
+        *("model_best.pth", "predictions.jpg", "results"),
     ]
     assert (folder / "results" / "keypoints_val2017_results_0.json").is_file()
     header, first, second = out.splitlines()
@@ -112,12 +112,13 @@ def test_a_resumed_run_remembers_the_best_score_and_not_the_last(tmp_path):
     optimizer = torch.optim.Adam(model.parameters())
     progress = resume.Progress(0)
     for epoch, score in enumerate((0.5, 0.3), start=1):
-        is_best = progress.advance(epoch, {"AP": score})
-        resume.keep(tmp_path, model, optimizer, progress, {"seed": 1}, is_best=is_best)
+        progress.advance({"AP": score})
+        assert progress.epoch == epoch
+        keep.Keeper(tmp_path, model, optimizer, progress, {"seed": 1}).keep()
     restored = resume.restore(resume.last_checkpoint(tmp_path), model, optimizer)
     assert (restored.epoch, restored.best, restored.score) == (2, 0.5, 0.3)
-    assert not restored.advance(3, {"AP": 0.4})
-    assert restored.advance(4, {"AP": 0.5})  # as good counts as better, as in the public implementation
+    assert not restored.advance({"AP": 0.4})
+    assert restored.advance({"AP": 0.5})  # as good counts as better, as in the public implementation
 
 
 def test_a_checkpoint_of_another_optimiser_is_refused_in_a_sentence(workplace, pose):
