@@ -27,7 +27,7 @@ from envcheck.cli.options import (
     TorchOption,
 )
 from envcheck.cli.recipes import recipes_app, tables_app
-from envcheck.cli.runs import build, exec_, replay, run, shell
+from envcheck.cli.runs import build, bundle, exec_, replay, run, shell
 from envcheck.errors import StoppedError
 
 
@@ -161,6 +161,7 @@ def diff(
 
 
 app.command()(replay)
+app.command()(bundle)
 app.command()(build)
 app.command(add_help_option=False, context_settings=_AS_TYPED)(run)
 app.command("exec", context_settings=_AS_TYPED)(exec_)

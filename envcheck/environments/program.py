@@ -63,6 +63,11 @@ def kept_copy(name: str, cache: Path) -> Path | None:
     return home if hold(home) and is_whole(home) else None
 
 
+def program_files(home: Path) -> tuple[tuple[str, Path], ...]:
+    """Return what a copy of pose is made of: each file with its name below the package's folder."""
+    return tuple((path.relative_to(home / "pose").as_posix(), path) for path in _files(home / "pose"))
+
+
 def is_whole(home: Path) -> bool:
     """Whether a copy is what it is called by, with the file that is started, and nothing beside them."""
     try:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from envcheck.documents import read_json
+from envcheck.documents import read_bytes, read_json, refuse_later
 from envcheck.errors import UsageError
 from envcheck.runs.record import SCHEMA, Record
 
 _FILE = "record.json"
 # Where runs lie: beside where they were started, and in folders that --output named.
 _WHERE = ("runs", "*/runs", "*/*/runs")
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    schema: Any = None
 
 
 def find_run(name: str) -> tuple[Path, Record]:
@@ -27,19 +20,8 @@ def find_run(name: str) -> tuple[Path, Record]:
     except (OSError, ValueError):  # longer than a file's name can be, or no name at all
         raise UsageError(f"There is no run {name!r:.60}", _HINT) from None
     file = folder / _FILE
-    _refuse_later(file)
+    refuse_later(read_bytes(file), SCHEMA, source=str(file))
     return folder, read_json(file, Record, schema=SCHEMA)
-
-
-def _refuse_later(file: Path) -> None:
-    said = read_json(file, _Head).schema
-    kind, _, number = said.rpartition("/") if isinstance(said, str) else ("", "", "")
-    ours, _, known = SCHEMA.rpartition("/")
-    if kind == ours and number.isdecimal() and int(number[:9]) > int(known):
-        raise UsageError(
-            f"{file} was written by a later envcheck: it is {said:.60}, this one reads {SCHEMA}",
-            "Update envcheck.",
-        )
 
 
 def _folder(name: str) -> Path:

@@ -38,6 +38,7 @@ class Job:
     reads: tuple[Path, ...] = ()  # what the command reads and writes, where somebody said so
     writes: tuple[Path, ...] = ()
     terminal: bool = False  # the command has the terminal for itself
+    bundle: str | None = None  # the digest of the bundle that brought recipe and pose
 
 
 class Book:
@@ -75,6 +76,7 @@ class Book:
             differences=place.differences,
             image=place.image,
             limits=job.limits,
+            bundle=job.bundle,
         )
         self.record = replace(self.record, environment=used)
         self._write()

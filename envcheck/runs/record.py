@@ -39,6 +39,7 @@ class EnvironmentUsed:
     differences: tuple[str, ...]  # between what is there and what the recipe pins
     image: Image | None = None  # a container's
     limits: Limits = NO_LIMITS
+    bundle: str | None = None  # the digest of the bundle that all of it came from
 
 
 @dataclass(frozen=True, slots=True)
