@@ -51,7 +51,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _Head(msgspec.Struct):
     """What every document begins with, of whatever kind it is."""
 
-    schema: object = None
+    schema: Any = None
 
 
 def to_plain(value: object) -> Any:  # noqa: ANN401 - JSON values have no narrower type

@@ -39,7 +39,7 @@ from envcheck.environments.failures import require_disk
 from envcheck.environments.held import hold, remove
 from envcheck.environments.images import Carried
 from envcheck.environments.place import Watcher
-from envcheck.environments.program import copy_of_pose, kept_copy
+from envcheck.environments.program import LAUNCHER, copy_of_pose, digest_of_pose, kept_copy
 from envcheck.environments.wheelhouse import Pin, Wheelhouse, read_lock
 from envcheck.environments.whole import sha256_of
 from envcheck.errors import UsageError
@@ -175,15 +175,11 @@ def _fill(bundle: BundleFile, home: Path, cache: Path, watch: Watcher) -> Path:
             for number, one in enumerate(bundle.manifest.members, 1):
                 update(f"{number} of {len(bundle.manifest.members)}: {one.name}")
                 _unpack_member(bundle, one, new)
-        _refuse_other_locks(bundle, new)
+        _refuse_parts_of_others(bundle, new)
         wheels = Wheelhouse(cache)
         for one in bundle.manifest.within(WHEELS):
             wheels.take(new / one.path, one.sha256)
         program = copy_of_pose(new / POSE, cache)
-        if program.name != bundle.manifest.pose:
-            raise UsageError(
-                f"{bundle.file}: its copy of pose is {program.name}, and {FIRST} names {bundle.manifest.pose}"
-            )
         for folder in (WHEELS, POSE):
             shutil.rmtree(new / folder, ignore_errors=True)
         if home.exists():
@@ -203,10 +199,20 @@ def _unpack_member(bundle: BundleFile, member: Member, new: Path) -> None:
         bundle.copy(member, sink.write)
 
 
-def _refuse_other_locks(bundle: BundleFile, new: Path) -> None:
-    """Raise `UsageError` where recipe, locks and wheels do not belong together."""
-    recipe = load_recipe(str(new / RECIPE / f"{bundle.manifest.recipe}.yaml"))
-    pins = {pin.sha256: pin for lock in _locks(recipe, new) for pin in read_lock(lock)}
+def _refuse_parts_of_others(bundle: BundleFile, new: Path) -> None:
+    """Raise `UsageError` where recipe, locks, wheels and pose do not belong together."""
+    try:
+        load_recipe(str(new / RECIPE / f"{bundle.manifest.recipe}.yaml"))
+        locks = sorted((new / RECIPE / "locks").glob("*.txt"))
+        pins = {pin.sha256: pin for lock in locks for pin in read_lock(lock)}
+    except UsageError as error:
+        message = error.message.replace(f"{new}/", "")
+        raise UsageError(f"{bundle.file}: {message}", error.hint) from None
+    pose = digest_of_pose(new / POSE)
+    if pose != bundle.manifest.pose or not (new / POSE / LAUNCHER).is_file():
+        raise UsageError(f"{bundle.file}: its pose is {pose}, and {FIRST} names {bundle.manifest.pose}")
+    if not locks:
+        raise UsageError(f"{bundle.file} has no lock")
     wheels = {one.sha256: one for one in bundle.manifest.within(WHEELS)}
     for sha256 in pins.keys() - wheels.keys():
         raise UsageError(
@@ -224,13 +230,6 @@ def _is_of(name: str, pin: Pin) -> bool:
     except (InvalidWheelFilename, InvalidVersion):
         return False
     return project == canonicalize_name(pin.name) and str(version) == str(Version(pin.version))
-
-
-def _locks(recipe: Recipe, new: Path) -> list[Path]:
-    found = sorted((new / RECIPE / "locks").glob("*.txt"))
-    if not found:
-        raise UsageError(f"The bundle of {recipe.name} has no lock")
-    return found
 
 
 @contextlib.contextmanager
