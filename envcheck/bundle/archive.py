@@ -20,6 +20,7 @@ from envcheck.errors import UsageError
 
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)
+_BEGINNING = f"{FIRST}\0".encode()
 _READ_BYTES = 1 << 20
 _DAMAGED = "It was damaged on its way, or changed: copy it again, or make it anew with envcheck bundle."
 # The size's place in a header, and what 11 octal digits hold; above that GNU's tar writes it in binary.
@@ -70,6 +71,15 @@ class BundleFile:
                 raise _cut_off(self.file, member.path)
             left -= len(block)
             yield block
+
+
+def is_bundle(name: str) -> bool:
+    """Tell whether that is a file which begins as a bundle does."""
+    try:
+        with open(name, "rb") as file:  # noqa: PTH123 - a run's id, or what is no path at all
+            return file.read(len(_BEGINNING)) == _BEGINNING
+    except (OSError, ValueError):
+        return False
 
 
 @contextlib.contextmanager

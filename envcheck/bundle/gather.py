@@ -28,6 +28,7 @@ from envcheck.bundle.manifest import (
     Member,
 )
 from envcheck.bundle.unpack import kept_recipe
+from envcheck.bundle.words import named_config
 from envcheck.documents import to_yaml
 from envcheck.environments.images import BundledImage
 from envcheck.environments.place import Watcher
@@ -186,11 +187,13 @@ def _wheels(asked: Bundling, watch: Watcher) -> Iterator[Content]:
 def _config(record: Record) -> Iterator[Content]:
     """Yield the config in full, without where its results went, and as it was written where it still is."""
     written = [one for one in record.inputs if Path(one.path).suffix in _CONFIGS]
-    stem = _plain(Path(written[0].path).stem) if written else record.stage
     if record.config is not None:
         config: dict[str, Any] = {key: value for key, value in record.config.items() if key not in _PLACES}
         head = f"# The config of {record.id} in full, without where its results went.\n"
-        yield _bytes(f"{CONFIG}/{stem}.yaml", (head + to_yaml(config)).encode())
+        yield _bytes(
+            f"{CONFIG}/{_plain(Path(named_config(record) or record.stage).stem)}.yaml",
+            (head + to_yaml(config)).encode(),
+        )
     for one in written:
         if _is_still(one):
             path = f"{ORIGINAL}/{one.sha256[:16]}/{_plain(Path(one.path).name)}"

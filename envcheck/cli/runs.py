@@ -167,7 +167,9 @@ def bundle(
 
 
 def replay(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id.")],
+    name: Annotated[
+        str, typer.Argument(metavar="RUN|FILE", help="A run's folder, its id, or a bundle of it.")
+    ],
     place: Annotated[
         In | None, typer.Option("--in", help="In place of the kind of environment that it ran in.")
     ] = None,
@@ -175,17 +177,20 @@ def replay(
         Path | None,
         typer.Option("--output", metavar="DIR", help="For the results; a fresh folder here otherwise."),
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Where its data set lies now.")
+    ] = None,
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
     """Repeat a run from its record, and say whether the same came out: to the bit, or within a tolerance."""
-    from envcheck.repeat.find import find_run
+    from envcheck.repeat.find import find_repeatable
     from envcheck.repeat.replay import plan, repeat
     from envcheck.report.console import answer, note
     from envcheck.report.replay import verdict_screen
     from envcheck.report.steps import Steps
 
-    _, record = find_run(name)
-    planned = plan(record, place.value if place else None, output)
+    record, bundle = find_repeatable(name, Steps())
+    planned = plan(record, place.value if place else None, output, bundle, data)
     for sentence in (*planned.lacking, *planned.notes):
         note(f"cannot be restored: {sentence}")
     verdict, folder = repeat(record, planned, Steps(), _announce)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from envcheck.bundle.archive import is_bundle
+from envcheck.bundle.unpack import Unpacked, record_in, unpack
 from envcheck.documents import read_bytes, read_json, refuse_later
+from envcheck.environments.place import Watcher
 from envcheck.errors import UsageError
+from envcheck.paths import cache_dir
 from envcheck.runs.record import SCHEMA, Record
 
 _FILE = "record.json"
@@ -22,6 +26,19 @@ def find_run(name: str) -> tuple[Path, Record]:
     file = folder / _FILE
     refuse_later(read_bytes(file), SCHEMA, source=str(file))
     return folder, read_json(file, Record, schema=SCHEMA)
+
+
+def find_record(name: str) -> Record:
+    """Return the record of a run, or of the run in a bundle's file. Raises `UsageError`."""
+    return record_in(Path(name)) if is_bundle(name) else find_run(name)[1]
+
+
+def find_repeatable(name: str, watch: Watcher) -> tuple[Record, Unpacked | None]:
+    """Return the record of a run, and the bundle that it came in, unpacked, None where it did not."""
+    if not is_bundle(name):
+        return find_run(name)[1], None
+    record = record_in(Path(name))
+    return record, unpack(Path(name), cache_dir(), watch)
 
 
 def _folder(name: str) -> Path:

@@ -171,11 +171,6 @@ def test_a_recipe_beside_a_bundle_is_refused_by_both_names(file, listener):
         with_bundle(an_order("python", recipe="cpu"), file, listener)
 
 
-def test_without_a_bundle_an_order_is_left_as_it_is(listener):
-    order = an_order("python")
-    assert with_bundle(order, None, listener) is order
-
-
 def test_a_python_that_the_recipe_does_not_serve_is_bad_input(packed):
     from envcheck.bundle.gather import of_recipe
 
