@@ -49,10 +49,9 @@ class Forged:
                     setattr(info, key, value)
                 for _ in range(2 if path == self.twice else 1):
                     tar.addfile(info, io.BytesIO(content))
+            end = tar.offset
         # A tar program pads to 20 blocks: the end of a bundle is two.
-        data = file.read_bytes()
-        end = len(data.rstrip(b"\0"))
-        file.write_bytes(data[: -(-end // 512) * 512] + bytes(1024))
+        file.write_bytes(file.read_bytes()[:end] + bytes(1024))
         return file
 
 
