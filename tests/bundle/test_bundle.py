@@ -10,12 +10,15 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from envcheck.bundle.archive import header, length
 from envcheck.bundle.unpack import unpack
 from envcheck.bundle.use import with_bundle
+from envcheck.cache.kept import contents
+from envcheck.cache.prune import prune
 from envcheck.environments.venv import Venv
 from envcheck.environments.wheelhouse import Wheelhouse, read_lock
 from envcheck.errors import EnvcheckError, UsageError
@@ -164,6 +167,18 @@ def test_a_whole_cycle_on_the_command_line_without_network(packed, tmp_path):
     assert "unpack" not in envcheck(*words, prefix=alone, **other).stderr
     listed = json.loads(envcheck("cache", "list", "--format", "json", **other).stdout)["kept"]
     assert [one["name"] for one in listed if one["kind"] == "bundle"] == [digest]
+
+
+def test_an_unpacked_bundle_is_pruned_when_nobody_holds_it_any_more(file, elsewhere, listener):
+    unpack(file, elsewhere, listener)  # this process holds it until it ends
+    later = datetime.now(timezone.utc) + timedelta(days=2)
+    assert "bundle" in {one.kind for one in prune(contents(elsewhere), 1, later).held}
+    code = "import sys; from pathlib import Path; from tests.small import Quiet;"
+    code += "from envcheck.bundle.unpack import unpack; unpack(Path(sys.argv[1]), Path(sys.argv[2]), Quiet())"
+    other = elsewhere.parent / "other"
+    subprocess.run([sys.executable, "-c", code, str(file), str(other)], check=True)
+    assert "bundle" in {one.kind for one in prune(contents(other), 1, later).removed}
+    assert not list(other.glob("bundles/[0-9a-f]*"))
 
 
 def test_a_recipe_beside_a_bundle_is_refused_by_both_names(file, listener):
