@@ -213,7 +213,7 @@ def _inputs(record: Record) -> tuple[list[Content], tuple[str, ...]]:
             path = f"{INPUTS}/{one.sha256[:16]}/{_plain(Path(one.path).name)}"
             found[one.sha256] = Content(Member(path, one.bytes, one.sha256), Path(one.path))
     root = (record.dataset or {}).get("root")
-    if root:
+    if root and named_config(record) is not None:  # else the stage makes its own data
         left_out.append(f"the data set in {root}: --data DIR says where it lies")
     return list(found.values()), tuple(left_out)
 

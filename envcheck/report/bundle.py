@@ -30,7 +30,8 @@ def _command(bundled: Bundled) -> str:
     file = shlex.quote(one_line(str(bundled.file)))
     if bundled.stage in ("exec", "shell", None):
         return f"envcheck exec --bundle {file} -- COMMAND ..."
-    return f"envcheck run {bundled.stage} --bundle {file} --data DIR"
+    data = " --data DIR" if any("--data DIR" in line for line in bundled.left_out) else ""
+    return f"envcheck run {bundled.stage} --bundle {file}{data}"
 
 
 def _size(count: int) -> str:
