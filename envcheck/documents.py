@@ -51,7 +51,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _Head(msgspec.Struct):
     """What every document begins with, of whatever kind it is."""
 
-    schema: object = None
+    schema: Any = None
 
 
 def to_plain(value: object) -> Any:  # noqa: ANN401 - JSON values have no narrower type
@@ -65,6 +65,11 @@ def to_json(value: object) -> str:
     return json.dumps(to_plain(value), indent=1).replace("\x7f", "\\u007f") + "\n"
 
 
+def to_yaml(value: object) -> str:
+    """Return `value` as YAML that says the same when it is read again: a float such as 1e-05 stays one."""
+    return str(yaml.safe_dump(to_plain(value), sort_keys=False))
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a document in one step, so that a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,14 +79,18 @@ def write_json(path: Path, value: object) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        # mkstemp makes a file that only its owner reads; documents are for everybody whom the folder lets in.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        open_to_everybody(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def open_to_everybody(file: Path) -> None:
+    """Let everybody read what mkstemp made for its owner alone, as far as the umask lets them."""
+    umask = os.umask(0)
+    os.umask(umask)
+    file.chmod(0o666 & ~umask)
 
 
 def parse_json(
@@ -110,6 +119,18 @@ def parse_json(
         raise _not_json(data, source, error) from None
 
 
+def refuse_later(data: bytes, ours: str, *, source: str) -> None:
+    """Raise `UsageError` for a document of a later version than the schema `ours`."""
+    said = parse_json(data, _Head, source=source).schema
+    kind, _, number = said.rpartition("/") if isinstance(said, str) else ("", "", "")
+    our_kind, _, known = ours.rpartition("/")
+    if kind == our_kind and number.isdecimal() and int(number[:9]) > int(known):
+        raise UsageError(
+            f"{source} was written by a later envcheck: it is {said:.60}, this one reads {ours}",
+            "Update envcheck.",
+        )
+
+
 def is_json(data: bytes) -> bool:
     """Tell whether `data` is a whole JSON document, whatever it says."""
     try:
@@ -121,13 +142,13 @@ def is_json(data: bytes) -> bool:
 
 def read_json(path: Path, kind: type[T], *, schema: str | None = None, limit: int = MAX_DOCUMENT_BYTES) -> T:
     """Return the JSON document in a file as `kind`. Raises `UsageError`."""
-    return parse_json(_read(path, limit), kind, source=str(path), schema=schema, limit=limit)
+    return parse_json(read_bytes(path, limit), kind, source=str(path), schema=schema, limit=limit)
 
 
 def read_yaml(path: Path, kind: type[T]) -> T:
     """Return a YAML file that a person wrote as `kind`; unknown keys are refused. Raises `UsageError`."""
     try:
-        raw = yaml.load(_read(path), Loader=_LOADER)  # noqa: S506 - a safe loader, whichever of the two it is
+        raw = yaml.load(read_bytes(path), Loader=_LOADER)  # noqa: S506 - a safe loader, whichever of the two it is
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise _not_yaml(str(path), error) from None
     _refuse_unknown_keys(raw, msgspec.inspect.type_info(kind), str(path))
@@ -136,7 +157,7 @@ def read_yaml(path: Path, kind: type[T]) -> T:
 
 def read_text(path: Path) -> str:
     """Return a text file of somebody else's. Raises `UsageError` for what is none, or is too large."""
-    data = _read(path, MAX_TEXT_BYTES)
+    data = read_bytes(path, MAX_TEXT_BYTES)
     if len(data) > MAX_TEXT_BYTES:
         raise UsageError(f"{path}: larger than {MAX_TEXT_BYTES >> 10} KiB", "Is this the right file?")
     try:
@@ -224,7 +245,8 @@ def _not_yaml(source: str, error: Exception) -> UsageError:
     return UsageError(f"{source}{line}: not YAML: {getattr(error, 'problem', None) or unnamed}")
 
 
-def _read(path: Path, limit: int = MAX_DOCUMENT_BYTES) -> bytes:
+def read_bytes(path: Path, limit: int = MAX_DOCUMENT_BYTES) -> bytes:
+    """Return a file's content, at most one byte more than `limit`. Raises `UsageError`."""
     try:
         with path.open("rb") as file:
             return file.read(limit + 1)

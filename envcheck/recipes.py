@@ -153,6 +153,13 @@ def load_recipes() -> tuple[Recipe, ...]:
     return tuple(_load(file) for file in sorted(bundle("recipes").glob("*.yaml")))
 
 
+def is_recipe(name_or_file: str) -> bool:
+    """Tell whether that is how one speaks of a recipe: by a shipped one's name, or by a YAML file."""
+    return name_or_file.endswith((".yaml", ".yml")) or name_or_file in {
+        file.stem for file in bundle("recipes").glob("*.yaml")
+    }
+
+
 def load_recipe(name_or_file: str) -> Recipe:
     """Return a shipped recipe by its name, or anybody's by its file. Raises `UsageError`."""
     if name_or_file.endswith((".yaml", ".yml")) or "/" in name_or_file:

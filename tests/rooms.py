@@ -39,6 +39,7 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
         "what is asked of it": {
             "doctor": "Finding",
             "runs": "Record",
+            "bundle": "Manifest",
             "repeat": "Replay",
             "explain": "Explanation",
             "measure": "Measured",

@@ -197,9 +197,10 @@ def main() -> None:
         environment = world.environment(kind)
         place = environment.prepare(world.recipe, world.python(kind), watch=Quiet())
         sys.exit(environment.run(place, as_work(json.loads(work))).code)
+    from envcheck.bundle import gather
     from envcheck.environments import prepare
 
-    prepare.program_of_pose = lambda: world.program
+    prepare.program_of_pose = gather.program_of_pose = lambda: world.program
     from envcheck.cli import main as envcheck
 
     envcheck()

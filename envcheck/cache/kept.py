@@ -1,7 +1,7 @@
 """What the cache holds: each thing with its kind, size and last use. Nothing is removed here.
 
-Wheels, environments and copies of pose lie in folders that are named by their content. Images, which lie with
-an engine, are listed by `images`.
+Wheels, environments, copies of pose and unpacked bundles lie in folders that are named by their content.
+Images, which lie with an engine, are listed by `images`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from typing import Literal
 
 SCHEMA = "envcheck.cache/1"
 
-Kind = Literal["wheel", "environment", "pose", "proof", "log", "leftover", "image"]
+Kind = Literal["wheel", "environment", "pose", "bundle", "proof", "log", "leftover", "image"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# Where else folders lie that are named by their content.
+_FOLDERS: dict[Kind, str] = {"environment": "envs", "pose": "pose", "bundle": "bundles"}
 # What a killed fetch, build, copy, proof or removal leaves behind.
 _LEFTOVERS = (
     "wheels/.fetch-*",  # of environments.wheelhouse
     "envs/.*.new-*",  # of environments.venv
     "images/.*.context-*",  # of environments.images
+    "bundles/.*.new-*",  # of bundle.unpack
     "pose/.*.new-*",  # of environments.program
     ".proof-*",  # of trials.proof
     "proofs/[!.]*.[0-9]*",  # of runs.proofs
@@ -81,10 +84,9 @@ def _all(cache: Path) -> Iterator[Kept]:
         if _DIGEST.fullmatch(folder.name):
             wheel = next(iter(sorted(folder.glob("*.whl"))), folder)
             yield from _kept("wheel", wheel.name, folder)
-    for folder in _folders(cache / "envs"):
-        yield from _kept("environment", folder.name, folder)
-    for folder in _folders(cache / "pose"):
-        yield from _kept("pose", folder.name, folder)
+    for kind, where in _FOLDERS.items():
+        for folder in _folders(cache / where):
+            yield from _kept(kind, folder.name, folder)
     for file in sorted(cache.glob("proofs/*.json")):
         yield from _kept("proof", file.name, file)
     for file in sorted(cache.glob("logs/*.log")):

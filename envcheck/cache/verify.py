@@ -51,7 +51,8 @@ class Verified:
 def verify(contents: Contents, watch: Watcher, *, repair: bool) -> Verified:
     """Return which wheels, environments and copies of pose are damaged; `repair` removes those.
 
-    Proofs, logs and leftovers have no digest to hold them against. What a run uses stays, and is named.
+    Proofs, logs and leftovers have no digest to hold them against; a bundle is held against its own whenever
+    it is used. What a run uses stays, and is named.
     """
     checked = [one for one in contents.kept if one.kind in _LOOK]
     damaged: list[Damage] = []

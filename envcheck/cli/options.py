@@ -137,3 +137,9 @@ EnvOption = Annotated[
     list[str] | None,
     typer.Option("--env", metavar="NAME[=VALUE]", help="A variable that a container gets, too; repeatable."),
 ]
+BundleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--bundle", metavar="FILE", help="All of it out of a file by `envcheck bundle`; nothing is fetched."
+    ),
+]

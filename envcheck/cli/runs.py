@@ -16,9 +16,11 @@ from envcheck.cli.options import (
     BaseImageOption,
     BuiltIn,
     BuiltInOption,
+    BundleOption,
     CpusOption,
     DataOption,
     EnvOption,
+    FileOption,
     Format,
     FormatOption,
     GpusOption,
@@ -76,6 +78,7 @@ def run(
     memory: MemoryOption = None,
     cpus: CpusOption = None,
     env: EnvOption = None,
+    bundle: BundleOption = None,
     help: Annotated[bool, typer.Option("--help", help="This text, and the stage's own.")] = False,  # noqa: A002
 ) -> None:
     """Run a stage of pose in the environment that fits.
@@ -87,7 +90,7 @@ def run(
         raise typer.Exit(_stage_help(stage) if stage else errors.OK)
     words = (stage.value, *_shared_options(stage, data, output, deterministic), *context.args)
     options = (recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
-    _finish(_order(stage.value, words, *options, is_stage=True))
+    _finish(_order(stage.value, words, *options, is_stage=True), bundle)
 
 
 def exec_(
@@ -102,6 +105,7 @@ def exec_(
     memory: MemoryOption = None,
     cpus: CpusOption = None,
     env: EnvOption = None,
+    bundle: BundleOption = None,
 ) -> None:
     """Run anybody's command in the environment that fits: envcheck exec [OPTIONS] -- COMMAND ...
 
@@ -111,7 +115,7 @@ def exec_(
     if not context.args:
         raise UsageError("There is no command", "envcheck exec -- python train.py")
     options = (recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
-    _finish(_order("exec", tuple(context.args), *options))
+    _finish(_order("exec", tuple(context.args), *options), bundle)
 
 
 def shell(
@@ -125,14 +129,47 @@ def shell(
     memory: MemoryOption = None,
     cpus: CpusOption = None,
     env: EnvOption = None,
+    bundle: BundleOption = None,
 ) -> None:
     """Open a shell in the environment that fits."""
     options = (recipe, place, data, output, gpus, network, base_image, memory, cpus, env)
-    _finish(_order("shell", (), *options))
+    _finish(_order("shell", (), *options), bundle)
+
+
+def bundle(
+    name: Annotated[str, typer.Argument(metavar="RUN|RECIPE", help="A run, or a recipe's name or file.")],
+    output: FileOption = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option("--python", metavar="X.Y", help="A Python to bundle for, again for each."),
+    ] = None,
+    image: Annotated[
+        bool, typer.Option("--image", help="With the image of its environment, for docker or podman.")
+    ] = False,
+    format: FormatOption = Format.text,  # noqa: A002
+) -> None:
+    """Write a run or a recipe with all its wheels into one file, for a machine without network.
+
+    It has locks, wheels and pose; of a run also record, config, weights and detections, but no data set.
+    """
+    from envcheck.bundle.gather import of_recipe, of_run
+    from envcheck.bundle.pack import bundle as write
+    from envcheck.recipes import is_recipe, load_recipe
+    from envcheck.repeat.find import find_run
+    from envcheck.report.bundle import bundled_screen
+    from envcheck.report.console import answer
+    from envcheck.report.steps import Steps
+
+    pythons = tuple(python or ())
+    asked = of_recipe(load_recipe(name), pythons) if is_recipe(name) else of_run(*find_run(name), pythons)
+    done = write(asked, output or Path(f"{asked.name}.bundle.tar"), Steps(), image=image)
+    answer(done, bundled_screen(done), as_json=format is Format.json)
 
 
 def replay(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id.")],
+    name: Annotated[
+        str, typer.Argument(metavar="RUN|FILE", help="A run's folder, its id, or a bundle of it.")
+    ],
     place: Annotated[
         In | None, typer.Option("--in", help="In place of the kind of environment that it ran in.")
     ] = None,
@@ -140,17 +177,20 @@ def replay(
         Path | None,
         typer.Option("--output", metavar="DIR", help="For the results; a fresh folder here otherwise."),
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Where its data set lies now.")
+    ] = None,
     format: FormatOption = Format.text,  # noqa: A002
 ) -> None:
     """Repeat a run from its record, and say whether the same came out: to the bit, or within a tolerance."""
-    from envcheck.repeat.find import find_run
+    from envcheck.repeat.find import find_repeatable
     from envcheck.repeat.replay import plan, repeat
     from envcheck.report.console import answer, note
     from envcheck.report.replay import verdict_screen
     from envcheck.report.steps import Steps
 
-    _, record = find_run(name)
-    planned = plan(record, place.value if place else None, output)
+    record, bundle = find_repeatable(name, Steps())
+    planned = plan(record, place.value if place else None, output, bundle, data)
     for sentence in (*planned.lacking, *planned.notes):
         note(f"cannot be restored: {sentence}")
     verdict, folder = repeat(record, planned, Steps(), _announce)
@@ -198,11 +238,15 @@ def _order(
     )
 
 
-def _finish(order: Order) -> None:
+def _finish(order: Order, file: Path | None) -> None:
     """Run something to its end, say what runs and what came out, and exit with its code."""
     from envcheck.report.steps import Steps
     from envcheck.runs.order import carry_out
 
+    if file is not None:
+        from envcheck.bundle.use import with_bundle  # no other run waits for it
+
+        order = with_bundle(order, file, Steps())
     finished = carry_out(order, Steps(), _announce)
     from envcheck.report.console import show
     from envcheck.report.run import footer

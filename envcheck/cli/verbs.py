@@ -27,7 +27,7 @@ from envcheck.cli.options import (
     TorchOption,
 )
 from envcheck.cli.recipes import recipes_app, tables_app
-from envcheck.cli.runs import build, exec_, replay, run, shell
+from envcheck.cli.runs import build, bundle, exec_, replay, run, shell
 from envcheck.errors import StoppedError
 
 
@@ -145,22 +145,23 @@ def explain(
 
 @app.command()
 def diff(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id.")],
+    first: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its id, or a bundle of it.")],
     second: Annotated[str, typer.Argument(metavar="RUN")],
     format: FormatOption = Format.text,  # noqa: A002
     output: FileOption = None,
 ) -> None:
     """Say what differs between two runs, the likeliest cause of another result on top."""
     from envcheck.repeat.diff import compare
-    from envcheck.repeat.find import find_run
+    from envcheck.repeat.find import find_record
     from envcheck.report.console import answer
     from envcheck.report.diff import diff_screen
 
-    comparison = compare(find_run(first)[1], find_run(second)[1])
+    comparison = compare(find_record(first), find_record(second))
     answer(comparison, diff_screen(comparison), as_json=format is Format.json, file=output)
 
 
 app.command()(replay)
+app.command()(bundle)
 app.command()(build)
 app.command(add_help_option=False, context_settings=_AS_TYPED)(run)
 app.command("exec", context_settings=_AS_TYPED)(exec_)

@@ -10,12 +10,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from envcheck.documents import MAX_DOCUMENT_BYTES, parse_json
 from envcheck.engine.failures import build_failure, failure, spoken
 from envcheck.engine.owner import OWNER_LABEL, is_gone, me
+from envcheck.errors import EnvcheckError, UsageError
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -134,6 +137,46 @@ def remove(client: APIClient, name: str) -> bool:
     return True
 
 
+def save(client: APIClient, image: str, name: str, file: Path, update: Callable[[str], None]) -> None:
+    """Write an image by its id into a file, as `docker save` does, where it is called `name`.
+
+    Raises `EnvcheckError`.
+    """
+    repository, _, tag = name.rpartition(":")
+    with spoken(f"The image {image} was not saved"):
+        client.tag(image, repository, tag)
+        try:
+            with file.open("wb") as sink:
+                for block in client.get_image(name, chunk_size=1 << 20):
+                    sink.write(block)
+                    update(f"{sink.tell() / 2**20:,.0f} MiB so far")
+        finally:
+            forget(client, name)
+
+
+def load(client: APIClient, archive: IO[bytes], name: str) -> None:
+    """Take an image from an open file, in which it is called `name`, and nothing else is.
+
+    Raises `EnvcheckError`.
+    """
+    failed = f"The image {name} was not loaded"
+    if (named := _names_in(archive)) != {name}:
+        raise EnvcheckError(f"{failed}: its file names {', '.join(sorted(named)) or 'no image':.200}")
+    archive.seek(0)
+    with spoken(failed):
+        for line in client.load_image(archive):  # type: ignore[no-untyped-call]
+            if "error" in line:
+                raise failure(failed, str(line["error"]))
+
+
+def forget(client: APIClient, name: str) -> None:
+    """Take a name from an image; whatever has no other name goes with it."""
+    from docker.errors import DockerException  # noqa: PLC0415
+
+    with contextlib.suppress(DockerException, OSError):
+        client.remove_image(name)
+
+
 def clear(client: APIClient, name: str) -> None:
     """Remove what builds of an image have left beside it: their steps, and what it was before."""
     from docker.errors import DockerException  # noqa: PLC0415
@@ -151,6 +194,60 @@ def _is_ours(labels: Mapping[str, str]) -> bool:
     """Tell whether nobody else is building it: two who build out of two caches know nothing of each other."""
     owner = labels.get(OWNER_LABEL)
     return not owner or owner == me() or is_gone(owner)
+
+
+def _names_in(archive: IO[bytes]) -> set[str]:
+    """Return every name that loading an archive gives to an image, in each of the three ways to say it.
+
+    Raises `UsageError` for what is no archive of images.
+    """
+    names: set[str] = set()
+    try:
+        with tarfile.open(fileobj=archive, mode="r:") as tar:
+            for member in tar:
+                path = member.name.removeprefix("./")
+                content = tar.extractfile(member) if path in _NAMES_OF else None
+                if content is not None:
+                    names.update(_NAMES_OF[path](content.read(MAX_DOCUMENT_BYTES + 1), path))
+    except tarfile.TarError as error:
+        raise UsageError(f"the file of the image is no tar: {error}") from None
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class _Tagged:
+    RepoTags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    annotations: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    manifests: tuple[_Noted, ...] | None = None
+
+
+def _tags(data: bytes, source: str) -> Iterator[str]:
+    for one in parse_json(data, tuple[_Tagged, ...], source=source):
+        yield from one.RepoTags or ()
+
+
+def _repositories(data: bytes, source: str) -> Iterator[str]:
+    for repository, tags in parse_json(data, dict[str, dict[str, str]], source=source).items():
+        yield from (f"{repository}:{tag}" for tag in tags)
+
+
+def _annotations(data: bytes, source: str) -> Iterator[str]:
+    for one in parse_json(data, _Index, source=source).manifests or ():
+        said = one.annotations or {}
+        # Of the two the second may be the tag alone, beside the first.
+        yield from (said[key] for key in _NAMING if key in said and (key == _NAMING[0] or ":" in said[key]))
+
+
+_NAMING = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+_NAMES_OF = {"manifest.json": _tags, "repositories": _repositories, "index.json": _annotations}
 
 
 @contextlib.contextmanager

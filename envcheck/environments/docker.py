@@ -18,7 +18,7 @@ from envcheck.engine import containers
 from envcheck.engine.addresses import Address, addresses, connect
 from envcheck.engine.containers import Ended, GpuAccess, Settings
 from envcheck.engine.failures import spoken
-from envcheck.environments.images import ImageBuilder
+from envcheck.environments.images import BundledImage, Carried, ImageBuilder
 from envcheck.environments.mounts import mounts
 from envcheck.environments.passed_on import passed_on
 from envcheck.environments.place import Image, Place, Watcher, Work
@@ -46,16 +46,22 @@ class Docker:
         program: Path,
         base_image: str | None = None,
         variables: Mapping[str, str] | None = None,
+        *,
+        carried: Carried | None = None,
+        offline: bool = False,
     ) -> None:
         """`program` is the copy of pose; `base_image` stands for the recipes' own.
 
-        `variables` go inside besides those of the caller's that always do.
+        `variables` go inside besides those of the caller's that always do. `carried` is an image that is
+        loaded, and not built; with `offline` nothing is fetched.
         """
         self.engine = engine
         self._cache = cache
         self._program = program
         self._base_image = base_image
         self._variables = variables or {}
+        self._carried = carried
+        self._offline = offline
 
     @cached_property
     def client(self) -> Client:
@@ -69,14 +75,33 @@ class Docker:
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
         """Return the images of `recipe` on `python`; see `Environment.prepare`."""
         containers.remove_orphans(self.client)
-        builder = ImageBuilder(self.client, self._address, self.engine.name == "podman", self._cache, watch)
-        base = builder.base(recipe, self._base_image)
-        environment = builder.environment(recipe, python, base)
+        builder = self._builder(watch)
+        if self._carried is not None:
+            base, python = self._carried.image.base, self._carried.image.python
+            environment = builder.carried(self._carried)
+        else:
+            base = builder.base(recipe, self._base_image)
+            environment = builder.environment(recipe, python, base)
         built = builder.with_pose(environment, self._program)
         lock = recipe.lock_path(python)
-        engine = f"{self.engine.name} {self.engine.version or ''}".rstrip()
-        image = Image(engine, built.id, built.name, base.name, base.id, base.is_recipes, base.digest)
+        image = Image(self._name, built.id, built.name, base.name, base.id, base.is_recipes, base.digest)
         return Place("docker", recipe.name, lock_hash(lock), _PYTHON, python, built.reused, image=image)
+
+    def save(self, recipe: Recipe, file: Path, *, watch: Watcher) -> BundledImage:
+        """Write the image of `recipe` on its own Python into a file, built if need be, and say what it is."""
+        builder = self._builder(watch)
+        base = builder.base(recipe, self._base_image)
+        built = builder.environment(recipe, recipe.container_python, base)
+        name = builder.saved(built, recipe, file)
+        return BundledImage(name, built.id, self._name, recipe.container_python, base)
+
+    def _builder(self, watch: Watcher) -> ImageBuilder:
+        is_podman = self.engine.name == "podman"
+        return ImageBuilder(self.client, self._address, is_podman, self._cache, watch, self._offline)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.engine.name} {self.engine.version or ''}".rstrip()
 
     def stage(self, place: Place, arguments: Sequence[str]) -> tuple[str, ...]:
         """Return the argv that runs pose; see `Environment.stage`."""

@@ -12,10 +12,11 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from envcheck import __version__
 from envcheck.engine import images
@@ -24,7 +25,7 @@ from envcheck.engine.failures import spoken
 from envcheck.environments.failures import require_disk
 from envcheck.environments.held import hold
 from envcheck.environments.place import Watcher
-from envcheck.errors import UsageError
+from envcheck.errors import EnvcheckError, UsageError
 from envcheck.paths import bundle
 from envcheck.processes import capture
 from envcheck.recipes import Recipe, lock_hash, read_lock
@@ -59,6 +60,25 @@ class BuiltImage:
 
 
 @dataclass(frozen=True, slots=True)
+class BundledImage:
+    """The image of an environment as it was written into a file, and is known by where that is loaded."""
+
+    name: str  # "localhost/envcheck/bundled-cpu:0123456789abcdef"
+    id: str  # "sha256:...", as the engine calls it that wrote it
+    engine: str  # "docker 27.3.1"
+    python: str  # "3.11"
+    base: BaseUsed
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Such an image and its file, to be loaded where it is not there yet."""
+
+    image: BundledImage
+    archive: Callable[[], AbstractContextManager[IO[bytes]]]  # opens it, held against its digest
+
+
+@dataclass(frozen=True, slots=True)
 class ImageBuilder:
     """Builds with one engine, out of one cache."""
 
@@ -67,6 +87,7 @@ class ImageBuilder:
     is_podman: bool
     cache: Path
     watch: Watcher
+    offline: bool = False  # nothing is fetched
 
     def base(self, recipe: Recipe, named: str | None) -> BaseUsed:
         """Return the image that `recipe` starts from, or the one that is `named` instead and then is here."""
@@ -112,6 +133,33 @@ class ImageBuilder:
                     "REVISION": _revision(),
                 }
                 return self._build(context, name, arguments, f"build the image of {recipe.name}")
+
+    def saved(self, built: BuiltImage, recipe: Recipe, file: Path) -> str:
+        """Write an image into a file, and return how it is called in there: as no other image is.
+
+        So whoever loads the file replaces no image of their own. Raises `EnvcheckError`.
+        """
+        name = _name(f"bundled-{recipe.name}", built.id.encode())
+        with self.watch.step(f"save the image {built.name}") as update:
+            images.save(self.client, built.id, name, file, update)
+        return name
+
+    def carried(self, carried: Carried) -> BuiltImage:
+        """Return an image that a file brings, loaded if need be. Raises `EnvcheckError`."""
+        image = carried.image
+        found = images.find(self.client, image.name)
+        if found is not None and str(found["Id"]) == image.id:
+            return BuiltImage(image.name, image.id, reused=True)
+        with self.watch.step(f"load the image {image.name}"), carried.archive() as archive:
+            images.load(self.client, archive, image.name)
+        found = images.find(self.client, image.name)
+        if found is None or str(found["Id"]) != image.id:
+            images.forget(self.client, image.name)
+            raise EnvcheckError(
+                f"The image {image.name} is {found['Id'] if found else 'not there'} here, and was {image.id}",
+                "Another kind of engine may call it otherwise: --in venv needs none.",
+            )
+        return BuiltImage(image.name, image.id, reused=False)
 
     def with_pose(self, environment: BuiltImage, program: Path) -> BuiltImage:
         """Return the image with the copy of pose in folder `program` on an environment."""
@@ -170,13 +218,13 @@ class ImageBuilder:
 
     def _lay_out(self, recipe: Recipe, python: str, lock: Path, context: Path) -> None:
         """Fetch the wheels of a lock, and lay them into a build's context without copying them."""
-        from envcheck.environments.wheelhouse import Wheelhouse  # noqa: PLC0415
+        from envcheck.environments.wheelhouse import Wheelhouse, target_of  # noqa: PLC0415
 
         pins = read_lock(lock)
-        wheels = Wheelhouse(self.cache)
+        wheels = Wheelhouse(self.cache, offline=self.offline)
         self._require_room(recipe, wheels.needed_mib(pins, recipe))
         log = self.cache / "logs" / f"fetch-{recipe.name}.log"
-        target = _target(recipe, python)
+        target = target_of(recipe, python)
         wheels.fetch(
             pins, python=Path(sys.executable), recipe=recipe, log=log, watch=self.watch, target=target
         )
@@ -219,6 +267,12 @@ class ImageBuilder:
         return BuiltImage(name, str(found["Id"]), reused=False)
 
     def _pull(self, name: str, digest: str) -> str:
+        if self.offline:
+            raise EnvcheckError(
+                f"The base image {name} is not with the engine: beside --bundle nothing is fetched",
+                "A bundle made with --image has the whole image; --in venv needs none.",
+                "container.registry-unreachable",
+            )
         with self.watch.step(f"fetch the base image {name}") as update:
             return images.pull(self.client, name, digest, update)
 
@@ -248,14 +302,6 @@ def _name(what: str, *parts: bytes) -> str:
 
 def _file_name(name: str) -> str:
     return name.rpartition("/")[2].replace(":", "-")
-
-
-def _target(recipe: Recipe, python: str) -> tuple[str, ...]:
-    """Return pip's words for the Python and the system inside, whatever runs envcheck."""
-    tags = [*(f"manylinux_2_{minor}" for minor in range(recipe.glibc.minor, 4, -1)), "manylinux2014", "linux"]
-    platforms = [word for tag in tags for word in ("--platform", f"{tag}_{recipe.machine}")]
-    abi = f"cp{python.replace('.', '')}"
-    return ("--implementation", "cp", "--python-version", python, "--abi", abi, *platforms)
 
 
 def _revision() -> str:

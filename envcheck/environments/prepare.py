@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from envcheck.engine.failures import failure
 from envcheck.environments.docker import Docker
 from envcheck.environments.here import refuse_limits
+from envcheck.environments.images import BundledImage, Carried
 from envcheck.environments.mounts import taken
 from envcheck.environments.place import NO_LIMITS, Environment, Kind, Limits, Place, Watcher
 from envcheck.environments.program import program_of_pose
@@ -39,6 +40,8 @@ class Terms:
     variables: Mapping[str, str] = field(default_factory=dict)  # for a container, besides the usual ones
     limits: Limits = NO_LIMITS
     program: Path | None = None  # the copy of pose that runs in there; else today's
+    carried: Carried | None = None  # the image that a container gets, in place of one that is built
+    offline: bool = False  # nothing is fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,15 @@ def prepare(
             _engine(host, gpus=gpus) if terms.kind == "auto" else (_asked_engine(host, gpus=gpus), why)
         )
         if engine is not None:
-            docker = Docker(engine, cache_dir(), program, base_image(terms), terms.variables)
+            docker = Docker(
+                engine,
+                cache_dir(),
+                program,
+                base_image(terms),
+                terms.variables,
+                carried=terms.carried,
+                offline=terms.offline,
+            )
             try:
                 return Ready(
                     docker, docker.prepare(recipe, recipe.container_python, watch=watch), why, program
@@ -84,8 +95,16 @@ def prepare(
     refuse_limits(terms.limits)  # before anybody waits for a build
     from envcheck.environments.venv import Venv  # noqa: PLC0415
 
-    venv = Venv(cache_dir(), host.python.interpreters, program, _installer(os.environ))
+    installer = _installer(os.environ)
+    venv = Venv(cache_dir(), host.python.interpreters, program, installer, offline=terms.offline)
     return Ready(venv, venv.prepare(recipe, python(), watch=watch), why, program)
+
+
+def save_image(recipe: Recipe, host: Host, file: Path, watch: Watcher) -> BundledImage:
+    """Write the image of `recipe` into a file, built if need be. Raises `EnvcheckError`."""
+    engine = _asked_engine(host, gpus=False)
+    docker = Docker(engine, cache_dir(), program_of_pose(), base_image(Terms()))
+    return docker.save(recipe, file, watch=watch)
 
 
 def base_image(terms: Terms) -> str | None:

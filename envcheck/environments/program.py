@@ -17,7 +17,7 @@ from envcheck.environments.held import hold, remove
 from envcheck.paths import bundle, cache_dir
 
 _ENTRY = "__main__.py"
-_LAUNCHER = "launch.py"
+LAUNCHER = "launch.py"
 _NAME = re.compile(r"[0-9a-f]{16}")
 
 
@@ -31,7 +31,7 @@ def copy_of_pose(source: Path, cache: Path) -> Path:
 
     What lies there is looked at each time, and copied anew, which is said, when it is something else.
     """
-    home = cache / "pose" / _digest(source)
+    home = cache / "pose" / digest_of_pose(source)
     if hold(home) and is_whole(home):
         return home
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def copy_of_pose(source: Path, cache: Path) -> Path:
             target = new / "pose" / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        shutil.copyfile(source / _LAUNCHER, new / _ENTRY)
+        shutil.copyfile(source / LAUNCHER, new / _ENTRY)
         hold(new)
         with contextlib.suppress(OSError):
             new.replace(home)
@@ -63,19 +63,25 @@ def kept_copy(name: str, cache: Path) -> Path | None:
     return home if hold(home) and is_whole(home) else None
 
 
+def program_files(home: Path) -> tuple[tuple[str, Path], ...]:
+    """Return what a copy of pose is made of: each file with its name below the package's folder."""
+    return tuple((path.relative_to(home / "pose").as_posix(), path) for path in _files(home / "pose"))
+
+
 def is_whole(home: Path) -> bool:
     """Whether a copy is what it is called by, with the file that is started, and nothing beside them."""
     try:
         return (
             {path.name for path in home.iterdir()} - {"__pycache__"} == {_ENTRY, "pose"}
-            and (home / _ENTRY).read_bytes() == (home / "pose" / _LAUNCHER).read_bytes()
-            and _digest(home / "pose") == home.name
+            and (home / _ENTRY).read_bytes() == (home / "pose" / LAUNCHER).read_bytes()
+            and digest_of_pose(home / "pose") == home.name
         )
     except OSError:
         return False
 
 
-def _digest(source: Path) -> str:
+def digest_of_pose(source: Path) -> str:
+    """Return what addresses a copy of `source`, the package folder of pose: by its files."""
     digest = hashlib.sha256()
     for path in _files(source):
         content = path.read_bytes()

@@ -58,6 +58,7 @@ class Venv:
     interpreters: Mapping[str, str]  # "3.11" -> path
     program: Path  # the copy of pose
     installer: Installer = "pip"  # uv where the user has it and asks
+    offline: bool = False  # no wheel is fetched
 
     def prepare(self, recipe: Recipe, python: str, *, watch: Watcher) -> Place:
         """Return the environment of `recipe` on `python`; see `Environment.prepare`."""
@@ -101,7 +102,7 @@ class Venv:
         self, recipe: Recipe, lock: Path, base: Path, home: Path, marker: Marker, watch: Watcher
     ) -> None:
         pins = read_lock(lock)
-        wheels = Wheelhouse(self.cache)
+        wheels = Wheelhouse(self.cache, offline=self.offline)
         log = self.cache / "logs" / f"{home.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")

@@ -53,8 +53,10 @@ def no_fetch(wheels: Path) -> Iterator[bool]:
 class Wheelhouse:
     """The wheels of one cache folder."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, *, offline: bool = False) -> None:
+        """With `offline` nothing is ever fetched: what is missing is an error."""
         self.folder = cache / "wheels"
+        self._offline = offline
 
     def find(self, pin: Pin) -> Path | None:
         """Return the wheel that a pin names, or None when it was not fetched yet."""
@@ -103,6 +105,11 @@ class Wheelhouse:
             missing = self.missing(pins)
             if not missing:
                 return
+            if self._offline:
+                raise EnvcheckError(
+                    f"{_counted(missing)} cannot be had: beside --bundle nothing is fetched",
+                    "The bundle has them: take it from where it lies once more.",
+                )
             require_disk(self.folder, self.needed_mib(pins, recipe), "The wheels need")
             pip = _Pip(python, log, target=tuple(target))
             with watch.step(f"fetch {_counted(missing)}") as update:
@@ -113,6 +120,17 @@ class Wheelhouse:
             raise EnvcheckError(
                 f"pip fetched no wheel for {', '.join(pin.name for pin in still)}", f"See {log}"
             )
+
+    def take(self, wheel: Path, sha256: str) -> None:
+        """Keep a wheel, whose digest somebody has just found, in place of what lies under that digest."""
+        with self._locked():
+            self._put(wheel, sha256)
+
+    def _put(self, wheel: Path, sha256: str) -> None:
+        home = self.folder / sha256
+        home.mkdir(exist_ok=True)
+        wheel.replace(home / wheel.name)
+        hold(home)
 
     def _hold(self, pins: Sequence[Pin]) -> None:
         """Keep what is here of a lock from being pruned while we build with it."""
@@ -183,10 +201,7 @@ class Wheelhouse:
                 for wheel in sorted(folder.glob("*.whl")):
                     digest = sha256_of(wheel).hexdigest()
                     if digest in {pin.sha256 for pin in pins}:  # an interrupted pip leaves half a wheel too
-                        home = self.folder / digest
-                        home.mkdir(exist_ok=True)
-                        wheel.replace(home / wheel.name)
-                        hold(home)
+                        self._put(wheel, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +252,14 @@ def _weight(folder: Path) -> int:
         with contextlib.suppress(OSError):  # pip removes its temporary files while we look
             total += path.stat().st_size
     return total
+
+
+def target_of(recipe: Recipe, python: str) -> tuple[str, ...]:
+    """Return pip's words for a recipe's Python and system, whatever runs envcheck."""
+    tags = [*(f"manylinux_2_{minor}" for minor in range(recipe.glibc.minor, 4, -1)), "manylinux2014", "linux"]
+    platforms = [word for tag in tags for word in ("--platform", f"{tag}_{recipe.machine}")]
+    abi = f"cp{python.replace('.', '')}"
+    return ("--implementation", "cp", "--python-version", python, "--abi", abi, *platforms)
 
 
 def _is_heavy(pin: Pin) -> bool:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from envcheck.documents import read_json
+from envcheck.bundle.archive import is_bundle
+from envcheck.bundle.unpack import Unpacked, record_in, unpack
+from envcheck.documents import read_bytes, read_json, refuse_later
+from envcheck.environments.place import Watcher
 from envcheck.errors import UsageError
+from envcheck.paths import cache_dir
 from envcheck.runs.record import SCHEMA, Record
 from envcheck.runs.told import with_told
 
 _FILE = "record.json"
 # Where runs lie: beside where they were started, and in folders that --output named.
 _WHERE = ("runs", "*/runs", "*/*/runs")
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    schema: Any = None
 
 
 def find_run(name: str) -> tuple[Path, Record]:
@@ -31,20 +28,22 @@ def find_run(name: str) -> tuple[Path, Record]:
     except (OSError, ValueError):  # longer than a file's name can be, or no name at all
         raise UsageError(f"There is no run {name!r:.60}", _HINT) from None
     file = folder / _FILE
-    _refuse_later(file)
+    refuse_later(read_bytes(file), SCHEMA, source=str(file))
     record = read_json(file, Record, schema=SCHEMA)
     return folder, record if record.ended is not None else with_told(record, folder)
 
 
-def _refuse_later(file: Path) -> None:
-    said = read_json(file, _Head).schema
-    kind, _, number = said.rpartition("/") if isinstance(said, str) else ("", "", "")
-    ours, _, known = SCHEMA.rpartition("/")
-    if kind == ours and number.isdecimal() and int(number[:9]) > int(known):
-        raise UsageError(
-            f"{file} was written by a later envcheck: it is {said:.60}, this one reads {SCHEMA}",
-            "Update envcheck.",
-        )
+def find_record(name: str) -> Record:
+    """Return the record of a run, or of the run in a bundle's file. Raises `UsageError`."""
+    return record_in(Path(name)) if is_bundle(name) else find_run(name)[1]
+
+
+def find_repeatable(name: str, watch: Watcher) -> tuple[Record, Unpacked | None]:
+    """Return the record of a run, and the bundle that it came in, unpacked, None where it did not."""
+    if not is_bundle(name):
+        return find_run(name)[1], None
+    record = record_in(Path(name))
+    return record, unpack(Path(name), cache_dir(), watch)
 
 
 def _folder(name: str) -> Path:

@@ -119,7 +119,7 @@ _RULES = (
         "bits",
     ),
     Influence(r"environment\.kind", "place", 8, "The same packages, elsewhere.", "bits"),
-    Influence(r"environment\.(limits\b.*|reused)", "place", 8, "The same packages, elsewhere."),
+    Influence(r"environment\.(limits\b.*|reused|bundle)", "place", 8, "The same packages, elsewhere."),
     Influence(r"git\.(commit|changes|dirty)", "code", 30, "The working directory's code is another one."),
     Influence(r"argv", "config", 20, "Something else was typed.", "bits"),
     Influence(

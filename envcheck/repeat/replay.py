@@ -16,16 +16,19 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envcheck.bundle.unpack import Unpacked, kept_recipe
+from envcheck.bundle.use import from_bundle
+from envcheck.bundle.words import of_run, with_data
 from envcheck.environments.prepare import Wanted
 from envcheck.environments.program import kept_copy, program_of_pose
 from envcheck.errors import EnvcheckError, UsageError
 from envcheck.paths import cache_dir
-from envcheck.recipes import load_recipe, lock_hash, recipe_hash
+from envcheck.recipes import lock_hash, recipe_hash
 from envcheck.repeat.diff import how_it_ended, products
 from envcheck.repeat.verdict import ReplayVerdict, judge
 from envcheck.runs.masked import named_variables
 from envcheck.runs.order import Order, carry_out
-from envcheck.runs.record import EnvironmentUsed, Record, file_facts
+from envcheck.runs.record import Record, file_facts
 
 if TYPE_CHECKING:
     from envcheck.environments.place import Watcher
@@ -64,29 +67,41 @@ class Replay:
     variables: Mapping[str, str] | None = None  # those that decide on numbers; None: nobody wrote them down
 
 
-def plan(record: Record, kind: Wanted | None, output: Path | None) -> Replay:
+def plan(
+    record: Record,
+    kind: Wanted | None,
+    output: Path | None,
+    bundle: Unpacked | None = None,
+    data: Path | None = None,
+) -> Replay:
     """Return how a run is repeated: in a `kind` of place other than its own, with its results in `output`.
 
-    Raises `UsageError` for a run that cannot be repeated at all.
+    With a `bundle` it is repeated here, with what that brings; `data` is where its data set lies now. Raises
+    `UsageError` for a run that cannot be repeated at all.
     """
     if why := _why_not(record):
         raise UsageError(f"{record.id} cannot be repeated: {why}")
     assert record.environment is not None  # noqa: S101 - looked at by `_why_not`
-    directory = Path(record.working_directory)
+    directory = Path(record.working_directory) if bundle is None else Path.cwd()
     if not directory.is_dir():
-        raise UsageError(f"The folder that {record.id} was started in is gone: {directory}")
+        raise UsageError(
+            f"The folder that {record.id} was started in is gone: {directory}",
+            "A bundle of the run can be repeated anywhere: envcheck bundle RUN",
+        )
     folder = _fresh(output or Path.cwd() / f"replay-{record.id}")
-    program, lacking = _program(record)
+    program, lacking = (bundle.program, ()) if bundle is not None else _program(record)
     words = record.command[record.command.index("--run-dir") + 2 :]
     weights, unknown = _weights(record, words)
+    said = (*_without_places(words), *weights)
+    said = with_data(said if bundle is None else of_run(said, bundle, record), data)
     variables = _variables(record)
     given = {name: os.environ[name] for name in named_variables(record.argv) if name in os.environ}
     order = Order(
         typed=record.argv,
         name=record.stage,
-        arguments=(*_without_places(words), *weights, "--output", str(folder)),
+        arguments=(*said, "--output", str(folder)),
         is_stage=True,
-        recipe=_recipe(record.environment),
+        recipe=_recipe(record),
         gpus=_gpus(record),
         kind=kind or record.environment.kind,
         base_image=None if record.environment.image is None else _base(record),
@@ -97,9 +112,13 @@ def plan(record: Record, kind: Wanted | None, output: Path | None) -> Replay:
         data=None,
         output=folder,
         program=program,
+        bundle=record.environment.bundle,
     )
+    if bundle is not None:
+        order = from_bundle(order, bundle)
     threads = (record.computing or {}).get("threads")
-    lacking = (*lacking, *unknown, *_lacking(record, directory))
+    lost = _lacking(record, directory) if bundle is None else _not_in(record, bundle)
+    lacking = (*lacking, *unknown, *lost, *_resumed(record))
     return Replay(order, folder, directory, threads, lacking, tuple(_notes(record)), variables)
 
 
@@ -197,12 +216,20 @@ def _program(record: Record) -> tuple[Path, tuple[str, ...]]:
     return today, (f"pose itself is another one: {record.environment.pose:.40} is no longer kept",)
 
 
+def _not_in(record: Record, bundle: Unpacked) -> Iterator[str]:
+    """Yield which of the files that a run read are not in its bundle."""
+    brought = bundle.inputs()
+    for one in record.inputs:
+        if one.sha256 not in brought and Path(one.path).suffix not in _CONFIGS:
+            yield f"{one.path} is not in the bundle"
+
+
 def _lacking(record: Record, directory: Path) -> Iterator[str]:
     assert record.environment is not None  # noqa: S101 - looked at by `plan`
     used = record.environment
     if used.kind != "current":
         try:
-            recipe = load_recipe(_recipe(used)).on(record.host.os.machine)
+            recipe = kept_recipe(record).on(record.host.os.machine)
             lock = recipe.lock_for(".".join(used.python.split(".")[:2]))
         except EnvcheckError as error:
             yield error.message
@@ -215,15 +242,20 @@ def _lacking(record: Record, directory: Path) -> Iterator[str]:
             yield f"{one.path} is gone"
         elif now.sha256 != one.sha256 and Path(one.path).suffix not in _CONFIGS:  # whose values are compared
             yield f"{one.path} is another one now"
+
+
+def _resumed(record: Record) -> Iterator[str]:
     if isinstance(record.resumed_from, int):
         yield f"it went on from a checkpoint of {record.resumed_from} epochs, and a repetition begins anew"
     elif record.resumed_from == "unknown" and (record.config or {}).get("AUTO_RESUME"):
         yield "it may have gone on from a checkpoint (AUTO_RESUME), and a repetition begins anew"
 
 
-def _recipe(used: EnvironmentUsed) -> str:
+def _recipe(record: Record) -> str:
     """Return by what the recipe is found: a name, or the file of one that is not shipped."""
-    return used.recipe_file or used.recipe
+    assert record.environment is not None  # noqa: S101 - looked at by `plan`
+    used = record.environment
+    return (used.recipe_file or used.recipe) if used.bundle is None else str(kept_recipe(record).file)
 
 
 def _notes(record: Record) -> Iterator[str]:
@@ -231,7 +263,7 @@ def _notes(record: Record) -> Iterator[str]:
     used = record.environment
     if used.recipe_hash is not None and used.kind != "current":
         with contextlib.suppress(EnvcheckError, OSError):  # that it is gone has been said
-            file = load_recipe(_recipe(used)).file
+            file = kept_recipe(record).file
             if recipe_hash(file) != used.recipe_hash:
                 yield f"the recipe {file} was written anew since; what it installs is held against its lock"
     for name in named_variables(record.argv):

@@ -42,6 +42,7 @@ class Job:
     writes: tuple[Path, ...] = ()
     terminal: bool = False  # the command has the terminal for itself
     since: float | None = None  # when it was ordered, by the monotonic clock
+    bundle: str | None = None  # the digest of the bundle that brought recipe and pose
 
 
 class Book:
@@ -86,6 +87,7 @@ class Book:
             limits=job.limits,
             recipe_file=None if is_shipped(recipe) else str(recipe.file.absolute()),
             recipe_hash=recipe_hash(recipe.file),
+            bundle=job.bundle,
         )
         self.record = replace(self.record, environment=used)
         self._took("environment", self._opened)

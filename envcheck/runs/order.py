@@ -19,6 +19,7 @@ from envcheck.host.probe import probe
 from envcheck.runs.needs import ask_pose
 
 if TYPE_CHECKING:
+    from envcheck.environments.images import Carried
     from envcheck.environments.place import Watcher
     from envcheck.environments.prepare import Ready, Wanted
     from envcheck.runs.book import Job
@@ -47,6 +48,10 @@ class Order:
     data: Path | None
     output: Path | None
     program: Path | None = None  # a copy of pose that is kept; else today's
+    bundle: str | None = (
+        None  # the digest of the bundle that brought recipe and program; then nothing is fetched
+    )
+    carried: Carried | None = None  # its image
 
 
 def carry_out(order: Order, watch: Watcher, begun: Callable[[Job, Ready], None]) -> Finished:
@@ -70,7 +75,15 @@ def carry_out(order: Order, watch: Watcher, begun: Callable[[Job, Ready], None])
 
         seen = look(request=Request(order.recipe, order.gpus), facts=facts.result)
     limits = Limits(order.network, order.memory, order.cpus)
-    terms = Terms(order.kind, order.base_image, order.variables, limits, order.program)
+    terms = Terms(
+        order.kind,
+        order.base_image,
+        order.variables,
+        limits,
+        order.program,
+        order.carried,
+        offline=order.bundle is not None,
+    )
     job = Job(
         typed=order.typed,
         name=order.name,
@@ -81,6 +94,7 @@ def carry_out(order: Order, watch: Watcher, begun: Callable[[Job, Ready], None])
         writes=(order.output,) if order.output else (),
         terminal=not order.is_stage and is_interactive(),
         since=since,
+        bundle=order.bundle,
     )
 
     def ready() -> Ready:

@@ -42,6 +42,7 @@ class EnvironmentUsed:
     limits: Limits = NO_LIMITS
     recipe_file: str | None = None  # of a recipe that envcheck does not ship
     recipe_hash: str | None = None  # a digest of the recipe's YAML
+    bundle: str | None = None  # the digest of the bundle that all of it came from
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,7 @@ LEFT = [
     "wheels/.fetch-abc",
     "envs/.pose-py3.11.new-abc",
     "images/.x.context-abc",
+    "bundles/.0123.new-abc",
     "pose/.0123.new-abc",
     ".proof-abc",
     "proofs/0123abc.4711",

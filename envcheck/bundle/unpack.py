@@ -1,0 +1,247 @@
+"""A bundle into the cache: each member held against its digest while it is unpacked, and kept by its content.
+
+Wheels go to the wheelhouse, pose to its copies, all else to `bundles/<digest of bundle.json>`. An image is
+left where it is until an engine asks for it. A bundle that is known, with everything still there, is not
+unpacked again. How it is used is known to `use`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import filelock
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from envcheck.bundle.archive import BundleFile, reading
+from envcheck.bundle.manifest import (
+    CONFIG,
+    FIRST,
+    IMAGE,
+    INPUTS,
+    POSE,
+    RECIPE,
+    RECORD,
+    WHEELS,
+    Manifest,
+    Member,
+)
+from envcheck.digests import sha256_of
+from envcheck.documents import parse_json
+from envcheck.environments.failures import require_disk
+from envcheck.environments.held import hold, remove
+from envcheck.environments.images import Carried
+from envcheck.environments.place import Watcher
+from envcheck.environments.program import LAUNCHER, copy_of_pose, digest_of_pose, kept_copy
+from envcheck.environments.wheelhouse import Wheelhouse
+from envcheck.errors import UsageError
+from envcheck.paths import cache_dir
+from envcheck.recipes import Pin, Recipe, load_recipe, read_lock
+from envcheck.runs.record import SCHEMA, Record
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """A bundle whose content is in the cache."""
+
+    file: Path
+    digest: str
+    manifest: Manifest
+    folder: Path
+    program: Path  # its copy of pose
+
+    @property
+    def recipe(self) -> Path:
+        """Its recipe's file, with the locks beside it."""
+        return self.folder / RECIPE / f"{self.manifest.recipe}.yaml"
+
+    @property
+    def config(self) -> Path | None:
+        """Its run's config in full, None where it is no run's or that had none."""
+        return next((self.folder / one.path for one in self.manifest.within(CONFIG)), None)
+
+    @property
+    def record(self) -> Record | None:
+        """Its run's record."""
+        if self.manifest.member(RECORD) is None:
+            return None
+        return parse_json((self.folder / RECORD).read_bytes(), Record, source=RECORD, schema=SCHEMA)
+
+    def inputs(self) -> dict[str, Path]:
+        """Return where the single files lie that its run read, by their digests."""
+        return {one.sha256: self.folder / one.path for one in self.manifest.within(INPUTS)}
+
+    @property
+    def carried(self) -> Carried | None:
+        """Its image, None where it has none."""
+        image = self.manifest.image
+        return (
+            None
+            if image is None
+            else Carried(image, partial(_image_of, self.file, self.folder.parent, self.digest))
+        )
+
+
+def unpack(file: Path, cache: Path, watch: Watcher) -> Unpacked:
+    """Return a bundle with its content in the cache. Raises `UsageError` for what is damaged or hostile.
+
+    Whatever was whole until then is kept, and nothing of what was not.
+    """
+    with reading(file) as bundle:
+        home = cache / "bundles" / bundle.digest
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(home.parent / f".{bundle.digest}.lock"):
+            program = _there(bundle, home, cache)
+            if program is None:
+                program = _fill(bundle, home, cache, watch)
+            hold(home)
+        return Unpacked(file, bundle.digest, bundle.manifest, home, program)
+
+
+def record_in(file: Path) -> Record:
+    """Return the record of the run in a bundle, of which nothing else is unpacked. Raises `UsageError`."""
+    with reading(file) as bundle:
+        member = bundle.manifest.member(RECORD)
+        if member is None:
+            raise UsageError(f"{file} is the bundle of a recipe, and of no run")
+        return parse_json(bundle.content(member), Record, source=f"{file}: {RECORD}", schema=SCHEMA)
+
+
+def kept_recipe(record: Record) -> Recipe:
+    """Return the recipe that a run used: that of its bundle where it used one, else its file's, or ours.
+
+    Raises `UsageError` where it is not there.
+    """
+    assert record.environment is not None  # noqa: S101 - looked at by whoever asks
+    used = record.environment
+    if used.bundle is None:
+        return load_recipe(used.recipe_file or used.recipe)
+    if not _DIGEST.fullmatch(used.bundle):
+        raise UsageError(f"{record.id} names a bundle {used.bundle!r:.80}, which is no digest")
+    file = cache_dir() / "bundles" / used.bundle / RECIPE / f"{used.recipe}.yaml"
+    if "/" in used.recipe or not file.is_file():
+        raise UsageError(
+            f"The bundle that {record.id} ran from is no longer kept",
+            "envcheck replay FILE takes the bundle.",
+        )
+    return load_recipe(str(file))
+
+
+def _there(bundle: BundleFile, home: Path, cache: Path) -> Path | None:
+    """Return the copy of pose of a bundle that is unpacked already; None where anything of it is missing.
+
+    Wheels are held against their digests by whoever builds with them.
+    """
+    wheels = Wheelhouse(cache)
+    if not hold(home):
+        return None
+    for one in bundle.manifest.members:
+        if one.folder == WHEELS:
+            if not (wheels.folder / one.sha256 / one.name).is_file():
+                return None
+        elif one.folder != POSE and one.path != IMAGE and not _is_whole(home / one.path, one):
+            return None
+    return kept_copy(bundle.manifest.pose, cache)
+
+
+def _is_whole(path: Path, member: Member) -> bool:
+    try:
+        return path.stat().st_size == member.bytes and sha256_of(path).hexdigest() == member.sha256
+    except OSError:
+        return False
+
+
+def _fill(bundle: BundleFile, home: Path, cache: Path, watch: Watcher) -> Path:
+    """Unpack a bundle, and return its copy of pose."""
+    for stale in home.parent.glob(f".{home.name}.new-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    image = bundle.manifest.member(IMAGE)
+    needed = bundle.manifest.bytes - (image.bytes if image else 0)
+    require_disk(home.parent, needed >> 20, f"Unpacking {bundle.file.name} needs")
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
+        new = Path(name) / home.name
+        new.mkdir()
+        with watch.step(f"unpack {bundle.file.name}, each member held against its digest") as update:
+            for number, one in enumerate(bundle.manifest.members, 1):
+                update(f"{number} of {len(bundle.manifest.members)}: {one.name}")
+                _unpack_member(bundle, one, new)
+        _refuse_parts_of_others(bundle, new)
+        wheels = Wheelhouse(cache)
+        for one in bundle.manifest.within(WHEELS):
+            wheels.take(new / one.path, one.sha256)
+        program = copy_of_pose(new / POSE, cache)
+        for folder in (WHEELS, POSE):
+            shutil.rmtree(new / folder, ignore_errors=True)
+        if home.exists():
+            remove(home, instead=new)
+        else:
+            new.replace(home)
+    return program
+
+
+def _unpack_member(bundle: BundleFile, member: Member, new: Path) -> None:
+    if member.path == IMAGE:  # looked at, and left where it is
+        bundle.copy(member, lambda _block: None)
+        return
+    target = new / member.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as sink:
+        bundle.copy(member, sink.write)
+
+
+def _refuse_parts_of_others(bundle: BundleFile, new: Path) -> None:
+    """Raise `UsageError` where recipe, locks, wheels and pose do not belong together."""
+    try:
+        load_recipe(str(new / RECIPE / f"{bundle.manifest.recipe}.yaml"))
+        locks = sorted((new / RECIPE / "locks").glob("*.txt"))
+        pins = {pin.sha256: pin for lock in locks for pin in read_lock(lock)}
+    except UsageError as error:
+        message = error.message.replace(f"{new}/", "")
+        raise UsageError(f"{bundle.file}: {message}", error.hint) from None
+    pose = digest_of_pose(new / POSE)
+    if pose != bundle.manifest.pose or not (new / POSE / LAUNCHER).is_file():
+        raise UsageError(f"{bundle.file}: its pose is {pose}, and {FIRST} names {bundle.manifest.pose}")
+    if not locks:
+        raise UsageError(f"{bundle.file} has no lock")
+    wheels = {one.sha256: one for one in bundle.manifest.within(WHEELS)}
+    for sha256 in pins.keys() - wheels.keys():
+        raise UsageError(
+            f"{bundle.file}: the wheel of {pins[sha256].name} is not in it, which its lock names"
+        )
+    for sha256, wheel in wheels.items():
+        if sha256 not in pins or not _is_of(wheel.name, pins[sha256]):
+            raise UsageError(f"{bundle.file}: {wheel.path} is named by none of its locks")
+
+
+def _is_of(name: str, pin: Pin) -> bool:
+    """Tell whether a wheel is called as what its pin names: pip takes no other, whoever asks for it later."""
+    try:
+        project, version, *_ = parse_wheel_filename(name)
+    except (InvalidWheelFilename, InvalidVersion):
+        return False
+    return project == canonicalize_name(pin.name) and str(version) == str(Version(pin.version))
+
+
+@contextlib.contextmanager
+def _image_of(file: Path, folder: Path, digest: str) -> Iterator[IO[bytes]]:
+    """Open the image in a bundle as a file of its own. Raises `UsageError` for what is not what it was."""
+    with reading(file) as bundle:
+        member = bundle.manifest.member(IMAGE)
+        if bundle.digest != digest or member is None:
+            raise UsageError(f"{file} is another bundle than it was")
+        # An engine keeps what it was given: so it is given a copy that has been held against its digest.
+        require_disk(folder, member.bytes >> 20, "The image needs")
+        with tempfile.TemporaryFile(dir=folder) as copy:
+            bundle.copy(member, copy.write)
+            copy.seek(0)
+            yield copy
