@@ -15,11 +15,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import filelock
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
 
+from envcheck.documents import read_text
 from envcheck.environments.failures import WheelNotFoundError, check_pip, require_disk
 from envcheck.environments.held import hold, remove
 from envcheck.environments.place import Update, Watcher
@@ -35,6 +38,9 @@ PYTORCH_INDEX = "https://download.pytorch.org/whl/{tag}"
 # The user's constraints have no say beside exact pins, and let pip call a wheel that it lacks a conflict.
 UNCONSTRAINED = {"PIP_CONSTRAINT": os.devnull}
 
+# How the head of a lock says how many wheels it names (`locks.lock_text`).
+_COMPLETE = re.compile(r"# Complete, (?P<count>[0-9]{1,6}) wheels?: .*")
+_BY_HAND = "Locks are written by `envcheck recipes lock`, not by hand."
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
 
 
@@ -45,6 +51,7 @@ class Pin:
     name: str
     version: str
     sha256: str
+    where: str = field(default="", compare=False)  # "cpu-cp311.txt:7", for whoever has to mend it
 
     @property
     def line(self) -> str:
@@ -58,20 +65,32 @@ class Pin:
 
 
 def read_lock(path: Path) -> tuple[Pin, ...]:
-    """Return the pins of a lock. Raises `UsageError` for a line that is not a pin with exactly one hash."""
-    pins = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        line = text.strip()
+    """Return the pins of a lock.
+
+    Raises `UsageError` for a line that is not a pin with exactly one hash, for a package that is pinned twice,
+    and where there are more or fewer pins than the lock's own head says: it was edited, or cut off.
+    """
+    pins: dict[str, Pin] = {}
+    complete: int | None = None
+    for number, text in enumerate(read_text(path).splitlines(), start=1):
+        line, where = text.strip(), f"{path}:{number}"
         if not line or line.startswith("#"):
+            said = _COMPLETE.fullmatch(line)
+            complete = int(said["count"]) if said else complete
             continue
         match = _PIN.fullmatch(line)
         if match is None:
-            raise UsageError(
-                f"{path}:{number}: not a pin with one hash: {line[:80]!r}",
-                "Locks are written by `envcheck recipes lock`, not by hand.",
-            )
-        pins.append(Pin(**match.groupdict()))
-    return tuple(pins)
+            raise UsageError(f"{where}: not a pin with one hash: {line[:80]!r}", _BY_HAND)
+        pin = Pin(**match.groupdict(), where=where)
+        try:
+            Version(pin.version)
+        except InvalidVersion:
+            raise UsageError(f"{where}: {pin.version!r:.60} is no version", _BY_HAND) from None
+        if (first := pins.setdefault(canonicalize_name(pin.name), pin)) is not pin:
+            raise UsageError(f"{where}: {pin.name:.60} is pinned already, at {first.where}", _BY_HAND)
+    if complete not in (None, len(pins)):
+        raise UsageError(f"{path} names {len(pins)} wheels, and says that it has {complete}", _BY_HAND)
+    return tuple(pins.values())
 
 
 @contextlib.contextmanager
@@ -138,6 +157,7 @@ class Wheelhouse:
         log.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             self._discard_damaged(pins, watch)
+            self._refuse_others(pins)
             self._hold(pins)
             missing = self.missing(pins)
             if not missing:
@@ -168,6 +188,19 @@ class Wheelhouse:
         for pin, wheel in ((pin, here[pin]) for pin, digest in digests.items() if digest != pin.sha256):
             with watch.step(f"remove {wheel.name}, which is damaged, to fetch it again"):
                 remove(self.folder / pin.sha256)
+
+    def _refuse_others(self, pins: Sequence[Pin]) -> None:
+        """Raise `UsageError` for a pin whose digest is that of another package's wheel, or another version's.
+
+        A wheel is found by its digest alone, and pip, which is given the file, does not ask for its version.
+        """
+        for pin in pins:
+            wheel = self.find(pin)
+            if wheel is not None and not _is_wheel_of(pin, wheel.name):
+                raise UsageError(
+                    f"{pin.where}: the digest beside {pin.name} {pin.version} is that of {wheel.name}",
+                    _BY_HAND,
+                )
 
     def _fetch(self, pip: _Pip, pins: Sequence[Pin], recipe: Recipe, update: Update) -> None:
         """Download `pins`, from PyTorch's own index where nobody else has them."""
@@ -276,6 +309,14 @@ def _weight(folder: Path) -> int:
         with contextlib.suppress(OSError):  # pip removes its temporary files while we look
             total += path.stat().st_size
     return total
+
+
+def _is_wheel_of(pin: Pin, file: str) -> bool:
+    try:
+        name, version, *_ = parse_wheel_filename(file)
+    except InvalidWheelFilename:
+        return False
+    return (name, version) == (canonicalize_name(pin.name), Version(pin.version))
 
 
 def _is_heavy(pin: Pin) -> bool:
