@@ -66,7 +66,10 @@ def to_json(value: object) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a document in one step, so that a reader never sees half of it."""
+    """Write a document in one step, so that a reader never sees half of it.
+
+    Raises `OSError`, which names the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = to_json(value)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -79,8 +82,10 @@ def write_json(path: Path, value: object) -> None:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # what is said of a full disk names no file
         raise
 
 

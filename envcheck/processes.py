@@ -25,6 +25,10 @@ from envcheck.relay import Relay, Stream
 _AWAKE_S = 1.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+# Ends the process of a number when our end of its standard input closes without a word. A shell, as it starts
+# in a millisecond.
+_WARDEN = ("/bin/sh", "-c", 'read -r word; [ -n "$word" ] || kill -s TERM "$0"')
+
 # Open files that what `stream` and `hand_over` start keeps open, too: it may outlive us.
 SHARED: list[int] = []
 
@@ -93,13 +97,16 @@ def stream(
     text; `heard` takes the last of both, which a log on a full disk may lack. `begun` is called when it runs,
     before any of that. With `ends_with_reader` it gets SIGTERM when nobody reads our stdout any more. SIGINT,
     SIGTERM and SIGHUP are handed on, each exactly once: it has a session of its own, so that Ctrl-C in a
-    terminal does not reach it twice and its second signal keeps a meaning.
+    terminal does not reach it twice and its second signal keeps a meaning. It gets SIGTERM, too, when we are
+    killed: what it makes would be nobody's.
     """
     with contextlib.ExitStack() as stack:
         relay = stack.enter_context(contextlib.closing(Relay(log, show=show, heard=heard)))
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = _started(argv, env=env, start_new_session=True, pass_fds=SHARED, **pipes)
         stack.enter_context(process)
+        with contextlib.suppress(CommandError):  # no process more is to be had: it runs without
+            stack.enter_context(attended((*_WARDEN, str(process.pid))))
         stack.enter_context(handed_on(_send_to(process)))
         assert process.stdout is not None  # noqa: S101 - asked for above
         assert process.stderr is not None  # noqa: S101

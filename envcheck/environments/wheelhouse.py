@@ -67,7 +67,7 @@ class Pin:
 def read_lock(path: Path) -> tuple[Pin, ...]:
     """Return the pins of a lock.
 
-    Raises `UsageError` for a line that is not a pin with exactly one hash, for a package that is pinned twice,
+    Raises `UsageError` for a line that is not a pin with exactly one hash, for a package pinned twice,
     and where there are more or fewer pins than the lock's own head says: it was edited, or cut off.
     """
     pins: dict[str, Pin] = {}
@@ -89,7 +89,7 @@ def read_lock(path: Path) -> tuple[Pin, ...]:
         if (first := pins.setdefault(canonicalize_name(pin.name), pin)) is not pin:
             raise UsageError(f"{where}: {pin.name:.60} is pinned already, at {first.where}", _BY_HAND)
     if complete not in (None, len(pins)):
-        raise UsageError(f"{path} names {len(pins)} wheels, and says that it has {complete}", _BY_HAND)
+        raise UsageError(f"{path} says that it names {complete} wheels, and names {len(pins)}", _BY_HAND)
     return tuple(pins.values())
 
 

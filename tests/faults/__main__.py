@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fault import Fault, Tally
+from tests.faults.fault import Fault, Model, Tally
 from tests.faults.table import FAULTS, built_model, made
-from tests.small import World
 
 
 def main() -> int:
@@ -56,7 +55,7 @@ def main() -> int:
     return 1 if lost else 0
 
 
-def tried(fault: Fault, model: World, seed: str, times: int) -> Tally:
+def tried(fault: Fault, model: Model, seed: str, times: int) -> Tally:
     """Make a fault so often."""
     tally = Tally(fault.name)
     hidden = (

@@ -100,7 +100,7 @@ def other_hash_in_the_lock(ground: Ground) -> str:
 
 
 def line_removed_from_the_lock(ground: Ground) -> str:
-    return edited(ground, lambda pin: f"# Complete, 2 wheels: install with.\n{pin}", "says that it has 2")
+    return edited(ground, lambda pin: f"# Complete, 2 wheels: install with.\n{pin}", "says that it names 2")
 
 
 def line_added_to_the_lock(ground: Ground) -> str:
@@ -108,7 +108,7 @@ def line_added_to_the_lock(ground: Ground) -> str:
     return edited(
         ground,
         lambda pin: f"# Complete, 1 wheels: install with.\n{pin}\n{beta}",
-        "says that it has 1",
+        "says that it names 1",
     )
 
 

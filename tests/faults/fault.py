@@ -34,12 +34,20 @@ _ALONE_S = 20.0
 
 
 @dataclass(frozen=True)
+class Model:
+    """A world whose environment is built, to be copied."""
+
+    world: World
+    seconds: float  # that building it has taken
+
+
+@dataclass(frozen=True)
 class Ground:
     """Where a fault is made: an empty folder, and the moments to choose from."""
 
     folder: Path
     random: random.Random
-    model: World  # one whose environment is built, to be copied
+    model: Model
 
     def new_world(self, name: str = "world", **options) -> World:
         """Make a world in which nothing is built; see `make_world`."""
@@ -48,7 +56,7 @@ class Ground:
     def built_world(self) -> World:
         """Make a world whose environment is built."""
         ours = shutil.ignore_patterns("runs")
-        shutil.copytree(self.model.folder, self.folder / "world", symlinks=True, ignore=ours)
+        shutil.copytree(self.model.world.folder, self.folder / "world", symlinks=True, ignore=ours)
         return World(self.folder / "world")
 
     def wait_up_to(self, seconds: float) -> float:
