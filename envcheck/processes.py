@@ -25,9 +25,14 @@ from envcheck.relay import Relay, Stream
 _AWAKE_S = 1.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# Ends the process of a number when our end of its standard input closes without a word. A shell, as it starts
-# in a millisecond.
-_WARDEN = ("/bin/sh", "-c", 'read -r word; [ -n "$word" ] || kill -s TERM "$0"')
+# Ends the process of a number when our end of its standard input closes without a word, and then what that
+# has left of its group, as the pip that venv starts. A shell, as it starts in a millisecond.
+_WARDEN = """
+read -r word; [ -n "$word" ] && exit
+kill -s TERM "$0"
+for _ in 1 2 3 4 5 6 7 8 9 10; do kill -s 0 "$0" || break; sleep 0.2; done
+kill -s 0 "$0" || kill -s KILL -- "-$0"
+"""
 
 # Open files that what `stream` and `hand_over` start keeps open, too: it may outlive us.
 SHARED: list[int] = []
@@ -106,7 +111,7 @@ def stream(
         process = _started(argv, env=env, start_new_session=True, pass_fds=SHARED, **pipes)
         stack.enter_context(process)
         with contextlib.suppress(CommandError):  # no process more is to be had: it runs without
-            stack.enter_context(attended((*_WARDEN, str(process.pid))))
+            stack.enter_context(attended(("/bin/sh", "-c", _WARDEN, str(process.pid))))
         stack.enter_context(handed_on(_send_to(process)))
         assert process.stdout is not None  # noqa: S101 - asked for above
         assert process.stderr is not None  # noqa: S101

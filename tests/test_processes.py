@@ -279,5 +279,5 @@ def test_a_program_is_told_to_end_when_we_are_killed(tmp_path):
         assert process.stdout.readline() == b"ready\n"
         time.sleep(0.1)  # in which the one that tells it starts
         process.kill()
-    until(lambda: (tmp_path / "told").exists())
-    until(lambda: (tmp_path / "told").read_text() == "SIGTERM")
+    told = tmp_path / "told"
+    until(lambda: told.exists() and told.read_text() == "SIGTERM")
