@@ -110,7 +110,10 @@ class Venv:
         # A failed build leaves this folder to nobody: TemporaryDirectory removes it, and a killed one's is
         # removed by the next builder.
         _clear_away(home)
-        with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
+        # What an installer has started may outlive it by a moment, and write while we remove.
+        with tempfile.TemporaryDirectory(
+            dir=home.parent, prefix=f".{home.name}.new-", ignore_cleanup_errors=True
+        ) as name:
             new = Path(name) / home.name
             with watch.step(f"make a virtual environment with Python {marker.python}"):
                 _run([str(base), "-I", "-m", "venv", str(new)], log)

@@ -10,11 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.environments.conftest import envcheck, said_by
-from tests.faults import clocks, damage, disks, kills, learning
+from tests.faults import clocks, damage, disks, engines, kills, learning
 from tests.faults.fault import Fault, Ground, Model
 from tests.small import make_world
 
-FAULTS: tuple[Fault, ...] = (*kills.FAULTS, *learning.FAULTS, *disks.FAULTS, *clocks.FAULTS, *damage.FAULTS)
+FAULTS: tuple[Fault, ...] = (
+    *kills.FAULTS,
+    *learning.FAULTS,
+    *engines.FAULTS,
+    *disks.FAULTS,
+    *clocks.FAULTS,
+    *damage.FAULTS,
+)
 
 
 def made(fault: Fault, model: Model, seed: str) -> str:
