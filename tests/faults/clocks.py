@@ -93,5 +93,5 @@ def set_back_before_pruning(ground: Ground) -> str:
 FAULTS = (
     Fault("clock set back between two runs", set_back_between_runs, "slow"),
     Fault("clock set back in a run", set_back_in_a_run),
-    Fault("clock set back before the cache is pruned", set_back_before_pruning),
+    Fault("clock set back before the cache is pruned", set_back_before_pruning, "slow"),
 )
