@@ -178,7 +178,7 @@ def full_in_a_checkpoint(ground: Ground) -> str:
         until((kept / "checkpoint.pth").exists, 60)
         first = sha256_of(kept / "checkpoint.pth").hexdigest()
         ballast = fill(out)
-        said = refused(learner, 1, "No space left on device")
+        said = refused(learner, 1, "is there room")
         assert sha256_of(kept / "checkpoint.pth").hexdigest() == first
         ballast.unlink()
         goes_on(ground, known)
