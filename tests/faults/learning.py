@@ -177,7 +177,10 @@ def full_in_a_checkpoint(ground: Ground) -> str:
         learner = learn(ground.folder, known.people)
         until((kept / "checkpoint.pth").exists, 60)
         first = sha256_of(kept / "checkpoint.pth").hexdigest()
+        stage = stage_of(ground, "train")
+        os.kill(stage, signal.SIGSTOP)  # filling takes a moment
         ballast = fill(out)
+        os.kill(stage, signal.SIGCONT)
         said = refused(learner, 1, "is there room")
         assert sha256_of(kept / "checkpoint.pth").hexdigest() == first
         ballast.unlink()
