@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests of several rooms run side by side; torch itself is kept to one thread in each.
 JOBS ?= 2
 
-.PHONY: help demo demo-long test test-all test-engines coco-mini bench-doctor bench-diff bench-fleet bench-explain bench-engines bench-kill lint types format clean
+.PHONY: help demo demo-long test test-all test-engines coco-mini bench-doctor bench-diff bench-fleet bench-explain bench-engines bench-kill faults lint types format clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -46,8 +46,10 @@ bench-explain: $(VENV)/.tests  ## how fast a log of 1 GB is explained (two minut
 bench-engines: $(VENV)/.tests  ## what containers keep, cost and save (10 minutes; PARTS="start size": some)
 	$(BIN)/python tests/engine_bench.py $(PARTS)
 
-bench-kill: $(VENV)/.tests  ## trainings killed at random moments, and resumed (POINTS=50: six minutes)
+bench-kill: $(VENV)/.tests  ## trainings killed at random moments, and resumed (POINTS=50: ten minutes)
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/kill_bench.py $(POINTS) $(if $(JSON),--json $(JSON))
+faults: $(VENV)/.tests  ## what envcheck survives: each fault made for real, and counted (half an hour; ONLY="words")
+	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY))
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

@@ -71,7 +71,10 @@ def to_yaml(value: object) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a document in one step, so that a reader never sees half of it."""
+    """Write a document in one step, so that a reader never sees half of it.
+
+    Raises `OSError`, which names the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = to_json(value)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -81,8 +84,10 @@ def write_json(path: Path, value: object) -> None:
             file.write(text)
         open_to_everybody(temporary)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # what is said of a full disk names no file
         raise
 
 

@@ -25,6 +25,15 @@ from envcheck.relay import Relay, Stream
 _AWAKE_S = 1.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+# Ends the process of a number when our end of its standard input closes without a word, and then what that
+# has left of its group, as the pip that venv starts. A shell, as it starts in a millisecond.
+_WARDEN = """
+read -r word; [ -n "$word" ] && exit
+kill -s TERM "$0"
+for _ in 1 2 3 4 5 6 7 8 9 10; do kill -s 0 "$0" || break; sleep 0.2; done
+kill -s 0 "$0" || kill -s KILL -- "-$0"
+"""
+
 # Open files that what `stream` and `hand_over` start keeps open, too: it may outlive us.
 SHARED: list[int] = []
 
@@ -93,13 +102,16 @@ def stream(
     text; `heard` takes the last of both, which a log on a full disk may lack. `begun` is called when it runs,
     before any of that. With `ends_with_reader` it gets SIGTERM when nobody reads our stdout any more. SIGINT,
     SIGTERM and SIGHUP are handed on, each exactly once: it has a session of its own, so that Ctrl-C in a
-    terminal does not reach it twice and its second signal keeps a meaning.
+    terminal does not reach it twice and its second signal keeps a meaning. It gets SIGTERM, too, when we are
+    killed: what it makes would be nobody's.
     """
     with contextlib.ExitStack() as stack:
         relay = stack.enter_context(contextlib.closing(Relay(log, show=show, heard=heard)))
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = _started(argv, env=env, start_new_session=True, pass_fds=SHARED, **pipes)
         stack.enter_context(process)
+        with contextlib.suppress(CommandError):  # no process more is to be had: it runs without
+            stack.enter_context(attended(("/bin/sh", "-c", _WARDEN, str(process.pid))))
         stack.enter_context(handed_on(_send_to(process)))
         assert process.stdout is not None  # noqa: S101 - asked for above
         assert process.stderr is not None  # noqa: S101

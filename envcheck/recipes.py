@@ -15,11 +15,12 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from packaging.version import Version
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from envcheck.compat import tables
 from envcheck.compat.tables import Build
-from envcheck.documents import read_yaml
+from envcheck.documents import read_text, read_yaml
 from envcheck.errors import UsageError
 from envcheck.paths import bundle
 
@@ -28,6 +29,9 @@ MACHINE = "x86_64"
 # What a new recipe is locked for when nobody says: the Python of the base image.
 CONTAINER_PYTHON = "3.11"
 
+# How the head of a lock says how many wheels it names (`locks.lock_text`).
+_COMPLETE = re.compile(r"# Complete, (?P<count>[0-9]{1,6}) wheels?: .*")
+BY_HAND = "Locks are written by `envcheck recipes lock`, not by hand."
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
 
 
@@ -38,6 +42,7 @@ class Pin:
     name: str
     version: str
     sha256: str
+    where: str = field(default="", compare=False)  # "cpu-cp311.txt:7", for whoever has to mend it
 
     @property
     def line(self) -> str:
@@ -188,20 +193,32 @@ def recipe_hash(file: Path) -> str:
 
 
 def read_lock(path: Path) -> tuple[Pin, ...]:
-    """Return the pins of a lock. Raises `UsageError` for a line that is not a pin with exactly one hash."""
-    pins = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        line = text.strip()
+    """Return the pins of a lock.
+
+    Raises `UsageError` for a line that is not a pin with exactly one hash, for a package pinned twice,
+    and where there are more or fewer pins than the lock's own head says: it was edited, or cut off.
+    """
+    pins: dict[str, Pin] = {}
+    complete: int | None = None
+    for number, text in enumerate(read_text(path).splitlines(), start=1):
+        line, where = text.strip(), f"{path}:{number}"
         if not line or line.startswith("#"):
+            said = _COMPLETE.fullmatch(line)
+            complete = int(said["count"]) if said else complete
             continue
         match = _PIN.fullmatch(line)
         if match is None:
-            raise UsageError(
-                f"{path}:{number}: not a pin with one hash: {line[:80]!r}",
-                "Locks are written by `envcheck recipes lock`, not by hand.",
-            )
-        pins.append(Pin(**match.groupdict()))
-    return tuple(pins)
+            raise UsageError(f"{where}: not a pin with one hash: {line[:80]!r}", BY_HAND)
+        pin = Pin(**match.groupdict(), where=where)
+        try:
+            Version(pin.version)
+        except InvalidVersion:
+            raise UsageError(f"{where}: {pin.version!r:.60} is no version", BY_HAND) from None
+        if (first := pins.setdefault(canonicalize_name(pin.name), pin)) is not pin:
+            raise UsageError(f"{where}: {pin.name:.60} is pinned already, at {first.where}", BY_HAND)
+    if complete not in (None, len(pins)):
+        raise UsageError(f"{path} says that it names {complete} wheels, and names {len(pins)}", BY_HAND)
+    return tuple(pins.values())
 
 
 def lock_hash(path: Path) -> str:

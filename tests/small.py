@@ -130,12 +130,13 @@ def make_world(
     container_python: str = "3.11",
     installed_mib: int = 1,
     content: str = "",
+    library: str = "",
     damage_hash: bool = False,
 ) -> World:
     """Write a world whose recipe nobody has built yet: its wheel is like no other."""
     name = f"test-{secrets.token_hex(4)}"
     text = content or f'"""{name}."""\n\n\ndef main():\n    print("{name}")\n'
-    wheel = make_wheel(folder / "index", "alpha-1.0-py3-none-any.whl", content=text)
+    wheel = make_wheel(folder / "index", "alpha-1.0-py3-none-any.whl", content=text, library=library)
     pin = pin_of(wheel)
     if damage_hash:
         pin = pin[:-8] + "00000000"

@@ -12,6 +12,7 @@ import pytest
 
 from envcheck.errors import EnvcheckError
 from envcheck.processes import attended, capture, hand_over, stream
+from tests.engines import until
 
 
 def program(folder: Path, text: str) -> list[str]:
@@ -255,3 +256,28 @@ def test_a_command_that_speaks_for_a_reader_ends_with_it(tmp_path):
         done.stdout.close()
         assert done.wait(timeout=30) == 128 + signal.SIGTERM
         assert done.stderr.read() == b""
+
+
+def test_a_program_is_told_to_end_when_we_are_killed(tmp_path):
+    inner = program(
+        tmp_path,
+        f"""
+        import signal, sys, time
+        from pathlib import Path
+
+        def ended(number, frame):
+            Path({str(tmp_path)!r}, "told").write_text(signal.Signals(number).name)
+            sys.exit(0)
+
+        signal.signal(signal.SIGTERM, ended)
+        print("ready", flush=True)
+        time.sleep(60)
+        """,
+    )
+    outer = f"from envcheck.processes import stream; stream({inner!r})"
+    with subprocess.Popen([sys.executable, "-c", outer], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(0.1)  # in which the one that tells it starts
+        process.kill()
+    told = tmp_path / "told"
+    until(lambda: told.exists() and told.read_text() == "SIGTERM")

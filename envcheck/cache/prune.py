@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -17,6 +19,8 @@ SCHEMA = "envcheck.cache-pruned/1"
 # What looks like a leftover is somebody's who is building right now, when it is younger.
 _BUSY_DAYS = 1.0
 _MOST_DAYS = 36_500
+# Nobody used it tomorrow: the clock was ahead then, by nobody knows how much. It counts from today on.
+_TOMORROW = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,7 @@ def prune(
 ) -> Pruned:
     """Remove what was last used more than `keep_days` ago, and what killed builds have left.
 
+    What was used in the future, before the clock was set back, counts as used `now`.
     Raises `UsageError` for days that are none.
     """
     if not 0 <= keep_days <= _MOST_DAYS:  # nor is nan
@@ -46,6 +51,8 @@ def prune(
     fates: dict[str, list[Kept]] = {"removed": [], "held": [], "left": []}
     # Pose's images stand on those of environments, and go first.
     for one in sorted(contents.kept, key=lambda one: one.kind == "image" and "/pose:" not in one.name):
+        if one.used > written(now + _TOMORROW) and not dry_run:
+            _use(one.path, now)
         days = max(keep_days, _BUSY_DAYS) if one.kind == "leftover" else keep_days
         before = written(now - timedelta(days=days))
         if one.used < before:
@@ -59,6 +66,11 @@ def prune(
         held=tuple(fates["held"]),
         dry_run=dry_run,
     )
+
+
+def _use(path: Path, now: datetime) -> None:
+    with contextlib.suppress(OSError):  # somebody else has removed it, or it is another user's
+        os.utime(path, (now.timestamp(), now.timestamp()))
 
 
 def _is_older(path: Path, before: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from envcheck.symptoms import FULL_DISK, PIP, error_kind, find
 _FULL_BYTES = 1 << 20
 # pip takes Ctrl-C for an ordinary failure, with exit code 1.
 _CANCELLED = "Operation cancelled by user"
+# How pip names the wheel that was not there, or was another one.
+_NAMED = re.compile(r"No matching distribution found for (\S+==\S+)|^\s+(\S+==\S+) from .*$", re.MULTILINE)
 
 
 class WheelNotFoundError(EnvcheckError):
@@ -29,7 +32,11 @@ def check_pip(code: int, said: str, log: Path, failed: str = "The environment wa
     symptom = find(PIP, said)
     if symptom is not None:
         kind = WheelNotFoundError if symptom.id == "wheel.absent" else error_kind(symptom)
-        raise kind(f"{failed}: {symptom.meaning}", f"{symptom.fix.hint}\nThe whole story: {log}", symptom.id)
+        named = _NAMED.search(said) if symptom.id in {"wheel.absent", "wheel.hash"} else None
+        which = f" ({named[1] or named[2]:.80})" if named else ""
+        raise kind(
+            f"{failed}: {symptom.meaning}{which}", f"{symptom.fix.hint}\nThe whole story: {log}", symptom.id
+        )
     if shutil.disk_usage(log.parent).free < _FULL_BYTES:  # venv hides what its own pip said
         raise EnvcheckError(f"{failed}: the disk is full", FULL_DISK)
     last = next((line for line in reversed(said.splitlines()) if line.startswith("ERROR")), "")

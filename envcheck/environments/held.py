@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def hold(thing: Path) -> bool:
     for whoever is just about to move it away.
     """
     with contextlib.suppress(OSError):  # a cache that is another user's is read only
-        os.utime(thing)
+        if thing.stat().st_mtime < time.time():  # a clock that was set back does not make it older
+            os.utime(thing)
     try:
         handle = os.open(thing, os.O_RDONLY)
     except OSError:

@@ -108,11 +108,13 @@ class Venv:
         log.write_bytes(b"")
         needed = recipe.size.installed_mib + wheels.needed_mib(pins, recipe)
         require_disk(home.parent, needed, f"An environment of {recipe.name} needs")
-        # A failed build leaves this folder to nobody: TemporaryDirectory removes it, and a killed one is
-        # removed by the next builder, who holds the lock.
-        for stale in home.parent.glob(f".{home.name}.new-*"):
-            shutil.rmtree(stale, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
+        # A failed build leaves this folder to nobody: TemporaryDirectory removes it, and a killed one's is
+        # removed by the next builder.
+        _clear_away(home)
+        # What an installer has started may outlive it by a moment, and write while we remove.
+        with tempfile.TemporaryDirectory(
+            dir=home.parent, prefix=f".{home.name}.new-", ignore_cleanup_errors=True
+        ) as name:
             new = Path(name) / home.name
             with watch.step(f"make a virtual environment with Python {marker.python}"):
                 _run([str(base), "-I", "-m", "venv", str(new)], log)
@@ -126,6 +128,7 @@ class Venv:
             write_json(new / "envcheck.json", replace(marker, installed=_of_lock(new, pins)))
             hold(new)
             new.replace(home)
+        _clear_away(home)  # what the pip of a killed builder wrote while we began
 
     def _install_argv(self, python: Path, requirements: Path) -> list[str]:
         exact = ["--no-deps", "--no-index", "--require-hashes", "--requirement", str(requirements)]
@@ -187,6 +190,12 @@ def _of_lock(home: Path, pins: Sequence[Pin]) -> tuple[str, ...]:
     """Return what is installed of a lock. Of pip, which venv itself brings, people take newer versions."""
     named = {canonicalize_name(pin.name) for pin in pins}
     return tuple(one for one in installed(home) if canonicalize_name(one.partition("-")[0]) in named)
+
+
+def _clear_away(home: Path) -> None:
+    """Remove what killed builders of an environment have left; we hold its lock."""
+    for stale in home.parent.glob(f".{home.name}.new-*"):
+        shutil.rmtree(stale, ignore_errors=True)
 
 
 def _run(argv: list[str], log: Path) -> None:

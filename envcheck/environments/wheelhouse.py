@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
 
 from envcheck.digests import sha256_of
 from envcheck.environments.failures import WheelNotFoundError, check_pip, require_disk
 from envcheck.environments.held import hold, remove
 from envcheck.environments.place import Update, Watcher
-from envcheck.errors import EnvcheckError
+from envcheck.errors import EnvcheckError, UsageError
 from envcheck.processes import stream
-from envcheck.recipes import Pin, Recipe
+from envcheck.recipes import BY_HAND, Pin, Recipe
 
 # The one address that the code knows: where PyTorch keeps the builds that the public index does not have.
 # It is asked for nothing but the wheels that the user's own settings did not find.
@@ -101,6 +103,7 @@ class Wheelhouse:
         log.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             self._discard_damaged(pins, watch)
+            self._refuse_others(pins)
             self._hold(pins)
             missing = self.missing(pins)
             if not missing:
@@ -147,6 +150,19 @@ class Wheelhouse:
         for pin, wheel in ((pin, here[pin]) for pin, digest in digests.items() if digest != pin.sha256):
             with watch.step(f"remove {wheel.name}, which is damaged, to fetch it again"):
                 remove(self.folder / pin.sha256)
+
+    def _refuse_others(self, pins: Sequence[Pin]) -> None:
+        """Raise `UsageError` for a pin whose digest is that of another package's wheel, or another version's.
+
+        A wheel is found by its digest alone, and pip, which is given the file, does not ask for its version.
+        """
+        for pin in pins:
+            wheel = self.find(pin)
+            if wheel is not None and not _is_wheel_of(pin, wheel.name):
+                raise UsageError(
+                    f"{pin.where}: the digest beside {pin.name} {pin.version} is that of {wheel.name}",
+                    BY_HAND,
+                )
 
     def _fetch(self, pip: _Pip, pins: Sequence[Pin], recipe: Recipe, update: Update) -> None:
         """Download `pins`, from PyTorch's own index where nobody else has them."""
@@ -260,6 +276,14 @@ def target_of(recipe: Recipe, python: str) -> tuple[str, ...]:
     platforms = [word for tag in tags for word in ("--platform", f"{tag}_{recipe.machine}")]
     abi = f"cp{python.replace('.', '')}"
     return ("--implementation", "cp", "--python-version", python, "--abi", abi, *platforms)
+
+
+def _is_wheel_of(pin: Pin, file: str) -> bool:
+    try:
+        name, version, *_ = parse_wheel_filename(file)
+    except InvalidWheelFilename:
+        return False
+    return (name, version) == (canonicalize_name(pin.name), Version(pin.version))
 
 
 def _is_heavy(pin: Pin) -> bool:

@@ -6,6 +6,7 @@ is kept in the cache and lent to the next run that was promised the same.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -35,10 +36,11 @@ def prove(ready: Ready, work: Work, promised: Promise, host: Host, folder: Path,
     ended, said = ask(ready, work, folder)
     if ended.code != 0 or not (folder / "proof.json").is_file():
         raise unproved(ended, said, ready.place, work.limits)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(f".{os.getpid()}")  # another run must not be lent half of it
-    shutil.copyfile(folder / "proof.json", part)
-    part.replace(kept)
+    with contextlib.suppress(OSError):  # a cache that is full, or another user's: the next run asks again
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}")  # another run must not be lent half of it
+        shutil.copyfile(folder / "proof.json", part)
+        part.replace(kept)
 
 
 def _lent(kept: Path, target: Path) -> bool:

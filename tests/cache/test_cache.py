@@ -17,6 +17,7 @@ import pytest
 from envcheck.cache.kept import contents
 from envcheck.cache.prune import prune
 from envcheck.cache.verify import verify
+from envcheck.environments.held import hold
 from envcheck.errors import UsageError
 from tests.small import MINE, environ_of, make_world
 
@@ -263,6 +264,26 @@ def test_a_dry_run_names_what_would_go_and_removes_nothing(cache):
     pruned = prune(contents(cache), 1, later, dry_run=True)
     assert len(pruned.removed) == 4
     assert contents(cache).kept == pruned.removed
+
+
+def test_what_was_used_in_the_future_counts_as_used_when_it_is_first_looked_at(cache):
+    environment = only(contents(cache), "environment")
+    now = datetime.now(timezone.utc)
+    ahead = (now + 3650 * DAY).timestamp()
+    os.utime(environment.path, (ahead, ahead))
+    prune(contents(cache), 30, now, dry_run=True)
+    assert environment.path.stat().st_mtime == ahead
+    assert prune(contents(cache), 30, now).removed == ()
+    assert environment.path not in [one.path for one in prune(contents(cache), 30, now + 29 * DAY).removed]
+    assert environment.path in [one.path for one in prune(contents(cache), 30, now + 31 * DAY).removed]
+
+
+def test_a_clock_that_was_set_back_makes_nothing_older(cache):
+    environment = only(contents(cache), "environment")
+    ahead = time.time() + 3600
+    os.utime(environment.path, (ahead, ahead))
+    assert hold(environment.path)
+    assert environment.path.stat().st_mtime == ahead
 
 
 @pytest.mark.parametrize("days", ["nan", "inf", "1e9", "-1"])

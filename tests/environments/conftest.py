@@ -187,6 +187,19 @@ def is_held(lock: Path) -> bool:
 
 
 @contextlib.contextmanager
+def filled(folder: Path, leaving_mib: int) -> Iterator[None]:
+    """While open, a disk has no more room than that."""
+    ballast = folder / "ballast"
+    size = shutil.disk_usage(folder).free - (leaving_mib << 20)
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+@contextlib.contextmanager
 def somebodys(home: Home, folder: Path):
     """Give what starts work as another user, who works in `folder` and may use the engine."""
     if os.getuid() != 0:

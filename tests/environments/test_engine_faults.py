@@ -11,7 +11,6 @@ import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import docker
 import pytest
@@ -35,6 +34,7 @@ from tests.environments.conftest import (
     a_world,
     anybodys_python,
     envcheck,
+    filled,
     first_line,
     is_of,
     knows_only,
@@ -455,15 +455,3 @@ def test_a_build_that_fills_the_disk_says_so_and_leaves_nothing(daemon, leaving_
         assert (error.finding, error.exit_code) == ("disk.full", 1), error.message
         assert images_of(world) == []
         assert containers_of(world) == []
-
-
-@contextlib.contextmanager
-def filled(folder: Path, leaving_mib: int) -> Iterator[None]:
-    ballast = folder / "ballast"
-    size = shutil.disk_usage(folder).free - (leaving_mib << 20)
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)
-    try:
-        yield
-    finally:
-        ballast.unlink()

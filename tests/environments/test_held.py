@@ -61,7 +61,8 @@ from pathlib import Path
 from envcheck.environments.held import hold
 from envcheck.processes import hand_over, stream
 hold(Path(sys.argv[1]))
-code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+code = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "  # as who saves
+code += "print(os.getpid(), flush=True); time.sleep(60)"
 if sys.argv[2] == "stream":
     stream([sys.executable, "-c", code])
 else:

@@ -35,6 +35,39 @@ def test_a_line_without_hash_is_named_by_file_and_line(tmp_path):
         read_lock(lock)
 
 
+PIN = f"alpha==1.0 --hash=sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ((PIN, PIN.replace("alpha", "Alpha")), r"lock\.txt:3: Alpha is pinned already, at .*lock\.txt:2"),
+        ((PIN.replace("1.0", "one"),), r"lock\.txt:2: 'one' is no version"),
+        (("# Complete, 2 wheels: install.", PIN), r"lock\.txt says that it names 2 wheels, and names 1"),
+        (("# Complete, 0 wheels: install.", PIN), r"lock\.txt says that it names 0 wheels, and names 1"),
+    ],
+)
+def test_a_lock_that_was_edited_is_refused_where_it_was(tmp_path, lines, said):
+    with pytest.raises(UsageError, match=said):
+        read_lock(write_lock(tmp_path, *lines))
+
+
+def test_a_lock_that_is_no_text_is_refused(tmp_path):
+    lock = tmp_path / "lock.txt"
+    lock.write_bytes(PIN.encode("utf-16"))
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read_lock(lock)
+
+
+@pytest.mark.parametrize("other", ["alpha==2.0", "beta==1.0"])
+def test_a_digest_beside_another_pin_is_refused_with_file_and_line(tmp_path, index, house, listener, other):
+    pin = pin_of(make_wheel(index, "alpha-1.0-py3-none-any.whl"))
+    fetch(house, read_lock(write_lock(tmp_path, pin)), tmp_path, listener)
+    pins = read_lock(write_lock(tmp_path, pin.replace("alpha==1.0", other)))
+    with pytest.raises(UsageError, match=r"lock\.txt:2: the digest beside .* is that of alpha-1\.0"):
+        fetch(house, pins, tmp_path, listener)
+
+
 def test_wheels_are_fetched_once_and_found_by_their_hash(tmp_path, index, house, listener):
     pins = read_lock(
         write_lock(

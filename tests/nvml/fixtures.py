@@ -41,24 +41,26 @@ def built(
     tmp_path_factory: pytest.TempPathFactory, source: Path, soname: str, variants: dict[str, list[str]]
 ) -> dict[str, Path]:
     """Return the folders of the libraries `soname` that a C file makes with the flags of each variant."""
-    cc = compiler()
-    if cc is None:
-        pytest.skip(f"no C compiler, and no ziglang: the loading path of {soname} is not verified")
     # Workers of one run share the folder above their own; the first of them builds, the others wait.
     base = tmp_path_factory.getbasetemp()
     home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / source.stem
     with FileLock(f"{home}.lock"):
         for name, flags in variants.items():
-            _build([*cc, *flags, str(source)], home / name, soname)
+            build_library(source, home / name, soname, *flags)
     return {name: home / name for name in variants}
 
 
-def _build(cc: list[str], folder: Path, soname: str) -> None:
+def build_library(source: Path, folder: Path, soname: str, *flags: str) -> None:
+    """Make the library `soname` of a C file in `folder`, where it is not there yet."""
+    cc = compiler()
+    if cc is None:
+        pytest.skip(f"no C compiler, and no ziglang: the loading path of {soname} is not verified")
     if (folder / soname).exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     out = folder / f"{soname}.part"
-    subprocess.run([*cc, "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", str(out)], check=True)
+    argv = [*cc, *flags, str(source), "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", str(out)]
+    subprocess.run(argv, check=True)
     out.rename(folder / soname)
 
 

@@ -171,6 +171,5 @@ def test_half_a_proof_is_lent_to_nobody(proved, monkeypatch):
 
     with monkeypatch.context() as disk:
         disk.setattr("shutil.copyfile", full)
-        with pytest.raises(OSError, match="No space left"):
-            proved()
+        assert proved() == {"number": 1}  # the run has its own
     assert proved() == {"number": 2}
