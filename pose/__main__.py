@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -106,6 +107,8 @@ def _require_one_process(stage: Stage) -> None:
 
 def _work(stage: Stage, arguments: Arguments, run_dir: Path | None, team: Team | None = None) -> int:
     """The stage in this process, which may be one of a team."""
+    if team is None:  # torchrun ends a team's others in its own way
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # also before there is anything to keep
     if arguments.deterministic:  # cuBLAS reads it once, when it starts: before the proof
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if stage.takes_overrides:
@@ -175,6 +178,10 @@ def _run(
         if run_dir is not None or proves:
             import_module("pose.machines.proof").require(run_dir, deep=deep)
         work(result)
+    except Exception as error:
+        known = error if isinstance(error, PoseError | Interrupted) else known_failure(error)
+        result.problem = known.message if known else ""
+        raise
     finally:
         result.keep()
     return 0

@@ -61,6 +61,7 @@ class Result:
     computing: dict[str, Any] | None = None  # see `machines/computing.py`
     memory: dict[str, Any] | None = None  # likewise
     seconds: dict[str, list[float]] = field(default_factory=dict)  # what each epoch took
+    problem: str = ""  # the sentence it ended with, of one that did not end well
 
     def keep(self) -> None:
         """The run folder's result.json as it is now, replaced whole.
@@ -95,6 +96,7 @@ class Result:
             "computing": self.computing,
             "memory": self.memory,
             "seconds": self.seconds,
+            "problem": self.problem,
         }
 
     def add_output(self, path: Path) -> None:

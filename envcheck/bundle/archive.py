@@ -35,7 +35,8 @@ class BundleFile:
 
     file: Path
     stream: IO[bytes]
-    digest: str  # of bundle.json, which has everybody else's: the bundle's own
+    first: bytes  # bundle.json as it is
+    digest: str  # of that, which has everybody else's: the bundle's own
     manifest: Manifest
     begins: dict[str, int]  # where each member's bytes begin
 
@@ -102,7 +103,7 @@ def reading(file: Path) -> Iterator[BundleFile]:
             raise _cut_off(file, FIRST)
         manifest = parse_manifest(text, str(file))
         begins = dict(_begins(stream, file, manifest, BLOCK + padded(header.size)))
-        yield BundleFile(file, stream, hashlib.sha256(text).hexdigest(), manifest, begins)
+        yield BundleFile(file, stream, text, hashlib.sha256(text).hexdigest(), manifest, begins)
 
 
 def header(path: str, size: int) -> bytes:

@@ -83,6 +83,11 @@ class Bundling:
         """What the bundle is called when nobody says."""
         return self.record.id if self.record else self.recipe.name
 
+    def with_image(self) -> Bundling:
+        """Return the same for the recipe's own Python, too: an image has that one, and runs by its lock."""
+        recipe = self.recipe
+        return replace(self, pythons=_served(recipe, (*self.pythons, recipe.container_python)))
+
 
 def of_recipe(recipe: Recipe, pythons: tuple[str, ...]) -> Bundling:
     """Return what a bundle of a recipe is made of, for this kind of machine. Raises `UsageError`."""

@@ -49,9 +49,9 @@ def bundle(asked: Bundling, file: Path, watch: Watcher, *, image: bool) -> Bundl
         raise UsageError(f"{file} is a folder, and a bundle is a file", "--output FILE")
     if not file.parent.is_dir():
         raise UsageError(f"There is no folder {file.parent}", "--output FILE says where the bundle goes.")
-    found = gather(asked, watch)
     if not image:
-        return _write(found, file, watch)
+        return _write(gather(asked, watch), file, watch)
+    found = gather(asked.with_image(), watch)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
         archive = Path(folder) / IMAGE
         size = asked.recipe.size.installed_mib

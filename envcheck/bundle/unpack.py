@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import filelock
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -33,6 +33,7 @@ from envcheck.bundle.manifest import (
     WHEELS,
     Manifest,
     Member,
+    parse_manifest,
 )
 from envcheck.digests import sha256_of
 from envcheck.documents import parse_json
@@ -48,6 +49,7 @@ from envcheck.recipes import Pin, Recipe, load_recipe, read_lock
 from envcheck.runs.record import SCHEMA, Record
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_TAKES_IT = "envcheck replay FILE takes the bundle."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def unpack(file: Path, cache: Path, watch: Watcher) -> Unpacked:
     Whatever was whole until then is kept, and nothing of what was not.
     """
     with reading(file) as bundle:
-        home = cache / "bundles" / bundle.digest
+        home = _home(cache, bundle.digest)
         home.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(home.parent / f".{bundle.digest}.lock"):
             program = _there(bundle, home, cache)
@@ -128,13 +130,29 @@ def kept_recipe(record: Record) -> Recipe:
         return load_recipe(used.recipe_file or used.recipe)
     if not _DIGEST.fullmatch(used.bundle):
         raise UsageError(f"{record.id} names a bundle {used.bundle!r:.80}, which is no digest")
-    file = cache_dir() / "bundles" / used.bundle / RECIPE / f"{used.recipe}.yaml"
+    file = _home(cache_dir(), used.bundle) / RECIPE / f"{used.recipe}.yaml"
     if "/" in used.recipe or not file.is_file():
-        raise UsageError(
-            f"The bundle that {record.id} ran from is no longer kept",
-            "envcheck replay FILE takes the bundle.",
-        )
+        raise UsageError(f"The bundle that {record.id} ran from is no longer kept", _TAKES_IT)
     return load_recipe(str(file))
+
+
+def kept_image(record: Record) -> Carried | None:
+    """Return the image in the bundle that a run used, None where there was none.
+
+    The bundle's file is not here: an engine that has the image no longer raises `UsageError`.
+    """
+    used = record.environment
+    if used is None or used.bundle is None or not _DIGEST.fullmatch(used.bundle):
+        return None
+    file = _home(cache_dir(), used.bundle) / FIRST
+    if not file.is_file():
+        return None
+    image = parse_manifest(file.read_bytes(), str(file)).image
+    return Carried(image, partial(_without_file, record.id)) if image else None
+
+
+def _home(cache: Path, digest: str) -> Path:
+    return cache / "bundles" / digest
 
 
 def _there(bundle: BundleFile, home: Path, cache: Path) -> Path | None:
@@ -143,7 +161,7 @@ def _there(bundle: BundleFile, home: Path, cache: Path) -> Path | None:
     Wheels are held against their digests by whoever builds with them.
     """
     wheels = Wheelhouse(cache)
-    if not hold(home):
+    if not hold(home) or not (home / FIRST).is_file():
         return None
     for one in bundle.manifest.members:
         if one.folder == WHEELS:
@@ -175,6 +193,7 @@ def _fill(bundle: BundleFile, home: Path, cache: Path, watch: Watcher) -> Path:
             for number, one in enumerate(bundle.manifest.members, 1):
                 update(f"{number} of {len(bundle.manifest.members)}: {one.name}")
                 _unpack_member(bundle, one, new)
+        (new / FIRST).write_bytes(bundle.first)
         _refuse_parts_of_others(bundle, new)
         wheels = Wheelhouse(cache)
         for one in bundle.manifest.within(WHEELS):
@@ -230,6 +249,10 @@ def _is_of(name: str, pin: Pin) -> bool:
     except (InvalidWheelFilename, InvalidVersion):
         return False
     return project == canonicalize_name(pin.name) and str(version) == str(Version(pin.version))
+
+
+def _without_file(run: str) -> NoReturn:
+    raise UsageError(f"The image that {run} ran in is no longer with the engine", _TAKES_IT)
 
 
 @contextlib.contextmanager

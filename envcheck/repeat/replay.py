@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envcheck.bundle.unpack import Unpacked, kept_recipe
+from envcheck.bundle.unpack import Unpacked, kept_image, kept_recipe
 from envcheck.bundle.use import from_bundle
 from envcheck.bundle.words import of_run, with_data
 from envcheck.environments.prepare import Wanted
@@ -113,6 +113,7 @@ def plan(
         output=folder,
         program=program,
         bundle=record.environment.bundle,
+        carried=kept_image(record),
     )
     if bundle is not None:
         order = from_bundle(order, bundle)

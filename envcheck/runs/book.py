@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ class Book:
 
     def __init__(self, job: Job, parent: Path) -> None:
         """Open it under `parent`/runs. Raises `EnvcheckError` when the folder cannot be made."""
-        started = datetime.now(timezone.utc)
+        self._started = started = datetime.now(timezone.utc)
         self.folder = _make_folder(parent, job.name, started)
         self.log = self.folder / "log.txt"
         self._opened = time.monotonic()
@@ -69,7 +69,12 @@ class Book:
         )
         if job.since is not None:
             self._took("looking", job.since)
-        self._write()
+        try:
+            self._write()
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()  # nothing was run, and nothing is in there
+            raise
 
     def settle(self, job: Job, at: Ready, promised: Promise) -> None:
         """Write down where it runs, and what it is promised."""
@@ -105,7 +110,7 @@ class Book:
             self._took("stage", self._begun)
         ended = replace(
             self.record,
-            ended=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            ended=self._now().isoformat(timespec="seconds"),
             exit_code=code,
             exit_code_of=whose,
             problem=problem,
@@ -113,6 +118,11 @@ class Book:
         )
         self.record = replace(with_told(ended, self.folder), outputs=_described(outputs(self.folder)))
         self._write()
+
+    def _now(self) -> datetime:
+        """Return the time, of which a clock that was set back makes nothing earlier than it can be."""
+        passed = timedelta(seconds=time.monotonic() - self._opened)
+        return max(datetime.now(timezone.utc), self._started + passed)
 
     def _took(self, part: str, since: float) -> None:
         """Write down the seconds since a moment of the clock that nobody sets."""

@@ -19,6 +19,7 @@ def with_told(record: Record, folder: Path) -> Record:
     result = _read(folder / "result.json")
     return replace(
         record,
+        problem=record.problem or _text(result.get("problem")) or "",
         proof=_read(folder / "proof.json") or None,
         config=_mapping(result.get("config")),
         seed=_integer(result.get("seed")),

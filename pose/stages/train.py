@@ -177,7 +177,9 @@ def _epochs(plan: Plan, progress: Progress, story: Story, log: Log, journal: Jou
     learner, folder, end = plan.learner, plan.folder, plan.config.TRAIN.END_EPOCH
     result.keep()
     if progress.epoch >= end:
-        note(f"nothing left to train: TRAIN.END_EPOCH is {end}")
+        part = progress.position
+        more = f"; {FINAL} has {part.batches} batches of the next epoch in it, too" if part else ""
+        note(f"nothing left to train: TRAIN.END_EPOCH is {end}{more}")
         _finish(plan, story, result)
     else:
         log.say(history.header(kind(plan.config).SCORE))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import docker
 import pytest
 
-from envcheck.bundle.unpack import unpack
+from envcheck.bundle.unpack import kept_image, kept_recipe, unpack
 from envcheck.engine import images
 from envcheck.environments.docker import Docker
 from envcheck.environments.place import Work
@@ -21,6 +21,7 @@ from tests.bundle.conftest import pack
 from tests.bundle.forged import taken_apart
 from tests.engines import address_of
 from tests.environments.conftest import CONTAINERS, a_world, own_folder, remove_images
+from tests.runs.records import finished
 
 NAME = "localhost/envcheck/bundled-small:0123456789abcdef"
 
@@ -70,6 +71,24 @@ def test_an_image_is_loaded_once_and_runs_as_it_did_where_it_was_made(
     steps = len(listener.steps)
     _, again = loaded(world, kind, elsewhere, listener)
     assert (again.image.id, len(listener.steps)) == (place.image.id, steps)
+
+
+@pytest.mark.docker
+def test_a_run_is_repeated_with_its_bundles_image_as_long_as_the_engine_has_it(bundled, elsewhere, listener):
+    world = bundled("docker")
+    bundle = unpack(world.folder / "b.tar", elsewhere, listener)
+    environment, place = loaded(world, "docker", elsewhere, listener)
+    record = finished()
+    used = replace(record.environment, bundle=bundle.digest, recipe=world.recipe.name)
+    record = replace(record, environment=used)
+    (world.folder / "b.tar").unlink()
+    kept = kept_image(record)
+    again = Docker(environment.engine, elsewhere, bundle.program, carried=kept, offline=True)
+    recipe = kept_recipe(record)
+    assert again.prepare(recipe, recipe.container_python, watch=listener).image.id == place.image.id
+    remove_images(docker.APIClient(base_url=world.addresses["docker"]), world)
+    with pytest.raises(UsageError, match="is no longer with the engine"):
+        again.prepare(recipe, recipe.container_python, watch=listener)
 
 
 @pytest.mark.docker

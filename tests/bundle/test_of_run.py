@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from envcheck.bundle.gather import of_run
+from envcheck.bundle.gather import of_recipe, of_run
 from envcheck.bundle.pack import bundle
 from envcheck.bundle.unpack import unpack
 from envcheck.bundle.use import with_bundle
@@ -189,6 +189,13 @@ def test_a_run_from_a_bundle_is_repeated_with_that_bundles_recipe(run):
     assert planned.lacking == ()
     assert planned.order.bundle == run.environment.bundle
     assert f"bundles/{run.environment.bundle}/recipe/" in planned.order.recipe
+
+
+def test_the_image_of_a_bundle_has_a_python_and_that_ones_lock_goes_with_it():
+    recipe = load_recipe("cpu")
+    other = next(one for one in recipe.pythons if one != recipe.container_python)
+    asked = of_recipe(recipe, (other,))
+    assert (asked.pythons, asked.with_image().pythons) == ((other,), (other, recipe.container_python))
 
 
 def test_data_can_lie_elsewhere_without_a_bundle_too(run, tmp_path):

@@ -63,7 +63,7 @@ def set_back_in_a_run(ground: Ground) -> str:
     (folder,) = (world.folder / "runs").iterdir()
     record = find_run(str(folder))[1]
     assert record.exit_code == 0
-    assert record.ended is not None
+    assert record.ended >= record.started, f"{record.ended} before {record.started}"
     survives(world)
     return f"started {record.started[:10]}, ended {record.ended[:10]}"
 

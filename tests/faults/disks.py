@@ -59,6 +59,7 @@ def full_before_a_run(ground: Ground) -> str:
         words = ("exec", "--in=venv", f"--output={out}", "--", "true")
         with filled(out, leaving_mib=0):
             said = refused(envcheck(world, *words), 1, "record.json", FULL)
+        assert list((out / "runs").iterdir()) == [], "an empty run folder"
         assert envcheck(world, *words).wait(60) == 0
     survives(world)
     return said.replace(str(ground.folder), "...")

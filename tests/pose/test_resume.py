@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from pose.data import dataset  # noqa: E402
 from pose.errors import INTERRUPTED  # noqa: E402
 from pose.networks import checkpoint  # noqa: E402
 from pose.stages import learn, test  # noqa: E402
+from tests.engines import until  # noqa: E402
 
 OUT = Path("coco") / "pose_resnet" / "small"
 TRAIN = ("train", "--cfg", "small.yaml")  # ten people in batches of four, four and two; two epochs
@@ -105,6 +107,21 @@ def test_of_the_batches_that_were_learnt_no_picture_is_read(pose, stop_at, pictu
     pictures.clear()
     pose(*TRAIN, "TRAIN.END_EPOCH", "1")
     assert len({path for path in pictures if path.parent.name == "train2017"}) == 2  # of ten people, 4 + 4
+
+
+def test_batches_of_an_epoch_that_is_no_longer_asked_for_are_said_to_be_in_the_last_weights(
+    workplace, pose, stop_at
+):
+    stop_at(5)
+    pose("--run-dir", "run", *TRAIN)
+    result = json.loads((workplace / "run" / "result.json").read_text(encoding="utf-8"))
+    assert result["problem"].startswith("stopped: 1 of 2 epochs are finished")
+    stop_at(None)
+    code, _, err = pose("--run-dir", "run", *TRAIN, "TRAIN.END_EPOCH", "1")
+    assert code == 0
+    assert "final_state.pth has 2 batches of the next epoch in it, too" in err
+    result = json.loads((workplace / "run" / "result.json").read_text(encoding="utf-8"))
+    assert result["problem"] == ""
 
 
 def test_a_stop_during_the_test_keeps_the_epoch_which_is_not_learnt_again(
@@ -318,6 +335,16 @@ def test_the_number_of_workers_changes_no_bit_of_what_is_learnt(workplace, pose,
         assert code == 0, err
         assert "becomes" not in err.replace("becomes the CPU", "")
     assert ended(workplace / "with0") == ended(workplace / f"with{number}")
+
+
+def test_a_signal_before_anything_is_learnt_ends_it_as_ctrl_c_does(workplace, root):
+    argv = [sys.executable, "-m", "pose", "--run-dir", "run", *TRAIN, "TRAIN.END_EPOCH", "100"]
+    env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(argv, env=env, stderr=subprocess.PIPE, text=True) as process:
+        until((workplace / "run" / "proof.json").exists, 60)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == INTERRUPTED, err
 
 
 def test_two_fresh_processes_learn_the_same_bits(workplace, root):

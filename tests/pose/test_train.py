@@ -105,6 +105,7 @@ def test_a_finished_run_trains_nothing_more(pose):
     code, out, err = pose(*TRAIN, "TRAIN.END_EPOCH", "1")
     assert (code, out) == (0, "")
     assert "nothing left to train" in err
+    assert "batches of the next epoch" not in err
 
 
 def test_a_resumed_run_remembers_the_best_score_and_not_the_last(tmp_path):
