@@ -9,6 +9,7 @@ text, not what any document means.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import dataclasses
 import json
 import os
@@ -80,14 +81,23 @@ def write_json(path: Path, value: object) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        open_to_everybody(temporary)
-        temporary.replace(path)
-    except BaseException as error:
+        with naming(path):
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            open_to_everybody(temporary)
+            temporary.replace(path)
+    except BaseException:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename = str(path)  # what is said of a full disk names no file
+        raise
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """While open, an `OSError` is said of `path`: a full disk names no file, a temporary one says little."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
         raise
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import os
 import tempfile
@@ -13,8 +15,9 @@ from typing import IO
 from envcheck.bundle.archive import END, header, length, padding
 from envcheck.bundle.gather import Bundling, Content, Gathered, gather
 from envcheck.bundle.manifest import FIRST, IMAGE, INPUTS, Manifest
-from envcheck.documents import open_to_everybody, to_json
+from envcheck.documents import naming, open_to_everybody, to_json
 from envcheck.environments.failures import require_disk
+from envcheck.environments.held import hold, let_go, remove
 from envcheck.environments.place import Watcher
 from envcheck.environments.prepare import save_image
 from envcheck.errors import EnvcheckError, UsageError
@@ -49,10 +52,12 @@ def bundle(asked: Bundling, file: Path, watch: Watcher, *, image: bool) -> Bundl
         raise UsageError(f"{file} is a folder, and a bundle is a file", "--output FILE")
     if not file.parent.is_dir():
         raise UsageError(f"There is no folder {file.parent}", "--output FILE says where the bundle goes.")
+    _sweep(file)
     if not image:
         return _write(gather(asked, watch), file, watch)
     found = gather(asked.with_image(), watch)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=_prefix(file)) as folder:
+        hold(Path(folder))
         archive = Path(folder) / IMAGE
         size = asked.recipe.size.installed_mib
         require_disk(file.parent, 2 * size, "The image and its copy in the bundle need")
@@ -65,10 +70,14 @@ def _write(found: Gathered, file: Path, watch: Watcher) -> Bundled:
     text = to_json(manifest).encode()
     total = length((len(text), *(one.bytes for one in manifest.members)))
     require_disk(file.parent, total >> 20, "The bundle needs")
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=_prefix(file))
     temporary = Path(name)
+    hold(temporary)
     try:
-        with watch.step(f"write {file.name}, each member held against its digest") as update:
+        with (
+            naming(file),
+            watch.step(f"write {file.name}, each member held against its digest") as update,
+        ):
             with os.fdopen(handle, "wb") as sink:
                 _put(sink, FIRST, len(text), iter((text,)))
                 for number, one in enumerate(found.contents, 1):
@@ -85,6 +94,19 @@ def _write(found: Gathered, file: Path, watch: Watcher) -> Bundled:
         temporary.unlink(missing_ok=True)
         raise
     return _bundled(manifest, file, total, hashlib.sha256(text).hexdigest())
+
+
+def _prefix(file: Path) -> str:
+    """Return how a bundle is called until it is whole."""
+    return f".{file.name}.envcheck-new-"
+
+
+def _sweep(file: Path) -> None:
+    """Remove what killed ones have left of a bundle of this name; what is being written is held."""
+    for stale in file.parent.glob(f"{glob.escape(_prefix(file))}*"):
+        with contextlib.suppress(OSError), let_go(stale) as is_free:
+            if is_free:
+                remove(stale)
 
 
 def _bundled(manifest: Manifest, file: Path, total: int, digest: str) -> Bundled:

@@ -36,7 +36,7 @@ from envcheck.bundle.manifest import (
     parse_manifest,
 )
 from envcheck.digests import sha256_of
-from envcheck.documents import parse_json
+from envcheck.documents import naming, parse_json
 from envcheck.environments.failures import require_disk
 from envcheck.environments.held import hold, remove
 from envcheck.environments.images import Carried
@@ -186,7 +186,7 @@ def _fill(bundle: BundleFile, home: Path, cache: Path, watch: Watcher) -> Path:
     image = bundle.manifest.member(IMAGE)
     needed = bundle.manifest.bytes - (image.bytes if image else 0)
     require_disk(home.parent, needed >> 20, f"Unpacking {bundle.file.name} needs")
-    with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
+    with naming(home), tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
         new = Path(name) / home.name
         new.mkdir()
         with watch.step(f"unpack {bundle.file.name}, each member held against its digest") as update:

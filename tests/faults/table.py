@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.environments.conftest import envcheck, said_by
-from tests.faults import clocks, damage, disks, engines, kills, learning
+from tests.faults import bundles, clocks, damage, disks, engines, kills, learning
 from tests.faults.fault import Fault, Ground, Model
 from tests.small import make_world
 
@@ -21,6 +21,7 @@ FAULTS: tuple[Fault, ...] = (
     *disks.FAULTS,
     *clocks.FAULTS,
     *damage.FAULTS,
+    *bundles.FAULTS,
 )
 
 
