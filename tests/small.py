@@ -131,13 +131,14 @@ def make_world(
     installed_mib: int = 1,
     content: str = "",
     library: str = "",
+    name: str = "",
+    wheel: str = "alpha-1.0-py3-none-any.whl",
     damage_hash: bool = False,
 ) -> World:
     """Write a world whose recipe nobody has built yet: its wheel is like no other."""
-    name = f"test-{secrets.token_hex(4)}"
+    name = name or f"test-{secrets.token_hex(4)}"
     text = content or f'"""{name}."""\n\n\ndef main():\n    print("{name}")\n'
-    wheel = make_wheel(folder / "index", "alpha-1.0-py3-none-any.whl", content=text, library=library)
-    pin = pin_of(wheel)
+    pin = pin_of(make_wheel(folder / "index", wheel, content=text, library=library))
     if damage_hash:
         pin = pin[:-8] + "00000000"
     locks = folder / "recipes" / "locks"

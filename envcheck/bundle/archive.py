@@ -23,8 +23,6 @@ END = bytes(2 * BLOCK)
 _BEGINNING = f"{FIRST}\0".encode()
 _READ_BYTES = 1 << 20
 _DAMAGED = "It was damaged on its way, or changed: copy it again, or make it anew with envcheck bundle."
-# The size's place in a header, and what 11 octal digits hold; above that GNU's tar writes it in binary.
-_SIZE, _CHECKSUM, _OCTAL_BYTES = slice(124, 136), slice(148, 156), 8**11
 
 Sink = Callable[[bytes], object]
 
@@ -91,31 +89,26 @@ def reading(file: Path) -> Iterator[BundleFile]:
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror or error}") from None
     with stream:
-        header = _header(stream, file, FIRST)
-        if header is None or header.name != FIRST or not header.isreg():
+        first = _header(stream, file, FIRST)
+        if first is None or first.name != FIRST or not first.isreg():
             raise UsageError(
                 f"{file} is no bundle: it does not begin with {FIRST}", "envcheck bundle makes one."
             )
-        if header.size > MOST_BYTES:
-            raise UsageError(f"{file}: {FIRST} has {header.size >> 20:,} MiB, and at most {MOST_BYTES >> 20}")
-        text = stream.read(header.size)
-        if len(text) < header.size:
+        if not 0 <= first.size <= MOST_BYTES:
+            raise UsageError(f"{file}: {FIRST} has {first.size >> 20:,} MiB, and at most {MOST_BYTES >> 20}")
+        text = stream.read(first.size)
+        if len(text) < first.size:
             raise _cut_off(file, FIRST)
         manifest = parse_manifest(text, str(file))
-        begins = dict(_begins(stream, file, manifest, BLOCK + padded(header.size)))
+        begins = dict(_begins(stream, file, manifest, BLOCK + padded(first.size)))
         yield BundleFile(file, stream, text, hashlib.sha256(text).hexdigest(), manifest, begins)
 
 
 def header(path: str, size: int) -> bytes:
-    """Return the header of a member: a plain file, nobody's, of no time."""
+    """Return the header of a member: a plain file, nobody's, of no time; three blocks for a long name."""
     info = tarfile.TarInfo(path)
-    info.size = size if size < _OCTAL_BYTES else 0
-    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict"))
-    if size >= _OCTAL_BYTES:
-        block[_SIZE] = b"\x80" + size.to_bytes(11, "big")
-        block[_CHECKSUM] = b" " * 8
-        block[_CHECKSUM] = b"%06o\0 " % sum(block)
-    return bytes(block)
+    info.size = size
+    return info.tobuf(tarfile.GNU_FORMAT, "ascii", "strict")
 
 
 def padded(size: int) -> int:
@@ -128,9 +121,9 @@ def padding(size: int) -> bytes:
     return bytes(-size % BLOCK)
 
 
-def length(sizes: Iterable[int]) -> int:
-    """Return how long a tar of members of these sizes is."""
-    return sum(BLOCK + padded(size) for size in sizes) + len(END)
+def length(members: Iterable[tuple[str, int]]) -> int:
+    """Return how long a tar of members of these paths and sizes is."""
+    return sum(len(header(path, size)) + padded(size) for path, size in members) + len(END)
 
 
 def _begins(stream: IO[bytes], file: Path, manifest: Manifest, at: int) -> Iterator[tuple[str, int]]:
@@ -138,12 +131,18 @@ def _begins(stream: IO[bytes], file: Path, manifest: Manifest, at: int) -> Itera
     named = {one.path for one in manifest.members}
     for member in manifest.members:
         stream.seek(at)
-        found = _header(stream, file, member.path)
-        if found is None:
-            raise UsageError(f"{file}: {member.path} is missing, which {FIRST} names", _DAMAGED)
-        _refuse_other(found, member, named, file)
-        yield member.path, at + BLOCK
-        at += BLOCK + padded(member.bytes)
+        # A long name lies before its header, which is then read as nothing but what it has to be.
+        whole = header(member.path, member.bytes)
+        if len(whole) == BLOCK or stream.read(len(whole)) != whole:
+            whole = whole[-BLOCK:]
+            stream.seek(at)
+            found = _header(stream, file, member.path)
+            if found is None:
+                raise UsageError(f"{file}: {member.path} is missing, which {FIRST} names", _DAMAGED)
+            _refuse_other(found, member, named, file)
+        at += len(whole)
+        yield member.path, at
+        at += padded(member.bytes)
     stream.seek(at)
     rest = stream.read(len(END) + 1)
     if len(rest) < len(END):

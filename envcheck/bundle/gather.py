@@ -26,10 +26,11 @@ from envcheck.bundle.manifest import (
     WHEELS,
     Manifest,
     Member,
+    wrong_in,
 )
 from envcheck.bundle.unpack import kept_recipe
 from envcheck.bundle.words import named_config
-from envcheck.documents import to_yaml
+from envcheck.documents import to_json, to_yaml
 from envcheck.environments.images import BundledImage
 from envcheck.environments.place import Watcher
 from envcheck.environments.program import kept_copy, program_files, program_of_pose
@@ -130,7 +131,7 @@ def gather(asked: Bundling, watch: Watcher) -> Gathered:
     ]
     left_out: tuple[str, ...] = ()
     if record is not None and asked.folder is not None:
-        contents.append(_file(RECORD, asked.folder / RECORD))
+        contents.append(_bytes(RECORD, to_json(record).encode()))
         contents += _config(record)
         read, left_out = _inputs(record)
         contents += read
@@ -149,6 +150,11 @@ def gather(asked: Bundling, watch: Watcher) -> Gathered:
         left_out=left_out,
         members=tuple(one.member for one in contents),
     )
+    if wrong := wrong_in(manifest):
+        raise UsageError(
+            f"{asked.name} cannot be bundled: {wrong}",
+            "A name has letters, digits and _ . + ! - only.",
+        )
     return Gathered(manifest, tuple(contents))
 
 

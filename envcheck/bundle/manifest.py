@@ -30,6 +30,7 @@ _FOLDERS = (RECIPE, WHEELS, POSE, CONFIG, ORIGINAL, INPUTS)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*")
 _MOST_DEPTH = 8
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_PYTHON = re.compile(r"\d\.\d{1,2}")
 _POSE_DIGEST = re.compile(r"[0-9a-f]{16}")
 # Names that the tool itself gives to an image in a bundle: nobody's own image is replaced by one.
 _IMAGE = re.compile(r"localhost/envcheck/bundled-[a-z0-9-]{1,80}:[0-9a-f]{16}")
@@ -95,10 +96,15 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
     """
     refuse_later(data, SCHEMA, source=source)
     manifest = parse_json(data, Manifest, source=f"{source}: {FIRST}", schema=SCHEMA, limit=MOST_BYTES)
-    wrong = next(_wrong(manifest), None)
-    if wrong is not None:
+    wrong = wrong_in(manifest)
+    if wrong:
         raise UsageError(f"{source}: {wrong}", "It is damaged, or no bundle of envcheck's.")
     return manifest
+
+
+def wrong_in(manifest: Manifest) -> str:
+    """Return what keeps a manifest from being used, "" for nothing."""
+    return next(_wrong(manifest), "")
 
 
 def _wrong_members(manifest: Manifest) -> Iterator[str]:
@@ -123,6 +129,8 @@ def _wrong(manifest: Manifest) -> Iterator[str]:
     yield from _wrong_members(manifest)
     if manifest.member(f"{RECIPE}/{manifest.recipe}.yaml") is None:
         yield f"the recipe {manifest.recipe!r:.80} is not in it"
+    if not manifest.pythons or not all(map(_PYTHON.fullmatch, manifest.pythons)):
+        yield f"it is for the Pythons {manifest.pythons!r:.80}"
     if not _POSE_DIGEST.fullmatch(manifest.pose):
         yield f"{manifest.pose!r:.40} is no digest of pose"
     if (manifest.image is None) != (manifest.member(IMAGE) is None):

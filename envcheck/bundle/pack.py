@@ -68,7 +68,7 @@ def bundle(asked: Bundling, file: Path, watch: Watcher, *, image: bool) -> Bundl
 def _write(found: Gathered, file: Path, watch: Watcher) -> Bundled:
     manifest = found.manifest
     text = to_json(manifest).encode()
-    total = length((len(text), *(one.bytes for one in manifest.members)))
+    total = length(((FIRST, len(text)), *((one.path, one.bytes) for one in manifest.members)))
     require_disk(file.parent, total >> 20, "The bundle needs")
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=_prefix(file))
     temporary = Path(name)

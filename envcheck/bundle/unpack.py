@@ -11,15 +11,15 @@ import contextlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, NoReturn
 
 import filelock
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.tags import Tag
 
 from envcheck.bundle.archive import BundleFile, reading
 from envcheck.bundle.manifest import (
@@ -36,17 +36,17 @@ from envcheck.bundle.manifest import (
     parse_manifest,
 )
 from envcheck.digests import sha256_of
-from envcheck.documents import naming, parse_json
+from envcheck.documents import naming
 from envcheck.environments.failures import require_disk
 from envcheck.environments.held import hold, remove
 from envcheck.environments.images import Carried
 from envcheck.environments.place import Watcher
 from envcheck.environments.program import LAUNCHER, copy_of_pose, digest_of_pose, kept_copy
-from envcheck.environments.wheelhouse import Wheelhouse
+from envcheck.environments.wheelhouse import Wheelhouse, is_wheel_of, supported_by
 from envcheck.errors import UsageError
 from envcheck.paths import cache_dir
 from envcheck.recipes import Pin, Recipe, load_recipe, read_lock
-from envcheck.runs.record import SCHEMA, Record
+from envcheck.runs.record import Record, parse_record
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TAKES_IT = "envcheck replay FILE takes the bundle."
@@ -77,7 +77,7 @@ class Unpacked:
         """Its run's record."""
         if self.manifest.member(RECORD) is None:
             return None
-        return parse_json((self.folder / RECORD).read_bytes(), Record, source=RECORD, schema=SCHEMA)
+        return parse_record((self.folder / RECORD).read_bytes(), str(self.folder / RECORD))
 
     def inputs(self) -> dict[str, Path]:
         """Return where the single files lie that its run read, by their digests."""
@@ -116,7 +116,7 @@ def record_in(file: Path) -> Record:
         member = bundle.manifest.member(RECORD)
         if member is None:
             raise UsageError(f"{file} is the bundle of a recipe, and of no run")
-        return parse_json(bundle.content(member), Record, source=f"{file}: {RECORD}", schema=SCHEMA)
+        return parse_record(bundle.content(member), f"{file}: {RECORD}")
 
 
 def kept_recipe(record: Record) -> Recipe:
@@ -145,9 +145,10 @@ def kept_image(record: Record) -> Carried | None:
     if used is None or used.bundle is None or not _DIGEST.fullmatch(used.bundle):
         return None
     file = _home(cache_dir(), used.bundle) / FIRST
-    if not file.is_file():
+    content = file.read_bytes() if file.is_file() else b""
+    if sha256(content).hexdigest() != used.bundle:
         return None
-    image = parse_manifest(file.read_bytes(), str(file)).image
+    image = parse_manifest(content, str(file)).image
     return Carried(image, partial(_without_file, record.id)) if image else None
 
 
@@ -221,34 +222,35 @@ def _unpack_member(bundle: BundleFile, member: Member, new: Path) -> None:
 def _refuse_parts_of_others(bundle: BundleFile, new: Path) -> None:
     """Raise `UsageError` where recipe, locks, wheels and pose do not belong together."""
     try:
-        load_recipe(str(new / RECIPE / f"{bundle.manifest.recipe}.yaml"))
-        locks = sorted((new / RECIPE / "locks").glob("*.txt"))
-        pins = {pin.sha256: pin for lock in locks for pin in read_lock(lock)}
+        recipe = load_recipe(str(new / RECIPE / f"{bundle.manifest.recipe}.yaml"))
+        wanted = list(_wanted(recipe.on(bundle.manifest.machine), bundle.manifest.pythons))
     except UsageError as error:
         message = error.message.replace(f"{new}/", "")
         raise UsageError(f"{bundle.file}: {message}", error.hint) from None
     pose = digest_of_pose(new / POSE)
     if pose != bundle.manifest.pose or not (new / POSE / LAUNCHER).is_file():
         raise UsageError(f"{bundle.file}: its pose is {pose}, and {FIRST} names {bundle.manifest.pose}")
-    if not locks:
-        raise UsageError(f"{bundle.file} has no lock")
     wheels = {one.sha256: one for one in bundle.manifest.within(WHEELS)}
-    for sha256 in pins.keys() - wheels.keys():
-        raise UsageError(
-            f"{bundle.file}: the wheel of {pins[sha256].name} is not in it, which its lock names"
-        )
-    for sha256, wheel in wheels.items():
-        if sha256 not in pins or not _is_of(wheel.name, pins[sha256]):
-            raise UsageError(f"{bundle.file}: {wheel.path} is named by none of its locks")
+    for pin, tags in wanted:
+        wheel = wheels.get(pin.sha256)
+        if wheel is None:
+            raise UsageError(f"{bundle.file}: the wheel of {pin.name} is not in it, which its lock names")
+        if not is_wheel_of(pin, wheel.name, tags):
+            raise UsageError(f"{bundle.file}: {wheel.path} is called as no wheel of {pin.name} {pin.version}")
+    for digest in wheels.keys() - {pin.sha256 for pin, _ in wanted}:
+        raise UsageError(f"{bundle.file}: {wheels[digest].path} is named by none of its locks")
 
 
-def _is_of(name: str, pin: Pin) -> bool:
-    """Tell whether a wheel is called as what its pin names: pip takes no other, whoever asks for it later."""
-    try:
-        project, version, *_ = parse_wheel_filename(name)
-    except (InvalidWheelFilename, InvalidVersion):
-        return False
-    return project == canonicalize_name(pin.name) and str(version) == str(Version(pin.version))
+def _wanted(recipe: Recipe, pythons: tuple[str, ...]) -> Iterator[tuple[Pin, Container[Tag]]]:
+    """Yield what each lock names, and the tags that its wheel may have. Raises `UsageError`."""
+    locks = {python: recipe.lock_for(python) for python in pythons}
+    for other in set(recipe.lock_path("").parent.glob("*")) - set(locks.values()):
+        raise UsageError(f"{FIRST} names no Python for {other.name}")
+    for python, lock in locks.items():
+        if lock is None:
+            raise UsageError(f"it has no lock for Python {python}")
+        tags = supported_by(recipe, python)
+        yield from ((pin, tags) for pin in read_lock(lock))
 
 
 def _without_file(run: str) -> NoReturn:

@@ -49,15 +49,18 @@ def image_removed(one: Kept, is_due: Callable[[], bool], *, dry_run: bool = Fals
         return "left"
     if not one.path.exists():
         _date(one)
-    with let_go(one.path) as is_free:
-        if not is_free:
-            return "held"
-        if not is_due():
-            return "left"
-        if not dry_run:
-            if not images.remove(client_of(engine), one.name):
+    try:
+        with let_go(one.path) as is_free:
+            if not is_free:
                 return "held"
-            one.path.unlink(missing_ok=True)
+            if not is_due():
+                return "left"
+            if not dry_run:
+                if not images.remove(client_of(engine), one.name):
+                    return "held"
+                one.path.unlink(missing_ok=True)
+    except FileNotFoundError:  # somebody else was faster
+        return "left"
     return "removed"
 
 

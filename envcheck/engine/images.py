@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import re
 import tarfile
 import threading
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from envcheck.documents import MAX_DOCUMENT_BYTES, parse_json
@@ -199,19 +200,39 @@ def _is_ours(labels: Mapping[str, str]) -> bool:
 def _names_in(archive: IO[bytes]) -> set[str]:
     """Return every name that loading an archive gives to an image, in each of the three ways to say it.
 
-    Raises `UsageError` for what is no archive of images.
+    Raises `UsageError` for what is no archive of images, or could be read otherwise than it is here.
     """
     names: set[str] = set()
+    links: set[str] = set()
+    seen: set[str] = set()
     try:
         with tarfile.open(fileobj=archive, mode="r:") as tar:
             for member in tar:
                 path = member.name.removeprefix("./")
+                if _is_odd(member, path, links) or path in seen & _NAMES_OF.keys():
+                    raise UsageError(
+                        f"the file of the image has {member.name!r:.120}, as no engine writes it"
+                    )
+                seen.add(path)
+                if member.issym():
+                    links.add(path)
                 content = tar.extractfile(member) if path in _NAMES_OF else None
                 if content is not None:
                     names.update(_NAMES_OF[path](content.read(MAX_DOCUMENT_BYTES + 1), path))
     except tarfile.TarError as error:
         raise UsageError(f"the file of the image is no tar: {error}") from None
     return names
+
+
+def _is_odd(member: tarfile.TarInfo, path: str, links: set[str]) -> bool:
+    """Tell whether a member may come to lie elsewhere than its name says, over another one."""
+    return (
+        posixpath.normpath(path) != path
+        or path.startswith(("/", ".."))
+        or not (member.isreg() or member.isdir() or member.issym())
+        or (path in _NAMES_OF and not member.isreg())
+        or any(str(above) in links for above in PurePosixPath(path).parents)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,7 @@ class ImageBuilder:
     def carried(self, carried: Carried) -> BuiltImage:
         """Return an image that a file brings, loaded if need be. Raises `EnvcheckError`."""
         image = carried.image
+        _mark(self.cache, image.name)
         found = images.find(self.client, image.name)
         if found is not None and str(found["Id"]) == image.id:
             return BuiltImage(image.name, image.id, reused=True)

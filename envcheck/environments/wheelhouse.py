@@ -13,13 +13,14 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from envcheck.digests import sha256_of
 from envcheck.environments.failures import WheelNotFoundError, check_pip, require_disk
@@ -111,7 +112,7 @@ class Wheelhouse:
             if self._offline:
                 raise EnvcheckError(
                     f"{_counted(missing)} cannot be had: beside --bundle nothing is fetched",
-                    "The bundle has them: take it from where it lies once more.",
+                    "The bundle has them: the same command takes them from there.",
                 )
             require_disk(self.folder, self.needed_mib(pins, recipe), "The wheels need")
             pip = _Pip(python, log, target=tuple(target))
@@ -133,6 +134,9 @@ class Wheelhouse:
         home = self.folder / sha256
         home.mkdir(exist_ok=True)
         wheel.replace(home / wheel.name)
+        for other in home.iterdir():
+            if other.name != wheel.name:  # the same bytes, called so that no pip takes them
+                other.unlink()
         hold(home)
 
     def _hold(self, pins: Sequence[Pin]) -> None:
@@ -158,7 +162,7 @@ class Wheelhouse:
         """
         for pin in pins:
             wheel = self.find(pin)
-            if wheel is not None and not _is_wheel_of(pin, wheel.name):
+            if wheel is not None and not is_wheel_of(pin, wheel.name):
                 raise UsageError(
                     f"{pin.where}: the digest beside {pin.name} {pin.version} is that of {wheel.name}",
                     BY_HAND,
@@ -272,18 +276,42 @@ def _weight(folder: Path) -> int:
 
 def target_of(recipe: Recipe, python: str) -> tuple[str, ...]:
     """Return pip's words for a recipe's Python and system, whatever runs envcheck."""
-    tags = [*(f"manylinux_2_{minor}" for minor in range(recipe.glibc.minor, 4, -1)), "manylinux2014", "linux"]
-    platforms = [word for tag in tags for word in ("--platform", f"{tag}_{recipe.machine}")]
+    platforms = [word for platform in _platforms(recipe) for word in ("--platform", platform)]
     abi = f"cp{python.replace('.', '')}"
     return ("--implementation", "cp", "--python-version", python, "--abi", abi, *platforms)
 
 
-def _is_wheel_of(pin: Pin, file: str) -> bool:
+def is_wheel_of(pin: Pin, file: str, supported: Container[Tag] | None = None) -> bool:
+    """Tell whether a file is called as the wheel of a pin: pip takes no other.
+
+    With `supported`, it also has to be a wheel for one of those tags.
+    """
     try:
-        name, version, *_ = parse_wheel_filename(file)
-    except InvalidWheelFilename:
+        name, version, _, tags = parse_wheel_filename(file)
+    except (InvalidWheelFilename, InvalidVersion):
         return False
-    return (name, version) == (canonicalize_name(pin.name), Version(pin.version))
+    is_of = (name, version) == (canonicalize_name(pin.name), Version(pin.version))
+    return is_of and (supported is None or any(tag in supported for tag in tags))
+
+
+def supported_by(recipe: Recipe, python: str) -> frozenset[Tag]:
+    """Return the tags of the wheels that a recipe's Python ("3.11") takes on its system."""
+    major, minor = map(int, python.split("."))
+    abi = f"cp{major}{minor}"
+    # pip takes these by their newer names.
+    platforms = [*_platforms(recipe), *(f"{old}_{recipe.machine}" for old in ("manylinux2010", "manylinux1"))]
+    return frozenset(
+        (
+            *cpython_tags((major, minor), [abi], platforms),
+            *compatible_tags((major, minor), abi, platforms),
+        )
+    )
+
+
+def _platforms(recipe: Recipe) -> list[str]:
+    """Return the platforms of a recipe's system, the newest first."""
+    newer = [f"manylinux_2_{minor}" for minor in range(recipe.glibc.minor, 4, -1)]
+    return [f"{name}_{recipe.machine}" for name in (*newer, "manylinux2014", "linux")]
 
 
 def _is_heavy(pin: Pin) -> bool:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from envcheck.bundle.archive import is_bundle
 from envcheck.bundle.unpack import Unpacked, record_in, unpack
-from envcheck.documents import read_bytes, read_json, refuse_later
+from envcheck.documents import read_bytes
 from envcheck.environments.place import Watcher
 from envcheck.errors import UsageError
 from envcheck.paths import cache_dir
-from envcheck.runs.record import SCHEMA, Record
+from envcheck.runs.record import Record, parse_record
 from envcheck.runs.told import with_told
 
 _FILE = "record.json"
@@ -28,8 +28,7 @@ def find_run(name: str) -> tuple[Path, Record]:
     except (OSError, ValueError):  # longer than a file's name can be, or no name at all
         raise UsageError(f"There is no run {name!r:.60}", _HINT) from None
     file = folder / _FILE
-    refuse_later(read_bytes(file), SCHEMA, source=str(file))
-    record = read_json(file, Record, schema=SCHEMA)
+    record = parse_record(read_bytes(file), str(file))
     return folder, record if record.ended is not None else with_told(record, folder)
 
 

@@ -86,8 +86,8 @@ _RULES = (
         r"computing\.(device|devices)\b.*",
         "hardware",
         78,
-        "Another device computes in another order.",
-        "bits",
+        "Another device, or another class of GPU, has kernels of its own.",
+        "experiment",
     ),
     Influence(r"computing\.variables\b.*", "computing", 71, "It chooses kernels or threads.", "bits"),
     Influence(r"computing\.default_dtype", "computing", 79, "Numbers have another width.", "bits"),
@@ -156,7 +156,7 @@ _RULES = (
     # What nobody has thought of can be what decides.
     Influence(r".*", "place", POSSIBLE, "Nobody knows what it decides.", "bits"),
 )
-_COMPILED = tuple((re.compile(rule.paths), rule) for rule in _RULES)
+_COMPILED = tuple((re.compile(rule.paths, re.DOTALL), rule) for rule in _RULES)
 
 
 def influence_of(path: str) -> Influence:

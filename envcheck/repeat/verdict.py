@@ -150,9 +150,9 @@ def _held(first: Record, second: Record) -> Iterator[Held]:
     for name, value in first.metrics.items():
         if name in second.metrics and _is_number(value) and _is_number(second.metrics[name]):
             yield Held(name, _finite(value), _finite(second.metrics[name]), tolerance * percent)
-    again = {row.get("epoch"): row.get("loss") for row in second.epochs}
+    again = {str(row.get("epoch")): row.get("loss") for row in second.epochs}
     for row in first.epochs:
-        loss, epoch = row.get("loss"), row.get("epoch")
+        loss, epoch = row.get("loss"), str(row.get("epoch"))
         if epoch in again and _is_number(loss) and _is_number(again[epoch]):
             before = _finite(loss)
             yield Held(
@@ -166,4 +166,7 @@ def _is_number(value: object) -> bool:
 
 
 def _finite(value: Any) -> float | None:  # noqa: ANN401 - a stage's
-    return float(value) if value is not None and math.isfinite(value) else None
+    try:
+        return float(value) if value is not None and math.isfinite(value) else None
+    except OverflowError:  # a record that somebody wrote by hand
+        return None

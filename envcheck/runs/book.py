@@ -162,19 +162,23 @@ def _make_folder(parent: Path, stage: str, started: datetime) -> Path:
 
 
 def _git(folder: Path) -> Git | None:
-    head = capture(["git", "-C", str(folder), "rev-parse", "HEAD"], seconds=10)
-    if head.code != 0:
+    """Return what git says of a folder; what differs is read here: settings rewrite git's own diff."""
+    git = ["git", "-C", str(folder)]
+    asked = capture([*git, "rev-parse", "--show-toplevel", "HEAD"], seconds=10)
+    top, _, commit = asked.stdout.strip().rpartition("\n")
+    if asked.code != 0 or not top:
         return None
-    status = capture(["git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"], seconds=30)
-    if not status.stdout.strip():
-        return Git(head.stdout.strip(), dirty=False)
-    # Whatever a user's own settings make of a diff for people, this one is always written alike.
-    plain = ["--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--full-index", "HEAD"]
-    changed = capture(["git", "-C", str(folder), "diff", *plain], seconds=30)
-    digest = hashlib.sha256(changed.stdout.encode()).hexdigest() if changed.code == 0 else None
-    return Git(head.stdout.strip(), dirty=True, changes=digest)
+    options = ["--porcelain", "-z", "--untracked-files=no", "--no-renames"]
+    status = capture([*git, "status", *options], seconds=30)
+    if status.code != 0:
+        return Git(commit, dirty=None)
+    digest, names = hashlib.sha256(), sorted(entry[3:] for entry in status.stdout.split("\0") if entry)
+    for name in names:
+        facts = file_facts(Path(top, name))
+        digest.update(f"{name}\0{facts.sha256 if facts else ''}\0".encode())
+    return Git(commit, dirty=bool(names), changes=digest.hexdigest() if names else None)
 
 
 def _described(paths: Iterable[str | Path]) -> tuple[FileFacts, ...]:
-    described = (file_facts(Path(path)) for path in paths if Path(path).is_file())
+    described = (file_facts(Path(path)) for path in paths)
     return tuple(one for one in described if one is not None)

@@ -5,17 +5,22 @@ The record is written when the run starts and again when it ends, so a run that 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from envcheck.choice.choose import Choice
 from envcheck.digests import sha256_of
+from envcheck.documents import parse_json, refuse_later
 from envcheck.environments.place import NO_LIMITS, Image, Kind, Limits
+from envcheck.errors import UsageError
 from envcheck.host.facts import Host
 from envcheck.runs.health import Health
 
 SCHEMA = "envcheck.run/1"
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +28,8 @@ class Git:
     """The commit of the working directory, when it is in a checkout."""
 
     commit: str
-    dirty: bool  # a file that git knows differs from it; those that it does not know do not count
-    changes: str | None = None  # a digest of what differs from the commit, null where nothing does
+    dirty: bool | None  # a file that git knows differs from it, those it does not know apart; null: unknown
+    changes: str | None = None  # a digest of the names and contents of those files, null where there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,23 @@ class Record:
     outputs: tuple[FileFacts, ...] = ()  # the files that it made
 
 
+def parse_record(data: bytes, source: str) -> Record:
+    """Return the record in `data`, which `source` names in errors. Raises `UsageError`.
+
+    Anybody can have written it, and its id becomes the name of files.
+    """
+    refuse_later(data, SCHEMA, source=source)
+    record = parse_json(data, Record, source=source, schema=SCHEMA)
+    if not _ID.fullmatch(record.id):
+        raise UsageError(f"{source}: `$.id` is {record.id!r:.80}, which is no run's", "Is it a record?")
+    return record
+
+
 def file_facts(path: Path) -> FileFacts | None:
-    """Return a file's size and digest, or None when it is not there."""
+    """Return a file's size and digest, or None when there is no file of that name."""
     try:
+        if not path.is_file():  # of a device or a pipe, which a record could name, there is no end
+            return None
         return FileFacts(str(path), path.stat().st_size, sha256_of(path).hexdigest())
-    except OSError:
+    except (OSError, ValueError):
         return None

@@ -26,7 +26,7 @@ from envcheck.recipes import load_recipe, read_lock
 from envcheck.runs.order import Order
 from tests import small
 from tests.bundle.conftest import pack
-from tests.small import MINE, environ_of
+from tests.small import MINE, environ_of, make_world
 
 
 def an_order(*words, is_stage=False, recipe=None):
@@ -224,8 +224,29 @@ def test_a_member_of_more_than_8_gib_has_a_header_that_tar_programs_read():
 
 
 def test_the_length_of_a_tar_is_known_before_it_is_written(tmp_path):
-    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
-        for size in (0, 1, 512, 513):
+    members = [("a", 0), ("b", 1), ("c", 512), (f"wheels/{'d' * 120}", 513)]
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.GNU_FORMAT) as tar:
+        for name, size in members:
             (tmp_path / "f").write_bytes(bytes(size))
-            tar.add(tmp_path / "f", arcname=str(size))
-        assert length((0, 1, 512, 513)) == tar.offset + 1024
+            tar.add(tmp_path / "f", arcname=name)
+        assert length(members) == tar.offset + 1024
+
+
+def test_a_wheel_with_a_long_name_is_bundled_and_taken(elsewhere, listener, tmp_path):
+    """The longest of charset-normalizer's has 114 letters, and a tar's plain header holds 100."""
+    name = f"alpha-1.0-{'.'.join(f'cp3{minor}' for minor in range(5, 30))}-none-any.whl"
+    world = make_world(tmp_path / "world", container_python=MINE, wheel=name)
+    pack(world, tmp_path / "long.tar")
+    here = unpack(tmp_path / "long.tar", elsewhere, listener)
+    assert [path.name for path in (elsewhere / "wheels").glob("*/*")] == [name]
+    with tarfile.open(tmp_path / "long.tar") as tar:
+        assert f"wheels/{name}" in tar.getnames()
+    assert here.manifest.recipe == world.recipe.name
+
+
+@pytest.mark.parametrize("name", ["größe", "my recipe", "-x"])
+def test_a_recipe_whose_name_no_bundle_can_hold_is_refused_before_anything_is_written(tmp_path, name):
+    world = make_world(tmp_path / "world", container_python=MINE, name=name)
+    with pytest.raises(UsageError, match=f"^{name} cannot be bundled"):
+        pack(world, tmp_path / "b.tar")
+    assert not (tmp_path / "b.tar").exists()

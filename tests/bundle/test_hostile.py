@@ -183,12 +183,36 @@ def test_a_wheel_that_no_lock_names_is_refused(refused):
     )
 
 
-@pytest.mark.parametrize("name", ["alpha-2.0-py3-none-any.whl", "beta-1.0-py3-none-any.whl", "alpha.whl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("alpha-2.0-py3-none-any.whl", "beta-1.0-py3-none-any.whl", "alpha.whl"),
+        *("alpha-1.0-cp27-cp27m-win32.whl", "alpha-1.0-py3-none-manylinux_2_99_x86_64.whl"),
+    ],
+)
 def test_a_wheel_that_is_called_as_another_is_refused(refused, name):
     def rename(forged):
         forged.rename(forged.path("wheels"), f"wheels/{name}")
 
-    assert "is named by none of its locks" in refused(rename)
+    assert "is called as no wheel of alpha 1.0" in refused(rename)
+
+
+def test_a_lock_of_which_nothing_is_said_is_refused(refused):
+    said = refused(lambda forged: forged.put("recipe/locks/more.txt", b"alpha==1.0"))
+    assert "names no Python for more.txt" in said
+
+
+@pytest.mark.parametrize("pythons", [[], ["3.x"], ["2.7"]])
+def test_pythons_that_it_has_no_lock_for_are_refused(refused, pythons):
+    refused(lambda forged: forged.said.update(pythons=pythons))
+
+
+def test_a_first_header_of_less_than_nothing_is_refused_unread(elsewhere, listener, tmp_path):
+    info = tarfile.TarInfo("bundle.json")
+    info.size = -(1 << 40)
+    (tmp_path / "less.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(UsageError, match="at most 4"):
+        unpack(tmp_path / "less.tar", elsewhere, listener)
 
 
 def test_a_lock_without_its_wheel_is_refused(refused):

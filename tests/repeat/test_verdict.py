@@ -26,13 +26,20 @@ def test_the_same_bytes_by_the_same_computing_are_bitwise(run):
 
 
 @pytest.mark.parametrize(
-    ("fact", "value"), [("threads", 1), ("instructions", "AVX512"), ("processor", "Xeon"), ("device", "cuda")]
+    ("fact", "value"), [("threads", 1), ("instructions", "AVX512"), ("processor", "Xeon")]
 )
 def test_the_same_bytes_by_another_computing_are_luck(run, fact, value):
     lucky = again(run, computing={**run.computing, fact: value})
     verdict = judge(run, lucky)
     assert (verdict.verdict, verdict.exit_code) == ("within tolerance", 0)
     assert verdict.because[0].startswith(f"computing.{fact}: ")
+
+
+@pytest.mark.parametrize(("fact", "value"), [("device", "cuda"), ("devices", ["NVIDIA A10"])])
+def test_what_another_class_of_device_computes_is_not_comparable(run, fact, value):
+    verdict = judge(run, again(run, computing={**run.computing, fact: value}))
+    assert (verdict.verdict, verdict.exit_code) == ("not comparable", 3)
+    assert verdict.because[0].startswith(f"computing.{fact}")
 
 
 def test_what_the_doctor_says_forbids_no_bits(run):
