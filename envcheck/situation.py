@@ -72,6 +72,11 @@ class Situation:
     @property
     def python(self) -> str:
         """The Python of an environment here, "3.11". Raises `EnvcheckError` when there is none."""
+        if self.choice.python is None and self.request.python is not None:
+            raise EnvcheckError(
+                f"Python {self.request.python} is not on this machine, or not served by {self.recipe.name}",
+                "Install it, or run in a container, which has its own.",
+            )
         if self.choice.python is None:
             raise EnvcheckError(
                 f"No Python on this machine is served by {self.recipe.name}",

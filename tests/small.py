@@ -124,7 +124,7 @@ def environ_of(world: World) -> dict[str, str]:
     }
 
 
-def make_world(
+def make_world(  # noqa: PLR0913 - each test changes one side of it
     folder: Path,
     *,
     container_python: str = "3.11",

@@ -29,7 +29,7 @@ from envcheck.bundle.manifest import (
     wrong_in,
 )
 from envcheck.bundle.unpack import kept_recipe
-from envcheck.bundle.words import named_config
+from envcheck.bundle.words import CONFIGS, named_config
 from envcheck.documents import to_json, to_yaml
 from envcheck.environments.images import BundledImage
 from envcheck.environments.place import Watcher
@@ -40,7 +40,6 @@ from envcheck.paths import cache_dir
 from envcheck.recipes import Recipe, lock_hash, read_lock
 from envcheck.runs.record import FileFacts, Record, file_facts
 
-_CONFIGS = (".yaml", ".yml")
 # Where results went, and what was put before paths that are whole by now.
 _PLACES = ("OUTPUT_DIR", "LOG_DIR", "DATA_DIR")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]+")
@@ -104,6 +103,11 @@ def of_run(folder: Path, record: Record, pythons: tuple[str, ...]) -> Bundling:
     used = record.environment
     if used is None:
         raise UsageError(f"{record.id} used no environment that could be bundled: it never started")
+    if used.kind == "current":
+        raise UsageError(
+            f"{record.id} cannot be bundled: it ran in what was there (--in current), and by no lock",
+            f"envcheck bundle {used.recipe} bundles the recipe; --in venv runs by its lock.",
+        )
     recipe = kept_recipe(record).on(record.host.os.machine)
     python = ".".join(used.python.split(".")[:2])
     lock = recipe.lock_for(python)
@@ -197,7 +201,7 @@ def _wheels(asked: Bundling, watch: Watcher) -> Iterator[Content]:
 
 def _config(record: Record) -> Iterator[Content]:
     """Yield the config in full, without where its results went, and as it was written where it still is."""
-    written = [one for one in record.inputs if Path(one.path).suffix in _CONFIGS]
+    written = [one for one in record.inputs if Path(one.path).suffix in CONFIGS]
     if record.config is not None:
         config: dict[str, Any] = {key: value for key, value in record.config.items() if key not in _PLACES}
         head = f"# The config of {record.id} in full, without where its results went.\n"
@@ -216,7 +220,7 @@ def _inputs(record: Record) -> tuple[list[Content], tuple[str, ...]]:
     found: dict[str, Content] = {}
     left_out = []
     for one in record.inputs:
-        is_config = Path(one.path).suffix in _CONFIGS
+        is_config = Path(one.path).suffix in CONFIGS
         if not _is_still(one):
             if not is_config:
                 left_out.append(f"{one.path} is gone, or another one now")

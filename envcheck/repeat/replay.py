@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING
 
 from envcheck.bundle.unpack import Unpacked, kept_image, kept_recipe
 from envcheck.bundle.use import from_bundle
-from envcheck.bundle.words import of_run, with_data
+from envcheck.bundle.words import (
+    CONFIGS,
+    MODEL_FILE,
+    WEIGHTS,
+    of_run,
+    took_unnamed_weights,
+    weights_in_folder,
+    with_data,
+    without,
+)
 from envcheck.environments.prepare import Wanted
 from envcheck.environments.program import kept_copy, program_of_pose
 from envcheck.errors import EnvcheckError, UsageError
@@ -28,7 +37,7 @@ from envcheck.repeat.diff import how_it_ended, products
 from envcheck.repeat.verdict import ReplayVerdict, judge
 from envcheck.runs.masked import named_variables
 from envcheck.runs.order import Order, carry_out
-from envcheck.runs.record import Record, file_facts
+from envcheck.runs.record import EnvironmentUsed, Record, file_facts
 
 if TYPE_CHECKING:
     from envcheck.environments.place import Watcher
@@ -39,10 +48,7 @@ if TYPE_CHECKING:
 _PLACES = ("--output", "--out", "--modelDir", "--logDir", "OUTPUT_DIR", "LOG_DIR")
 # Of these nothing remains that could be held against another: pictures of people, what a machine is, a list.
 _NOTHING_TO_COMPARE = ("exec", "shell", "env", "check-data", "synth")
-# They take this config's last weights where the config names none.
-_TAKES_WEIGHTS = ("test", "pred", "export")
-_WEIGHTS = "final_state.pth"
-_CONFIGS = (".yaml", ".yml")
+_BASE_IMAGE = "ENVCHECK_BASE_IMAGE"
 # As pose names what it records of its variables: what of these is set here and was not there is taken away.
 _DECIDE = re.compile(
     r"(?:OMP|MKL|OPENBLAS|KMP|ONEDNN|DNNL|TORCH)_\w+"
@@ -92,16 +98,18 @@ def plan(
     program, lacking = (bundle.program, ()) if bundle is not None else _program(record)
     words = record.command[record.command.index("--run-dir") + 2 :]
     weights, unknown = _weights(record, words)
-    said = (*_without_places(words), *weights)
-    said = with_data(said if bundle is None else of_run(said, bundle, record), data)
+    said = tuple(without(words, *_PLACES))
+    said = (*said, *weights) if bundle is None else of_run(said, bundle, record)
+    said = with_data(said, data)
     variables = _variables(record)
     given = {name: os.environ[name] for name in named_variables(record.argv) if name in os.environ}
     order = Order(
         typed=record.argv,
         name=record.stage,
-        arguments=(*said, "--output", str(folder)),
+        arguments=(*said, *_logs(record, folder), "--output", str(folder)),
         is_stage=True,
-        recipe=_recipe(record),
+        recipe=_recipe(record) if bundle is None else None,
+        python=_python(record),
         gpus=_gpus(record),
         kind=kind or record.environment.kind,
         base_image=None if record.environment.image is None else _base(record),
@@ -113,11 +121,12 @@ def plan(
         output=folder,
         program=program,
         bundle=record.environment.bundle,
-        carried=kept_image(record),
+        carried=kept_image(record) if bundle is None else None,
     )
     if bundle is not None:
         order = from_bundle(order, bundle)
     threads = (record.computing or {}).get("threads")
+    threads = threads if isinstance(threads, int) and threads > 0 else None
     lost = _lacking(record, directory) if bundle is None else _not_in(record, bundle)
     lacking = (*lacking, *unknown, *lost, *_resumed(record))
     return Replay(order, folder, directory, threads, lacking, tuple(_notes(record)), variables)
@@ -189,20 +198,19 @@ def _gpus(record: Record) -> str | None:
 
 def _weights(record: Record, words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words that name the weights which lay in the run's own folder, and what is lacking."""
-    test = (record.config or {}).get("TEST")
-    if (
-        record.stage not in _TAKES_WEIGHTS
-        or not isinstance(test, dict)
-        or test.get("MODEL_FILE")
-        or "--untrained" in words
-    ):
+    if not took_unnamed_weights(record, words):
         return (), ()
-    read = next((one.path for one in record.inputs if Path(one.path).name == _WEIGHTS), None)
+    read = weights_in_folder(record)
     if read is not None:
-        return ("TEST.MODEL_FILE", read), ()
-    lacking = ("which weights it read is not recorded",)
-    likely = Path(record.output_dir or "") / _WEIGHTS
-    return (("TEST.MODEL_FILE", str(likely)) if likely.is_file() else ()), lacking
+        return (MODEL_FILE, read.path), ()
+    likely = Path(record.output_dir or "") / WEIGHTS
+    found = (MODEL_FILE, str(likely)) if likely.is_file() else ()
+    return found, ("which weights it read is not recorded",)
+
+
+def _logs(record: Record, folder: Path) -> tuple[str, ...]:
+    """Return the words that put a training's events beside its results where its config names a place."""
+    return ("LOG_DIR", str(folder / "log")) if (record.config or {}).get("LOG_DIR") else ()
 
 
 def _program(record: Record) -> tuple[Path, tuple[str, ...]]:
@@ -221,7 +229,7 @@ def _not_in(record: Record, bundle: Unpacked) -> Iterator[str]:
     """Yield which of the files that a run read are not in its bundle."""
     brought = bundle.inputs()
     for one in record.inputs:
-        if one.sha256 not in brought and Path(one.path).suffix not in _CONFIGS:
+        if one.sha256 not in brought and Path(one.path).suffix not in CONFIGS:
             yield f"{one.path} is not in the bundle"
 
 
@@ -241,7 +249,7 @@ def _lacking(record: Record, directory: Path) -> Iterator[str]:
         now = file_facts(directory / one.path)
         if now is None:
             yield f"{one.path} is gone"
-        elif now.sha256 != one.sha256 and Path(one.path).suffix not in _CONFIGS:  # whose values are compared
+        elif now.sha256 != one.sha256 and Path(one.path).suffix not in CONFIGS:  # whose values are compared
             yield f"{one.path} is another one now"
 
 
@@ -267,6 +275,7 @@ def _notes(record: Record) -> Iterator[str]:
             file = kept_recipe(record).file
             if recipe_hash(file) != used.recipe_hash:
                 yield f"the recipe {file} was written anew since; what it installs is held against its lock"
+    yield from _foreign(used)
     for name in named_variables(record.argv):
         if name in os.environ:
             yield f"--env {name} has the value that it has here: a record keeps none"
@@ -276,6 +285,24 @@ def _notes(record: Record) -> Iterator[str]:
     for name, text in kept.items() if isinstance(kept, dict) else ():
         if text == _NOT_KEPT:
             yield f"{name:.60} was set to what a record does not keep"
+
+
+def _foreign(used: EnvironmentUsed) -> Iterator[str]:
+    """Yield what a record, which anybody can have written, decides on beside recipe and source."""
+    image = used.image
+    if image is not None and not image.is_recipes_base:
+        yield f"it starts from the image {image.base:.120}, whatever that name stands for now"
+    elif image is not None and os.environ.get(_BASE_IMAGE):
+        yield f"it started from its recipe's own image, and {_BASE_IMAGE} names another"
+    if used.limits.network:
+        yield "it has the network, as it had (--network)"
+
+
+def _python(record: Record) -> str | None:
+    """Return the Python whose lock a virtual environment had, "3.11"; another one has other wheels."""
+    assert record.environment is not None  # noqa: S101 - looked at by `plan`
+    used = record.environment
+    return ".".join(used.python.split(".")[:2]) if used.kind == "venv" else None
 
 
 def _base(record: Record) -> str | None:
@@ -292,14 +319,3 @@ def _fresh(folder: Path) -> Path:
     return next(
         other for number in count(2) if not (other := folder.with_name(f"{folder.name}-{number}")).exists()
     )
-
-
-def _without_places(words: Sequence[str]) -> tuple[str, ...]:
-    kept: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        if word in _PLACES:
-            next(rest, None)
-        elif not word.startswith(tuple(f"{name}=" for name in _PLACES)):
-            kept.append(word)
-    return tuple(kept)

@@ -20,10 +20,10 @@ _MOST = 8
 
 def contents_screen(contents: Contents) -> RenderableType:
     """Return how much each kind of thing takes, and the largest of each."""
-    parts: list[RenderableType] = [_folder(contents.folder, f"{_size(contents.bytes)}")]
+    parts: list[RenderableType] = [_folder(contents.folder, f"{size(contents.bytes)}")]
     for kind, group in groupby(contents.kept, key=lambda one: one.kind):
         kept = list(group)
-        parts.append(Text(f"  {_counted(kind, len(kept))}, {_size(sum(one.bytes for one in kept))}"))
+        parts.append(Text(f"  {_counted(kind, len(kept))}, {size(sum(one.bytes for one in kept))}"))
         shown = sorted(kept, key=lambda one: -one.bytes)[:_MOST]
         parts.append(_table(shown))
         if len(kept) > len(shown):
@@ -54,7 +54,7 @@ def pruned_screen(pruned: Pruned) -> RenderableType:
     """Return what was removed, and what is in use."""
     count = len(pruned.removed)
     verb = "would be removed" if pruned.dry_run else "removed"
-    first = f"{_counted('thing', count)} {verb}, {_size(pruned.bytes)}"
+    first = f"{_counted('thing', count)} {verb}, {size(pruned.bytes)}"
     held = [_in_use(one.id) for one in pruned.held]
     return Group(_folder(pruned.folder, first), _table(list(pruned.removed)[:_MOST]), *held)
 
@@ -73,7 +73,7 @@ def _table(kept: list[Kept]) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for one in kept:
-        table.add_row(_size(one.bytes), one.used[:10], Text(one_line(one.name)))
+        table.add_row(size(one.bytes), one.used[:10], Text(one_line(one.name)))
     return Padding(table, (0, 0, 0, 4))
 
 
@@ -82,5 +82,6 @@ def _counted(word: str, count: int) -> str:
     return f"{count} {plural if count != 1 else {'pose': 'copy of pose'}.get(word, word)}"
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
+    """Return a number of bytes in MiB."""
     return f"{count / 2**20:,.1f} MiB"

@@ -47,10 +47,10 @@ class Order:
     cpus: float | None
     data: Path | None
     output: Path | None
+    python: str | None = None  # of a virtual environment, "3.11"
     program: Path | None = None  # a copy of pose that is kept; else today's
-    bundle: str | None = (
-        None  # the digest of the bundle that brought recipe and program; then nothing is fetched
-    )
+    # The digest of the bundle that brought recipe and program; then nothing is fetched.
+    bundle: str | None = None
     carried: Carried | None = None  # its image
 
 
@@ -73,7 +73,7 @@ def carry_out(order: Order, watch: Watcher, begun: Callable[[Job, Ready], None])
         from envcheck.runs.run import run_command, run_stage  # noqa: PLC0415
         from envcheck.situation import Request, look  # noqa: PLC0415
 
-        seen = look(request=Request(order.recipe, order.gpus), facts=facts.result)
+        seen = look(request=Request(order.recipe, order.gpus, python=order.python), facts=facts.result)
     limits = Limits(order.network, order.memory, order.cpus)
     terms = Terms(
         order.kind,

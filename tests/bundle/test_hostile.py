@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from envcheck.bundle.unpack import unpack
+from envcheck.bundle.unpack import record_in, unpack
 from envcheck.errors import USAGE, UsageError
 from tests.bundle.forged import taken_apart
 
@@ -162,6 +162,13 @@ def test_a_bundle_of_a_later_version_says_so(refused):
     assert "was written by a later envcheck: it is envcheck.bundle/2" in refused(
         lambda forged: forged.said.update(schema="envcheck.bundle/2")
     )
+
+
+def test_the_record_of_a_later_version_in_a_bundle_says_so(file, tmp_path):
+    forged = taken_apart(file)
+    forged.put("record.json", b'{"schema": "envcheck.run/2"}')
+    with pytest.raises(UsageError, match=r"record\.json was written by a later envcheck"):
+        record_in(forged.write(tmp_path / "later.tar"))
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,35 @@ def test_a_file_that_would_replace_another_image_is_never_shown_to_an_engine(mem
         images.load(None, archive(**members), NAME)
 
 
+@pytest.mark.parametrize("folder", ["././", ".//", "x/../", "/", "x/"])
+def test_a_list_of_names_that_an_engine_could_find_elsewhere_is_refused(folder):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        link = tarfile.TarInfo("x")
+        link.type, link.linkname = tarfile.SYMTYPE, "."
+        tar.addfile(link)
+        for path, tag in (("manifest.json", NAME), (f"{folder}manifest.json", "python:3.11")):
+            content = json.dumps([{"RepoTags": [tag]}]).encode()
+            info = tarfile.TarInfo(path)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    made.seek(0)
+    with pytest.raises(UsageError, match="as no engine writes it"):
+        images.load(None, made, NAME)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_a_list_of_names_that_is_no_plain_file_is_refused(kind):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        info = tarfile.TarInfo("manifest.json")
+        info.type, info.linkname = kind, "nowhere"
+        tar.addfile(info)
+    made.seek(0)
+    with pytest.raises(UsageError, match="as no engine writes it"):
+        images.load(None, made, NAME)
+
+
 @pytest.mark.parametrize(
     "content", [{"manifest": 3}, {"manifest": b"{"}, {"index": []}, {"repositories": {"a": 1}}]
 )

@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
+from envcheck.bundle import words
 from envcheck.bundle.gather import of_recipe, of_run
 from envcheck.bundle.pack import bundle
 from envcheck.bundle.unpack import unpack
@@ -112,6 +114,7 @@ def test_what_the_run_read_and_is_another_now_is_left_out_and_said(run, listener
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"kind": "current"}, "it ran in what was there"),
         ({"lock_hash": "0" * 64}, "the lock of .* is another one now"),
         ({"pose": "0" * 16}, "its copy of pose, 0000000000000000, is no longer kept"),
         ({"python": "2.7.1"}, "the lock of .* is another one now"),
@@ -158,10 +161,43 @@ def test_a_stage_that_is_told_no_config_gets_the_runs_and_its_files(run, listene
     assert order.arguments == ("python", "train")
 
 
+def test_a_test_of_its_own_folders_weights_finds_them_in_the_bundle(run, listener, tmp_path):
+    weights = tmp_path / "there" / "final_state.pth"
+    weights.write_text("learnt")
+    test = replace(run, stage="test", inputs=(*run.inputs, file_facts(weights)))
+    _, here = packed_run(test, listener)
+    order = with_bundle(an_order("test", is_stage=True), Path("run.tar"), listener)
+    brought = here.inputs()[file_facts(weights).sha256]
+    assert brought.read_text() == "learnt"
+    assert ("TEST.MODEL_FILE", str(brought)) in pairwise(order.arguments)
+    asked = plan(test, None, None, here).order.arguments
+    assert [value for key, value in pairwise(asked) if key == "TEST.MODEL_FILE"] == [str(brought)]
+
+
+def test_a_file_behind_an_options_sign_is_led_to_the_bundles(run, listener):
+    _, here = packed_run(run, listener)
+    boxes = run.inputs[1]
+    said = words.of_run(("pred", f"--boxes={boxes.path}", "--boxes", boxes.path), here, run)
+    assert said[-3:] == (
+        f"--boxes={here.inputs()[boxes.sha256]}",
+        "--boxes",
+        str(here.inputs()[boxes.sha256]),
+    )
+
+
+def test_of_a_run_whose_envcheck_was_killed_the_bundle_has_what_its_stage_said(run, listener):
+    killed = replace(run, ended=None, exit_code=None)
+    folder = Path("runs", run.id)
+    write_json(folder / "record.json", replace(killed, config=None))  # as it was written at the start
+    bundle(of_run(folder, killed, ()), Path("run.tar"), listener, image=False)
+    assert find_record("run.tar") == killed
+
+
 def test_a_bundle_is_repeated_here_with_what_it_brings(run, listener, tmp_path):
     _, here = packed_run(run, listener)
     weights, boxes, _ = run.inputs
     shutil.rmtree(run.working_directory)
+    shutil.rmtree(Path(os.environ["ENVCHECK_CACHE"], "bundles", run.environment.bundle))  # it came from one
     record, opened = find_repeatable("run.tar", listener)
     assert record == run
     replay = plan(record, None, None, opened, Path("data"))
@@ -170,7 +206,8 @@ def test_a_bundle_is_repeated_here_with_what_it_brings(run, listener, tmp_path):
         *("train", "--cfg", str(here.config), "MODEL.PRETRAINED", str(files[weights.sha256])),
         *("TEST.COCO_BBOX_FILE", str(files[boxes.sha256])),
         *("MODEL.PRETRAINED", str(files[weights.sha256]), "TRAIN.LR", "0.00001"),
-        *("--data", str(tmp_path / "data"), "--output", str(tmp_path / f"replay-{run.id}")),
+        *("--data", str(tmp_path / "data"), "LOG_DIR", str(tmp_path / f"replay-{run.id}" / "log")),
+        *("--output", str(tmp_path / f"replay-{run.id}")),
     )
     assert (replay.order.bundle, replay.order.program) == (here.digest, here.program)
     assert replay.order.recipe == str(here.recipe)
@@ -201,7 +238,7 @@ def test_the_image_of_a_bundle_has_a_python_and_that_ones_lock_goes_with_it():
 def test_data_can_lie_elsewhere_without_a_bundle_too(run, tmp_path):
     words = plan(run, None, None, None, Path("d")).order.arguments
     assert "people" not in words
-    assert words[-4:-2] == ("--data", str(tmp_path / "d"))
+    assert ("--data", str(tmp_path / "d")) in pairwise(words)
 
 
 def test_diff_reads_the_record_out_of_a_bundle_and_of_a_recipes_says_there_is_none(run, listener, file):

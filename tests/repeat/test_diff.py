@@ -15,7 +15,7 @@ from envcheck.repeat.diff import compare
 from envcheck.repeat.find import find_run
 from envcheck.repeat.influence import influence_of
 from envcheck.runs.record import SCHEMA, FileFacts, Record
-from tests.runs.records import again, finished, sick, with_result
+from tests.runs.records import again, finished, output, sick, with_result
 
 
 @pytest.fixture
@@ -154,6 +154,11 @@ def test_pictures_and_times_are_no_result(run):
 )
 def test_every_fact_has_its_influence(path):
     assert influence_of(path).kind
+
+
+def test_a_line_break_in_a_name_is_a_fact_like_others(run):
+    other = again(run, config={**run.config, "A\nB": 1}, outputs=(output("a\nb.jpg", "4"),))
+    assert "config.A\nB" in {one.fact for one in compare(run, other).differences}
 
 
 def test_a_run_is_found_by_folder_record_and_part_of_its_id(run, tmp_path, monkeypatch):

@@ -73,6 +73,8 @@ def test_an_unfinished_run_is_named_as_one_by_both(envcheck, kept):
     [
         ({"schema": "envcheck.run/2"}, "was written by a later envcheck: it is envcheck.run/2"),
         ({"seed": "zero"}, "`$.seed`"),
+        ({"id": "../../escaped"}, "`$.id` is '../../escaped', which is no run's"),
+        ({"id": "/escaped"}, "`$.id` is '/escaped', which is no run's"),
         ({"host": {"schema": "envcheck.host/1", "os": {}, "driver": None, "gpus": 5}}, "`$.host.gpus`"),
         ({"choice": None}, "`$.choice`"),
     ],

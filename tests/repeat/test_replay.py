@@ -9,9 +9,11 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
+from envcheck.environments.place import Image, Limits
 from envcheck.environments.program import copy_of_pose, program_of_pose
 from envcheck.errors import UsageError
 from envcheck.host.facts import Gpu
@@ -159,6 +161,43 @@ def test_a_test_of_its_own_folders_weights_is_told_where_they_lie(run, tmp_path)
     given = replace(test, config={"TEST": {"MODEL_FILE": "w.pth"}})
     assert "TEST.MODEL_FILE" not in plan(given, None, None).order.arguments
     assert "TEST.MODEL_FILE" not in plan(run, None, None).order.arguments
+
+
+def test_what_a_record_names_and_is_no_file_is_gone_and_not_waited_for(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    named = tuple(FileFacts(name, 1, "0" * 64) for name in ("/dev/zero", str(tmp_path / "pipe"), "a\0b"))
+    lacking = plan(replace(run, inputs=named), None, None).lacking
+    assert [one for one in lacking if one.endswith(" is gone")] == [f"{one.path} is gone" for one in named]
+
+
+def test_a_virtual_environment_gets_the_python_whose_lock_it_had(run):
+    assert plan(run, None, None).order.python == "3.11"
+    elsewhere = replace(run, environment=replace(run.environment, kind="current"))
+    assert plan(elsewhere, None, None).order.python is None
+
+
+def test_what_a_record_decides_on_beside_recipe_and_source_is_said_beforehand(run, monkeypatch):
+    image = Image("docker 27", "sha256:1", "n", "evil:1", "sha256:2", is_recipes_base=False, base_digest=None)
+    used = replace(run.environment, kind="docker", image=image, limits=Limits(network=True))
+    record = replace(run, environment=used)
+    notes = plan(record, None, None).notes
+    assert any("starts from the image evil:1" in one for one in notes)
+    assert any("--network" in one for one in notes)
+    monkeypatch.setenv("ENVCHECK_BASE_IMAGE", "mine:1")
+    own = replace(record, environment=replace(used, image=replace(image, is_recipes_base=True)))
+    assert any("ENVCHECK_BASE_IMAGE" in one for one in plan(own, None, None).notes)
+
+
+@pytest.mark.parametrize("threads", ["2", [2], 0, "\0"])
+def test_threads_that_are_no_number_are_not_set(run, threads):
+    assert plan(replace(run, computing={"threads": threads}), None, None).threads is None
+
+
+def test_events_go_beside_the_results_where_the_config_names_a_place(run, tmp_path):
+    record = replace(run, config={**run.config, "LOG_DIR": "log"})
+    planned = plan(record, None, tmp_path / "again")
+    assert ("LOG_DIR", str(tmp_path / "again" / "log")) in pairwise(planned.order.arguments)
+    assert "LOG_DIR" not in plan(run, None, None).order.arguments
 
 
 def test_as_many_gpus_are_given_as_the_run_had_and_at_their_places(run):

@@ -42,6 +42,12 @@ def test_what_another_class_of_device_computes_is_not_comparable(run, fact, valu
     assert verdict.because[0].startswith(f"computing.{fact}")
 
 
+def test_numbers_of_a_record_that_was_written_by_hand_are_compared_as_far_as_they_are_numbers(run):
+    odd = replace(run, metrics={"AP": 10**400}, epochs=({"epoch": [1], "loss": 1.0},))
+    assert judge(odd, again(odd)).verdict == "bitwise"
+    assert judge(odd, again(odd, metrics={"AP": 0.5})).verdict == "differs"
+
+
 def test_what_the_doctor_says_forbids_no_bits(run):
     assert judge(run, again(run, health=None)).verdict == "bitwise"
 

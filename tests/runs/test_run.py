@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from envcheck.environments.prepare import Ready
 from envcheck.errors import EnvcheckError
 from envcheck.host.facts import Gpu, Host, OperatingSystem
 from envcheck.recipes import load_recipe
-from envcheck.runs.book import Job
+from envcheck.runs.book import Job, _git
 from envcheck.runs.needs import ask_pose
 from envcheck.runs.run import run_command, run_stage
 from envcheck.situation import Situation
@@ -299,3 +301,47 @@ def test_what_a_stage_says_on_this_machine_itself_is_its_own_affair(run, tmp_pat
     (tmp_path / "program.py").write_text(PROGRAM.replace('print("data"', f'print("{BUS_ERROR}"'))
     assert "Bus error" in (run(code=1) / "log.txt").read_text(encoding="utf-8")
     assert run.finished.symptom is None
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout with a file in a folder, and `git(...)` in it."""
+    folder = tmp_path / "checkout"
+    (folder / "below").mkdir(parents=True)
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+
+    def git(*words):
+        who = ("-c", "user.name=n", "-c", "user.email=n@example.org")
+        subprocess.run(["git", *who, *words], cwd=folder, env=environ, check=True, capture_output=True)
+
+    (folder / "a.py").write_text("1\n" * 9)
+    git("init")
+    git("add", "-A")
+    git("commit", "-m", "first")
+    return folder, git
+
+
+def test_uncommitted_changes_have_the_same_digest_whatever_git_is_set_to(checkout):
+    folder, git = checkout
+    assert (_git(folder).dirty, _git(folder).changes) == (False, None)
+    (folder / "a.py").write_text("1\n" * 8 + "2\n")
+    plain = _git(folder)
+    assert plain.dirty
+    for setting in (
+        "diff.relative true",
+        "diff.context 0",
+        "diff.noprefix true",
+        "status.relativePaths true",
+    ):
+        git("config", *setting.split())
+    assert _git(folder / "below") == plain
+    (folder / "a.py").write_text("1\n" * 8 + "3\n")
+    assert _git(folder).changes not in (None, plain.changes)
+    (folder / "a.py").unlink()
+    assert _git(folder).dirty
+
+
+def test_of_a_checkout_that_git_cannot_read_nothing_is_said_to_be_clean(checkout):
+    folder, _ = checkout
+    (folder / ".git" / "index").write_bytes(b"broken")
+    assert _git(folder).dirty is None
