@@ -19,7 +19,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from envcheck.documents import parse_json
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.paths import bundle
+from envcheck.paths import shipped
 from envcheck.processes import capture
 from envcheck.recipes import MACHINE, Recipe
 from envcheck.uv import PinnedWheel, Target, compile_wheels, uv_version
@@ -96,7 +96,7 @@ def resolve(
 def _wanted_packages(recipe: Recipe) -> tuple[str, ...]:
     """Return what a recipe holds beside torch: what pose needs, and somebody's own packages."""
     own = {canonicalize_name(_requirement(recipe, line).name) for line in recipe.packages}
-    pose = read_packages(bundle("recipes") / "pose.in")
+    pose = read_packages(shipped("recipes") / "pose.in")
     # Two packages that bring the same module would overwrite each other's files: the person's own stays.
     return (*(line for line in pose if line != CV2[0] or not own.intersection(CV2)), *recipe.packages)
 

@@ -8,13 +8,13 @@ from typing import Literal
 
 import platformdirs
 
-Bundle = Literal["recipes", "containers", "pose"]
+Folder = Literal["recipes", "containers", "pose"]
 
 
-def bundle(name: Bundle) -> Path:
+def shipped(name: Folder) -> Path:
     """Return a folder that ships with envcheck: inside the wheel, or beside the package in a checkout."""
     package = Path(__file__).resolve().parent
-    installed = package / "_bundle" / name
+    installed = package / "_shipped" / name
     return installed if installed.is_dir() else package.parent / name
 
 

@@ -22,7 +22,7 @@ from envcheck.compat import tables
 from envcheck.compat.tables import Build
 from envcheck.documents import read_text, read_yaml
 from envcheck.errors import UsageError
-from envcheck.paths import bundle
+from envcheck.paths import shipped
 
 # What a lock is for that names no machine: `NAME-cp311.txt`, and `NAME-cp311-aarch64.txt` for another.
 MACHINE = "x86_64"
@@ -155,13 +155,13 @@ class Recipe(Written):
 
 def load_recipes() -> tuple[Recipe, ...]:
     """Return the shipped recipes, ordered by name. Raises `UsageError`."""
-    return tuple(_load(file) for file in sorted(bundle("recipes").glob("*.yaml")))
+    return tuple(_load(file) for file in sorted(shipped("recipes").glob("*.yaml")))
 
 
 def is_recipe(name_or_file: str) -> bool:
     """Tell whether that is how one speaks of a recipe: by a shipped one's name, or by a YAML file."""
     return name_or_file.endswith((".yaml", ".yml")) or name_or_file in {
-        file.stem for file in bundle("recipes").glob("*.yaml")
+        file.stem for file in shipped("recipes").glob("*.yaml")
     }
 
 
@@ -169,7 +169,7 @@ def load_recipe(name_or_file: str) -> Recipe:
     """Return a shipped recipe by its name, or anybody's by its file. Raises `UsageError`."""
     if name_or_file.endswith((".yaml", ".yml")) or "/" in name_or_file:
         return _load(Path(name_or_file))
-    files = {file.stem: file for file in bundle("recipes").glob("*.yaml")}
+    files = {file.stem: file for file in shipped("recipes").glob("*.yaml")}
     if name_or_file in files:
         return _load(files[name_or_file])
     raise no_such_recipe(name_or_file, tuple(files))
@@ -184,7 +184,7 @@ def no_such_recipe(name: str, known: tuple[str, ...]) -> UsageError:
 
 def is_shipped(recipe: Recipe) -> bool:
     """Tell whether a recipe is found by its name alone."""
-    return recipe.file.parent.resolve() == bundle("recipes").resolve()
+    return recipe.file.parent.resolve() == shipped("recipes").resolve()
 
 
 def recipe_hash(file: Path) -> str:

@@ -52,7 +52,7 @@ from envcheck.engine import images
 from envcheck.engine.addresses import Address
 from envcheck.engine.buildkit import offered
 from envcheck.locks import read_packages
-from envcheck.paths import bundle, cache_dir
+from envcheck.paths import cache_dir, shipped
 from envcheck.recipes import Recipe, load_recipe, load_recipes, read_lock
 
 CONFIG = "experiments/drawn/res18_96x64.yaml"
@@ -323,7 +323,7 @@ def _smallest_cuda() -> Recipe:
 
 def _naive(bench: Bench, recipe: Recipe) -> tuple[int, float]:
     """Return the bytes of the image that `pip install torch ...` makes, and the seconds it took."""
-    names = [recipe.requirement, *read_packages(bundle("recipes") / "pose.in")]
+    names = [recipe.requirement, *read_packages(shipped("recipes") / "pose.in")]
     text = f"""FROM {bench.docker.base}
 LABEL dev.envcheck.naive=
 COPY wheels /wheels

@@ -22,7 +22,7 @@ from envcheck.environments.place import Environment, Limits, Work
 from envcheck.environments.program import copy_of_pose
 from envcheck.environments.venv import Venv
 from envcheck.host.engines import read_engines
-from envcheck.paths import bundle
+from envcheck.paths import shipped
 from envcheck.recipes import Recipe, load_recipe
 from tests.wheels import make_wheel, pin_of
 
@@ -153,7 +153,7 @@ def make_world(  # noqa: PLR0913 - each test changes one side of it
     pose.mkdir()
     (pose / "__init__.py").write_text(f'"""{name}."""\n', encoding="utf-8")
     (pose / "__main__.py").write_text(_POSE, encoding="utf-8")
-    shutil.copy(bundle("pose") / "launch.py", pose)
+    shutil.copy(shipped("pose") / "launch.py", pose)
     (folder / "cache").mkdir()
     return World(folder)
 

@@ -46,7 +46,7 @@ def test_the_wheel_carries_every_file_that_git_has_of_recipes_containers_and_pos
         pytest.skip("not a git checkout: what should be in the wheel is not known")
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-    missing = [name for name in listed.stdout.splitlines() if f"envcheck/_bundle/{name}" not in packed]
+    missing = [name for name in listed.stdout.splitlines() if f"envcheck/_shipped/{name}" not in packed]
     assert missing == []
 
 
@@ -57,7 +57,7 @@ def test_an_installed_wheel_uses_its_own_files(installed, tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environ, check=True
     )
     assert done.stdout.splitlines() == [
-        str(installed / "envcheck/_bundle" / name) for name in ("recipes", "pose")
+        str(installed / "envcheck/_shipped" / name) for name in ("recipes", "pose")
     ]
 
 

@@ -26,7 +26,7 @@ from envcheck.environments.failures import require_disk
 from envcheck.environments.held import hold
 from envcheck.environments.place import Watcher
 from envcheck.errors import EnvcheckError, UsageError
-from envcheck.paths import bundle
+from envcheck.paths import shipped
 from envcheck.processes import capture
 from envcheck.recipes import Recipe, lock_hash, read_lock
 from envcheck.symptoms import FULL_ENGINE
@@ -111,7 +111,7 @@ class ImageBuilder:
         lock = recipe.lock_for(python)
         if lock is None:
             raise UsageError(f"Recipe {recipe.name} has no lock for Python {python}")
-        dockerfile = bundle("containers") / "Dockerfile"
+        dockerfile = shipped("containers") / "Dockerfile"
         identity = lock_hash(lock)
         name = _name(
             recipe.name, dockerfile.read_bytes(), identity.encode(), base.id.encode(), python.encode()
@@ -164,7 +164,7 @@ class ImageBuilder:
 
     def with_pose(self, environment: BuiltImage, program: Path) -> BuiltImage:
         """Return the image with the copy of pose in folder `program` on an environment."""
-        dockerfile = bundle("containers") / "pose.Dockerfile"
+        dockerfile = shipped("containers") / "pose.Dockerfile"
         name = _name("pose", dockerfile.read_bytes(), environment.id.encode(), program.name.encode())
         with self._once(name, "dev.envcheck.pose", program.name) as there:
             if there is not None:
@@ -307,7 +307,7 @@ def _file_name(name: str) -> str:
 
 def _revision() -> str:
     """Return the commit of envcheck's own checkout; "" for an installed one, whatever it lies in."""
-    checkout = bundle("pose").parent
+    checkout = shipped("pose").parent
     asked = capture(["git", "-C", str(checkout), "rev-parse", "--show-toplevel", "HEAD"], seconds=10)
     top, _, commit = asked.stdout.strip().partition("\n")
     return commit if asked.code == 0 and Path(top) == checkout else ""

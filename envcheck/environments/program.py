@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from envcheck.environments.held import hold, remove
-from envcheck.paths import bundle, cache_dir
+from envcheck.paths import cache_dir, shipped
 
 _ENTRY = "__main__.py"
 LAUNCHER = "launch.py"
@@ -23,7 +23,7 @@ _NAME = re.compile(r"[0-9a-f]{16}")
 
 def program_of_pose() -> Path:
     """Return the copy of pose that stages are started from."""
-    return copy_of_pose(bundle("pose"), cache_dir())
+    return copy_of_pose(shipped("pose"), cache_dir())
 
 
 def copy_of_pose(source: Path, cache: Path) -> Path:
