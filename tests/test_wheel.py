@@ -51,7 +51,7 @@ def test_the_wheel_carries_every_file_that_git_has_of_recipes_containers_and_pos
 
 
 def test_an_installed_wheel_uses_its_own_files(installed, tmp_path):
-    code = "import envcheck.paths as p; print(p.bundle('recipes')); print(p.bundle('pose'))"
+    code = "import envcheck.paths as p; print(p.shipped('recipes')); print(p.shipped('pose'))"
     environ = {**os.environ, "PYTHONPATH": str(installed)}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environ, check=True
