@@ -12,6 +12,7 @@ import time
 import pytest
 
 from envcheck.environments.held import hold, let_go, remove
+from envcheck.processes import SHARED
 
 
 @pytest.fixture
@@ -24,6 +25,9 @@ def thing(tmp_path):
 
 def test_what_is_held_nobody_may_take(thing):
     assert hold(thing)
+    held = len(SHARED)
+    assert hold(thing)
+    assert len(SHARED) == held  # once is enough, however long the program lives
     with let_go(thing) as is_free:
         assert not is_free
 
