@@ -7,7 +7,7 @@ there is none, when it was made counts. What an image shares with another of our
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -62,6 +62,13 @@ def image_removed(one: Kept, is_due: Callable[[], bool], *, dry_run: bool = Fals
     except FileNotFoundError:  # somebody else was faster
         return "left"
     return "removed"
+
+
+def clear_builds(addresses: Collection[str]) -> None:
+    """Remove what killed builds have left, nameless, in the engines at some addresses."""
+    for engine in read_engines()[0] or ():
+        if engine.address in addresses:
+            images.clear(client_of(engine))
 
 
 def _date(one: Kept) -> None:

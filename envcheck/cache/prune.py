@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from envcheck.cache.careful import removed
-from envcheck.cache.images import image_removed
+from envcheck.cache.images import clear_builds, image_removed
 from envcheck.cache.kept import Contents, Kept, last_used, written
 from envcheck.errors import UsageError
 
@@ -59,6 +59,9 @@ def prune(
             remove = image_removed if one.kind == "image" else removed
             fate = remove(one, partial(_is_older, one.path, before), dry_run=dry_run)
             fates[fate].append(one)
+    engines = {one.engine for one in contents.kept if one.kind == "image"}
+    if engines and not dry_run:
+        clear_builds(engines)
     return Pruned(
         folder=contents.folder,
         bytes=sum(one.bytes for one in fates["removed"]),

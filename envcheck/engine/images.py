@@ -178,11 +178,11 @@ def forget(client: APIClient, name: str) -> None:
         client.remove_image(name)
 
 
-def clear(client: APIClient, name: str) -> None:
-    """Remove what builds of an image have left beside it: their steps, and what it was before."""
+def clear(client: APIClient, name: str = "") -> None:
+    """Remove what builds of an image ("": of all) have left beside it: their steps, what it was before."""
     from docker.errors import DockerException  # noqa: PLC0415
 
-    filters = {"dangling": True, "label": f"{IMAGE_LABEL}={name}"}
+    filters = {"dangling": True, "label": f"{IMAGE_LABEL}={name}" if name else IMAGE_LABEL}
     # An engine that has just died keeps its leftovers; whoever builds next removes them.
     with contextlib.suppress(DockerException, OSError):
         # A step is gone with the last image that stands on it, so one round may not be enough.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tarfile
 from datetime import datetime, timedelta, timezone
@@ -84,3 +85,18 @@ def test_an_image_that_a_run_holds_or_a_container_stands_on_stays(image, tmp_pat
         client.remove_container(made["Id"])
     assert find(client, name) is not None
     assert prune(found, 30, LATER).removed == found.kept
+
+
+@pytest.mark.docker
+def test_what_a_killed_build_has_left_without_a_name_goes_with_the_next_prune(image, tmp_path):
+    client, name = image
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    said = client.import_image_from_data(empty.getvalue(), changes=[f"LABEL {IMAGE_LABEL}={name}"])
+    nameless = json.loads(said)["status"]
+    found = only(tmp_path, name)
+    prune(found, 30, dry_run=True)
+    assert find(client, nameless) is not None
+    prune(found, 30)
+    assert find(client, nameless) is None
+    assert find(client, name) is not None

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from docker.errors import DockerException
+
+from envcheck.errors import RETRY
 from tests.engines import Dockerd, address_of, base_image, own_dockerd, until
 from tests.environments.conftest import a_world, envcheck, first_line, own_folder, remove_images, said_by
 from tests.environments.test_engine_faults import containers_of, engine_of, images_of, is_building
-from tests.faults.fault import Fault, Ground, nobody_is_left
+from tests.faults.fault import Fault, Ground, envcheck_alone, nobody_is_left
 from tests.faults.kills import WAITS, record_in
 from tests.small import World, build_with
 
@@ -42,13 +45,31 @@ def survives_in_engine(world: World) -> None:
     """Hold that the next command works, and leaves neither process, container nor nameless image."""
     nobody_is_left(world.folder)
     code, out, err = said_by(envcheck(world, "exec", "--in=docker", "--", "echo", "works"))
+    if (
+        code == RETRY
+    ):  # podman 4.3 falls over itself when the client of a build has gone, and is started again
+        until(lambda: answers(world))
+        code, out, err = said_by(envcheck(world, "exec", "--in=docker", "--", "echo", "works"))
     assert (code, out) == (0, b"works\n"), f"the next command: {code} {err.decode()[-600:]}"
     until(lambda: not containers_of(world), CLEARED_S)
     here = {one["Id"] for one in images_of(world)}
-    nameless = here & {one["Id"] for one in engine_of(world).images(filters={"dangling": True})}
-    assert not nameless, nameless
+    if nameless := here & {one["Id"] for one in engine_of(world).images(filters={"dangling": True})}:
+        # podman goes on with a build for which nobody waits; what comes of it goes with the next prune.
+        assert engine_of(world).version()["Components"][0]["Name"].startswith("Podman"), nameless
+        (engine,) = world.addresses.values()
+        assert envcheck_alone(world, "cache", "prune", env={"DOCKER_HOST": engine}).wait(120) == 0
+        left = {one["Id"] for one in images_of(world)} & nameless
+        assert not left, left
     left = [path.name for path in world.cache.rglob(".*.context-*")]
     assert not left, f"left behind: {left}"
+
+
+def answers(world: World) -> bool:
+    """Tell whether a world's engine is there."""
+    try:
+        return bool(engine_of(world).ping())
+    except DockerException:
+        return False
 
 
 def killed_while_it_builds_an_image(ground: Ground, kind: str) -> str:
