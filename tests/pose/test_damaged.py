@@ -250,6 +250,17 @@ def test_the_file_before_keeps_its_bytes_under_the_other_name(tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.pth", "b.pth"]
 
 
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o007, 0o660)])
+def test_a_file_is_open_to_whom_the_umask_lets(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        checkpoint.write(tmp_path / "a.pth", {"a": torch.ones(1)})
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.pth").stat().st_mode & 0o777 == mode
+
+
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK])
 def test_where_there_are_no_links_the_file_before_is_a_copy(tmp_path, monkeypatch, number):
     def linkless(*_names):
