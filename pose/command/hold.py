@@ -39,7 +39,8 @@ def hold(folder: Path, stage: str, run_dir: Path | None) -> Iterator[None]:
     no locks, that is said, and nobody is kept out.
 
     Raises:
-        PoseError: exit code 1, where another run has it, it cannot be written to, or what lies there is no lock.
+        PoseError: exit code 1, where another run has it, it cannot be written to, or something else lies
+            where the lock belongs.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     handle = None

@@ -19,7 +19,7 @@ MACHINE_FLAGS = ("fused", "foreach", "capturable", "differentiable", "decoupled_
 
 
 @dataclass(frozen=True)
-class Kind:
+class OptimiserKind:
     """What one optimiser keeps, in every torch."""
 
     name: str  # TRAIN.OPTIMIZER's
@@ -28,9 +28,11 @@ class Kind:
     counts_steps: bool = False
 
 
-ADAM = Kind("adam", ("lr", "betas", "eps", "weight_decay"), ("exp_avg", "exp_avg_sq"), counts_steps=True)
-SGD = Kind("sgd", ("lr", "momentum", "dampening", "weight_decay", "nesterov"), ("momentum_buffer",))
-KINDS: Mapping[type[torch.optim.Optimizer], Kind] = {torch.optim.Adam: ADAM, torch.optim.SGD: SGD}
+ADAM = OptimiserKind(
+    "adam", ("lr", "betas", "eps", "weight_decay"), ("exp_avg", "exp_avg_sq"), counts_steps=True
+)
+SGD = OptimiserKind("sgd", ("lr", "momentum", "dampening", "weight_decay", "nesterov"), ("momentum_buffer",))
+KINDS: Mapping[type[torch.optim.Optimizer], OptimiserKind] = {torch.optim.Adam: ADAM, torch.optim.SGD: SGD}
 
 
 def load_strictly(optimizer: torch.optim.Optimizer, state: object) -> None:
@@ -63,7 +65,7 @@ def load_strictly(optimizer: torch.optim.Optimizer, state: object) -> None:
     optimizer.load_state_dict({"state": found, "param_groups": groups})
 
 
-def _check_values(group: object, mine: Mapping[str, Any], kind: Kind) -> None:
+def _check_values(group: object, mine: Mapping[str, Any], kind: OptimiserKind) -> None:
     if not isinstance(group, Mapping):
         raise ValueError("its optimiser's groups are none")  # noqa: TRY004 - as above
     missing = [name for name in kind.values if name not in group]
@@ -97,7 +99,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _checked(found: object, weight: Tensor, kind: Kind) -> dict[str, Any]:
+def _checked(found: object, weight: Tensor, kind: OptimiserKind) -> dict[str, Any]:
     """What is kept of one weight, each average in memory of its own, laid out as the weight is."""
     if not isinstance(found, Mapping):
         raise ValueError("its optimiser keeps no averages")  # noqa: TRY004 - as above
