@@ -40,7 +40,7 @@ def replacing(path: Path, *, before: Path | None = None) -> Iterator[Path]:
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        partial.chmod(0o644)  # mkstemp makes it private
+        partial.chmod(0o666 & ~_umask())  # mkstemp makes it private
         if before is not None and path.exists():
             link(path, before)
         partial.replace(path)
@@ -83,6 +83,13 @@ def sweep(folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """What new files are kept from; to read it is to set it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _sync(folder: Path) -> None:

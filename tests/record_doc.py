@@ -44,7 +44,7 @@ _POSE = """
 | --- | --- |
 | `proof` | the environment as seen from inside: Python, torch, its CUDA, cuDNN, NCCL and architecture list, NumPy, OpenCV, pycocotools, threads; each device with the largest error of a matmul and a convolution against the CPU |
 | `config` | every key of the configuration, as it was after the YAML file and the overrides |
-| `dataset` | `root`, and `fingerprint`: a digest of everything that is read of the sets' annotations, with their pictures' names and sizes; with `--fingerprint contents` also `contents`: one of the bytes of every picture |
+| `dataset` | `root`, and `fingerprint`: a digest of everything that is read of the sets' annotations, with their pictures' names and sizes; with `--fingerprint contents` also `contents`: one of the bytes of every picture. Of a `pred` of a folder: the folder, and the pictures that were read |
 | `computing` | `device` and `devices`, `world_size`, `batches_together`, `workers`, `processor`, `processor_generation` (a digest of its family, model and instructions), `instructions` (torch's CPU kernels: AVX2, AVX512), `threads`, `interop_threads`, `mkldnn`, `matmul_precision`, `default_dtype`, `variables` (those of the environment that choose kernels; no paths, no secrets), `deterministic`, `cudnn_benchmark`, `cudnn_deterministic`, `tf32_matmul`, `tf32_convolution`, `cublas_workspace` |
 | `epochs` | of each finished epoch `epoch` (from 1), `loss`, `accuracy`, `lr`, and `metrics` where it was tested |
 | `memory` | peaks in MiB: `host_mib` of the stage's process, `largest_worker_mib` of a data loader's, `gpu_mib` that torch allocated on each GPU |

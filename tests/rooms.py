@@ -52,7 +52,13 @@ GROUPS: dict[str, dict[str, dict[str, str]]] = {
         "what people meet": {"report": "", "cli": ""},
     },
     "pose": {
-        "everybody's": {"errors": "PoseError", "writing": "", "report": "Result", "average": "Average"},
+        "everybody's": {
+            "errors": "PoseError",
+            "digests": "",
+            "writing": "",
+            "report": "Result",
+            "average": "Average",
+        },
         "who is in which picture": {"data": "Record", "drawn": "Figure"},
         "what was asked for": {"command": "Config"},
         "what learns, and on what": {"networks": "PoseResNet", "machines": "Devices"},

@@ -101,6 +101,7 @@ STAGES = (
         "the joints in a picture, a folder or a video, drawn and as JSON and CSV",
         (
             *CONFIG_OPTIONS,
+            FINGERPRINT,
             Option("--box", "X,Y,W,H", "a person's box in pixels; else the whole picture", repeatable=True),
             Option("--boxes", "FILE", "persons' boxes of a detector: COCO results, by image_id or file_name"),
             Option("--threshold", "T", "joints drawn have values above T; else TEST.IN_VIS_THRE"),

@@ -3,6 +3,7 @@
 OUTPUT_DIR/<dataset[_HYBRID]>/<MODEL.NAME>/<yaml name up to its first dot>/
     checkpoint.pth  model_best.pth  final_state.pth  results/  <yaml name>_<date>_{train|valid}.log
 and of ours: checkpoint_before.pth  history.csv  curves.png  predictions.jpg
+and of checkpoints that are not gone on from: checkpoint_damaged.pth  checkpoint_earlier.pth
 LOG_DIR/<dataset[_HYBRID]>/<MODEL.NAME>/<yaml name>_<date>/ has TensorBoard's events
 """
 
@@ -20,7 +21,7 @@ from pose.errors import FAILED, PoseError
 from pose.report import data
 
 CHECKPOINT, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
-BEFORE, DAMAGED = "checkpoint_before.pth", "checkpoint_damaged.pth"
+BEFORE, DAMAGED, EARLIER = "checkpoint_before.pth", "checkpoint_damaged.pth", "checkpoint_earlier.pth"
 HISTORY, CURVES, PREDICTIONS = "history.csv", "curves.png", "predictions.jpg"
 MIB = 2**20
 

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pose.data import archive
 from pose.data.record import Record
+from pose.digests import add_file, digest_of
 from pose.errors import PoseError
 from pose.report import bar
 
-BLOCK = 1 << 20  # bytes
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 
 def listed(folder: Path, image_format: str) -> tuple[Path, frozenset[str]]:
@@ -44,13 +47,23 @@ def fingerprint(documents: Iterable[Path], folder: Path, image_format: str) -> s
     """
     digest = hashlib.sha256()
     for document in documents:
-        digest.update(document.read_bytes())
+        with document.open("rb") as file:
+            add_file(digest, file)
     if image_format == "zip":
         for name, (size, checksum) in sorted(archive.members(archive.file_of(folder)).items()):
             digest.update(f"{name}\0{size}\0{checksum}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
-    for name, size in _files(folder):
-        digest.update(f"{name}\0{size}\n".encode(errors="surrogateescape"))
+    _add_sizes(digest, _files(folder))
+    return digest.hexdigest()
+
+
+def fingerprint_of(folder: Path, names: Iterable[str]) -> str:
+    """sha256 (hex) over the names and sizes of these pictures of a folder."""
+    digest = hashlib.sha256()
+    try:
+        _add_sizes(digest, ((name, (folder / name).stat().st_size) for name in names))
+    except OSError as error:
+        raise PoseError(f"picture {error.filename} cannot be looked at: {error.strerror}") from error
     return digest.hexdigest()
 
 
@@ -61,15 +74,29 @@ def contents(folder: Path, image_format: str) -> str:
     """
     if image_format == "zip":
         place, found = listed(folder, image_format)
-        names, digest_of = sorted(found), _digest_inside_zip
+        names, hashed = sorted(found), _digest_inside_zip
     else:
-        place, names, digest_of = folder, [name for name, _ in _files(folder)], _digest_of_file
+        place, names, hashed = folder, [name for name, _ in _files(folder)], _digest_of_file
+    return _contents(place, names, hashed)
+
+
+def contents_of(folder: Path, names: Sequence[str]) -> str:
+    """The same of these pictures of a folder."""
+    return _contents(folder, names, _digest_of_file)
+
+
+def _contents(place: Path, names: Sequence[str], hashed: Callable[[Path], str]) -> str:
     whole = hashlib.sha256()
     with bar("hash the pictures", len(names)) as progress:
         for name in names:
-            whole.update(f"{name}\0{digest_of(place / name)}\n".encode(errors="surrogateescape"))
+            whole.update(f"{name}\0{hashed(place / name)}\n".encode(errors="surrogateescape"))
             progress.advance()
     return whole.hexdigest()
+
+
+def _add_sizes(digest: _Hash, found: Iterable[tuple[str, int]]) -> None:
+    for name, size in found:
+        digest.update(f"{name}\0{size}\n".encode(errors="surrogateescape"))
 
 
 def _files(folder: Path) -> list[tuple[str, int]]:
@@ -83,17 +110,13 @@ def _digest_inside_zip(path: Path) -> str:
 
 
 def _digest_of_file(path: Path) -> str:
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            for block in iter(lambda: file.read(BLOCK), b""):
-                digest.update(block)
+        return digest_of(path)
     except OSError as error:
         raise PoseError(
             f"picture {path} cannot be read: {error.strerror}",
             "--fingerprint names goes by names and sizes, and reads no picture",
         ) from error
-    return digest.hexdigest()
 
 
 def _sizes(paths: Iterable[Path]) -> dict[Path, int | None]:

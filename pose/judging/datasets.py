@@ -90,11 +90,21 @@ def fingerprint(config: Config, *image_sets: str, contents: bool = False) -> dic
 
     With `contents` one more over what their pictures hold, which reads all of them.
     """
+    prints = fingerprints(config, *image_sets)
+    return described(config, prints, contents=contents)
+
+
+def fingerprints(config: Config, *image_sets: str) -> dict[str, str]:
+    """One of each set."""
+    return {name: kind(config).fingerprint(config, name) for name in image_sets}
+
+
+def described(config: Config, prints: Mapping[str, str], *, contents: bool = False) -> dict[str, str]:
+    """The same of sets whose fingerprints are known."""
     root = Path(config.DATASET.ROOT)
-    prints = [kind(config).fingerprint(config, name) for name in dict.fromkeys(image_sets)]
-    said = {"root": str(root.absolute()), "fingerprint": _together(prints)}
+    said = {"root": str(root.absolute()), "fingerprint": _together(list(prints.values()))}
     if contents:
-        folders = dict.fromkeys(kind(config).image_folder(root, name) for name in image_sets)
+        folders = dict.fromkeys(kind(config).image_folder(root, name) for name in prints)
         read = [pictures.contents(folder, config.DATASET.DATA_FORMAT) for folder in folders]
         said["contents"] = _together(read)
     return said

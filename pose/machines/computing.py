@@ -82,21 +82,21 @@ def peak_memory(used: Devices) -> dict[str, Any]:
 
 def processor() -> str:
     """The CPU's name, or its kind where the system does not name it."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    return _found(PROCESSOR, text) or platform.machine()
+    return _found(PROCESSOR, _cpuinfo()) or platform.machine()
 
 
 def generation() -> str | None:
     """A digest of the CPU's family, model, stepping and instructions; None where the system names none."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    first = GENERATION.findall(text.strip().partition("\n\n")[0])
+    first = GENERATION.findall(_cpuinfo().strip().partition("\n\n")[0])
     return hashlib.sha256("\n".join(first).encode()).hexdigest()[:16] if first else None
+
+
+def _cpuinfo() -> str:
+    """What Linux says of each CPU; "" where it does not."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def deciding(environ: Mapping[str, str]) -> dict[str, str]:

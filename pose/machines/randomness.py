@@ -39,12 +39,14 @@ def restore(kept: States, gpus: Sequence[int]) -> None:
     """Puts them back; a GPU of which nothing was kept stays as it is.
 
     Raises:
-        KeyError, TypeError, ValueError, RuntimeError: where they are no such states.
+        KeyError, OverflowError, TypeError, ValueError, RuntimeError: where they are no such states.
     """
     version, numbers, spare = kept["python"]
     random.setstate((version, tuple(numbers), spare))
-    kind, keys, *rest = kept["numpy"]
-    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))  # noqa: NPY002 - as above
+    kind, keys, place, *rest = kept["numpy"]
+    if not 0 <= place <= len(keys):  # NumPy believes it, and would read on from there
+        raise ValueError(f"NumPy's state has no place {place}")
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), place, *rest))  # noqa: NPY002 - as above
     torch.set_rng_state(kept["torch"])
     for gpu, state in zip(gpus, kept["cuda"], strict=False):
         torch.cuda.set_rng_state(state, gpu)

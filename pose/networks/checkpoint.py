@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pose.errors import PoseError
+from pose.errors import FAILED, PoseError
 from pose.networks.safe_pickle import Refused
 from pose.networks.seal import seal
 from pose.networks.torch_file import read
@@ -22,11 +22,16 @@ from pose.writing import replacing
 State = dict[str, Tensor]
 
 
+class Damaged(PoseError):  # noqa: N818 - says what the file is
+    """The file can be read, and is not what was written: cut short, changed, or never a weights file."""
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The file's dict, on the CPU.
 
     Raises:
-        PoseError: when it is missing, cut short, no weights file, or holds anything but data.
+        Damaged: when it is cut short, no weights file, or holds anything but data.
+        PoseError: when it is missing or cannot be read, which says nothing about what it holds.
     """
     try:
         content = read(path)
@@ -34,8 +39,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise PoseError(f"there is no weights file {path}") from None
     except OSError as error:
         raise PoseError(f"{path} cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise PoseError(f"{path} cannot be read: this machine's memory is not enough", "", FAILED) from None
     except Refused as error:
-        raise PoseError(f"{path} {error.message}", error.hint) from None
+        raise Damaged(f"{path} {error.message}", error.hint) from None
     if not isinstance(content, dict):
         raise PoseError(f"{path} holds a {type(content).__name__}, not weights by name")
     return content

@@ -12,6 +12,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from pose.digests import add_file
 from pose.networks.safe_pickle import Refused
 
 END = b"PK\x05\x06"  # of the archive's last record, 22 bytes that end in the length of the comment
@@ -19,7 +20,6 @@ END_BYTES = 22
 COMMENT = re.compile(rb"sha256:[0-9a-f]{64}")
 COMMENT_BYTES = 71
 LONGEST_COMMENT = 2**16 - 1  # of any zip archive
-BLOCK = 1 << 20
 AGAIN = "fetch or copy it again"
 
 
@@ -64,10 +64,8 @@ def check(file: BinaryIO) -> None:
 
 def _digest(file: BinaryIO, length: int) -> bytes:
     """The SHA-256 of the first bytes, in hexadecimal digits; the file is left behind them."""
-    digest, left = hashlib.sha256(), length
+    digest = hashlib.sha256()
     file.seek(0)
-    while left and (block := file.read(min(BLOCK, left))):
-        digest.update(block)
-        left -= len(block)
+    add_file(digest, file, length)
     file.seek(length)
     return digest.hexdigest().encode()

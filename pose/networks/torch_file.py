@@ -8,6 +8,7 @@ A zip that carries a digest (`seal.py`) is held against it first.
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 import sys
@@ -24,6 +25,7 @@ from pose.networks.seal import AGAIN
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 NOT_WEIGHTS = "is not a weights file"
+NO_MEMORY = "can't allocate memory"  # torch has no type for it
 HINT = "a file saved by torch.save(model.state_dict(), ...) was expected"
 
 
@@ -31,7 +33,7 @@ def read(path: Path) -> Any:  # noqa: ANN401 - whatever data was saved
     """What the file holds, on the CPU, in plain dicts, lists and tuples.
 
     Raises:
-        OSError: when it cannot be opened.
+        OSError, MemoryError: when it cannot be read, whatever it holds.
         Refused: when it is cut short, no weights file, or holds anything but data.
     """
     with path.open("rb") as file:
@@ -39,8 +41,13 @@ def read(path: Path) -> Any:  # noqa: ANN401 - whatever data was saved
         file.seek(0)
         try:
             return plain(_read_zip(file) if head == b"PK" else _read_stream(file, path.stat().st_size))
-        except (Refused, OSError):
+        except (Refused, MemoryError):
             raise
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            # zipfile was sent to before the file's beginning.
+            raise Refused("is cut short or damaged", AGAIN) from None
         except zipfile.BadZipFile:
             raise Refused("is cut short or damaged", AGAIN) from None
         except EOFError:
@@ -48,6 +55,8 @@ def read(path: Path) -> Any:  # noqa: ANN401 - whatever data was saved
         except RecursionError:
             raise Refused("is nested too deeply to be weights", HINT) from None
         except Exception as error:  # noqa: BLE001 - pickle raises anything on hostile or random bytes
+            if NO_MEMORY in str(error):
+                raise MemoryError from None
             raise Refused(f"{NOT_WEIGHTS} ({type(error).__name__})", HINT) from None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pose.command.output import BEFORE, BEST, CHECKPOINT, FINAL
+from pose.command.output import BEFORE, BEST, CHECKPOINT, EARLIER, FINAL
 from pose.errors import PoseError
 from pose.networks import checkpoint
 from pose.report import note
@@ -36,13 +36,15 @@ class Keeper:
         resumed: bool = False,
         leads: bool = True,
     ) -> None:
-        """`facts`: model's name and seed; `minutes` between two inside an epoch, 0 for none."""
+        """`facts`: model's name and seed; `minutes` between two inside an epoch, 0 for none.
+
+        `resumed`: whether `progress` is what the folder's checkpoint holds.
+        """
         self.progress = progress
         self._folder, self._model, self._optimizer, self._facts = folder, model, optimizer, facts
         self._seconds, self._leads = minutes * 60, leads
-        self._has_one = resumed  # else what lies there is another run's
         self._last = time.monotonic()
-        self._kept = (progress.epoch, progress.position)
+        self._kept = (progress.epoch, progress.position) if resumed else (0, None)
 
     @property
     def kept(self) -> str:
@@ -88,21 +90,20 @@ class Keeper:
         checkpoint.write(self._folder / BEST, self._model.state_dict())
 
     def _write(self) -> None:
-        before = self._folder / BEFORE
         content = content_of(self.progress, self._model, self._optimizer, self._facts)
-        checkpoint.write(self._folder / CHECKPOINT, content, before=before if self._has_one else None)
-        if not self._has_one:
-            before.unlink(missing_ok=True)
-        self._has_one = True
+        checkpoint.write(self._folder / CHECKPOINT, content, before=self._folder / BEFORE)
 
 
-def room(model: nn.Module, folder: Path) -> int:
-    """Bytes that the files take at most, while checkpoint.pth is replaced, beyond what they take already."""
+def room(model: nn.Module, folder: Path, *, anew: bool = False) -> int:
+    """Bytes that the files take at most, while checkpoint.pth is replaced, beyond what they take already.
+
+    Of a run that starts anew, beside the checkpoint that is put away.
+    """
     weights = sum(value.numel() * value.element_size() for value in model.state_dict().values())
     # Weights and Adam's two averages, thrice: the last, the one before, the next; two weights files.
     most = weights * (3 * 3 + 2)
     sizes = {}
-    for name in (CHECKPOINT, BEFORE, BEST, FINAL):
+    for name in (EARLIER if anew else CHECKPOINT, BEFORE, BEST, FINAL):
         path = folder / name
         if path.is_file():
             found = path.stat()

@@ -35,6 +35,11 @@ from pose.stages.resume import ANEW
 from pose.telling.journal import Journal
 from pose.telling.log_lines import LinesOfAnEpoch
 
+# What of the DATASET section decides on a sample, beside the pictures.
+VARYING = (
+    *("SELECT_DATA", "FLIP", "SCALE_FACTOR", "ROT_FACTOR", "PROB_HALF_BODY", "NUM_JOINTS_HALF_BODY"),
+    "COLOR_RGB",
+)
 # What it means that a checkpoint could not be written.
 GOES_ON = "training goes on, and the checkpoint before is still there"
 LOST = "what was learnt since the checkpoint before is lost"
@@ -45,19 +50,13 @@ class Learner:
     """Who learns, from whom and with what: the same from epoch to epoch."""
 
     config: Config
-    seed: int
+    order: Order  # of the people in batches
     dataset: CropDataset
     devices: Devices
     model: nn.Module
     placed: nn.Module  # the model on its device, its gradients the team's
     optimizer: torch.optim.Optimizer
     stop: Stop
-
-    @property
-    def order(self) -> Order:
-        """Which people make which batch."""
-        size = batch_size(self.config, self.devices)
-        return Order(self.seed, len(self.dataset), size, self.config.TRAIN.SHUFFLE)
 
     @property
     def team(self) -> Team:
@@ -87,6 +86,14 @@ class Learnt:
 def batch_size(config: Config, used: Devices) -> int:
     """How many people one step learns from, in all processes."""
     return config.TRAIN.BATCH_SIZE_PER_GPU * used.together
+
+
+def order_of(config: Config, used: Devices, dataset: CropDataset, data: str) -> Order:
+    """Which samples make which batch; `data`: the training set's fingerprint."""
+    settings = {f"DATASET.{name}": getattr(config.DATASET, name) for name in VARYING}
+    settings["MODEL.IMAGE_SIZE"] = list(config.MODEL.IMAGE_SIZE)
+    size = batch_size(config, used)
+    return Order(dataset.seed, len(dataset), size, config.TRAIN.SHUFFLE, data, settings)
 
 
 def learn(learner: Learner, epoch: int, journal: Journal, keeper: Keeper) -> Learnt:
@@ -156,13 +163,13 @@ def learn(learner: Learner, epoch: int, journal: Journal, keeper: Keeper) -> Lea
 
 def _seed(learner: Learner, epoch: int, begun: Position) -> None:
     """Every random generator as the epoch has it where it is begun."""
-    randomness.seed(learner.seed * 1_000_003 + epoch)
+    randomness.seed(learner.order.seed * 1_000_003 + epoch)
     learner.dataset.set_epoch(epoch)
     if learner.team.rank >= len(begun.random):  # nothing was kept, or of a smaller team
         return
     try:
         randomness.restore(begun.random[learner.team.rank], learner.devices.gpus)
-    except (IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         raise PoseError(f"{CHECKPOINT} cannot be resumed from: no random states ({error})", ANEW) from None
 
 

@@ -5,8 +5,9 @@ Exact: whoever goes on from it has every bit that whoever was not interrupted ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pose.average import Average
@@ -16,12 +17,14 @@ from pose.machines.team import Team
 
 @dataclass(frozen=True)
 class Order:
-    """What decides on which people make which batch."""
+    """What decides on which samples make which batch."""
 
     seed: int
     people: int
     batch: int  # people in one step, in all processes
     shuffled: bool
+    data: str = ""  # the training set's fingerprint; "" where it is not known
+    settings: dict[str, Any] = field(default_factory=dict)  # by config key, how samples are made of it
 
     @property
     def batches(self) -> int:
@@ -30,8 +33,18 @@ class Order:
 
     def differences(self, other: Order) -> str:
         """What is another, as `seed 1 instead of 0, batch 8 instead of 4`; "" where all is the same."""
-        pairs = ((item.name, getattr(self, item.name), getattr(other, item.name)) for item in fields(self))
-        return ", ".join(f"{name} {one} instead of {two}" for name, one, two in pairs if one != two)
+        return ", ".join(self._differences(other))
+
+    def _differences(self, other: Order) -> Iterator[str]:
+        for name in ("seed", "people", "batch", "shuffled"):
+            one, two = getattr(self, name), getattr(other, name)
+            if one != two:
+                yield f"{name} {one} instead of {two}"
+        if self.data and other.data and self.data != other.data:
+            yield "another data set"
+        for name in self.settings.keys() & other.settings.keys():
+            if self.settings[name] != other.settings[name]:
+                yield f"{name} {self.settings[name]} instead of {other.settings[name]}"
 
 
 @dataclass(frozen=True)
@@ -81,17 +94,40 @@ def position_in(document: Mapping[str, Any]) -> Position:
     """The position that `document` was made of.
 
     Raises:
-        KeyError, TypeError, ValueError: where it is none.
+        AttributeError, KeyError, TypeError, ValueError: where it is none.
     """
-    order, accuracy = document["order"], document["accuracy"]
-    position = Position(
-        Order(int(order["seed"]), int(order["people"]), int(order["batch"]), bool(order["shuffled"])),
-        int(document["batches"]),
-        tuple(float(value) for value in document["loss_sums"]),
-        Average(None, float(accuracy["total"]), float(accuracy["count"])),
-        float(document["seconds"]),
+    accuracy = document["accuracy"]
+    return Position(
+        order_in(document["order"]),
+        natural(document["batches"], least=1),
+        tuple(finite(value) for value in document["loss_sums"]),
+        Average(None, finite(accuracy["total"]), finite(accuracy["count"])),
+        finite(document["seconds"], least=0.0),
         tuple(document["random"]),
     )
-    if position.order.batch < 1 or position.order.people < 1 or position.batches < 1:
-        raise ValueError("an epoch of no batches")
-    return position
+
+
+def order_in(document: Mapping[str, Any]) -> Order:
+    """The order that `asdict` made `document` of; the same errors."""
+    return Order(
+        natural(document["seed"]),
+        natural(document["people"], least=1),
+        natural(document["batch"], least=1),
+        bool(document["shuffled"]),
+        str(document.get("data", "")),
+        dict(document.get("settings", {})),
+    )
+
+
+def natural(value: object, *, least: int = 0) -> int:
+    """The whole number that it is, from `least` on; else a ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{str(value)[:80]} is no number from {least} on")
+    return value
+
+
+def finite(value: object, *, least: float = -math.inf) -> float:
+    """The number that it is; else a ValueError."""
+    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
+        raise ValueError(f"{str(value)[:80]} is no number that can be counted on")
+    return float(value)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pose.command.arguments import Arguments
 from pose.command.config import Config, as_dict
 from pose.command.output import output_folder, picture_folder
+from pose.data import pictures
 from pose.data.box import is_outside, side_fault
 from pose.data.category import Category
 from pose.data.crop import box_to_center_scale, require_fixed_point_warp
@@ -68,10 +69,12 @@ def run(arguments: Arguments, result: Result) -> None:
     given = (
         load_boxes(Path(file), source, config.TEST.IMAGE_THRE, category.number) if file is not None else None
     )
-    pictures = _with_boxes(source, typed, given)
-    first = next(pictures, None)  # what is wrong with it is said before the long work
+    seen = _with_boxes(source, typed, given)
+    first = next(seen, None)  # what is wrong with it is said before the long work
     if first is None:
         raise PoseError(f"{source.troubles[0]}; nothing is left of {source.path}", "are the pictures whole?")
+    if source.kind == "folder":  # single files are in the record as they are
+        result.dataset = _read(source, given, contents=arguments.reads_contents)
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = models.build(config.MODEL)
     folder = output_folder(config, config_file)
@@ -80,7 +83,7 @@ def run(arguments: Arguments, result: Result) -> None:
     result.computing = computing(used)
     with_heat = "--heatmaps" in arguments.values
     pairs = category.joints.flip_pairs
-    found = find_people(used.place(model), _again(first, pictures), config, used, pairs, with_heat=with_heat)
+    found = find_people(used.place(model), _again(first, seen), config, used, pairs, with_heat=with_heat)
     if given is not None and category.joints.sigmas:  # MPII's have none
         found = without_doubles(found, config, category.joints.sigmas, note)
     how = How(config, category, threshold)
@@ -88,8 +91,8 @@ def run(arguments: Arguments, result: Result) -> None:
     out = picture_folder(arguments)
     result.output_dir = str(out.absolute())
     if source.kind == "picture":
-        (seen,) = found
-        _write_one(seen, source, out, how, result)
+        (only,) = found
+        _write_one(only, source, out, how, result)
     else:
         _write_many(found, source, out, how, first[0], result)
     result.memory = peak_memory(used)
@@ -144,6 +147,18 @@ def _with_boxes(source: Source, typed: tuple[Boxed, ...], given: Given | None) -
             number = f" {frame.image_id}" if source.kind == "video" else ""
             source.troubles.append(f"{trouble} {frame.name}{number}, {size[1]} wide and {size[0]} high")
         yield frame, tuple(boxed for boxed in boxes if boxed not in outside)
+
+
+def _read(source: Source, given: Given | None, *, contents: bool) -> dict[str, str]:
+    """What the record says of a folder's pictures: where they are, and a fingerprint of those with people."""
+    names = [name for name in source.names if given is None or name in given]
+    said = {
+        "root": str(source.path.absolute()),
+        "fingerprint": pictures.fingerprint_of(source.path, names),
+    }
+    if contents:
+        said["contents"] = pictures.contents_of(source.path, names)
+    return said
 
 
 def _again(first: tuple[Frame, tuple[Boxed, ...]], others: Pictures) -> Pictures:

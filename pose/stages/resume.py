@@ -2,31 +2,34 @@
 
 The public implementation's keys, so that either resumes the other's (it would repeat the epoch at hand), and
 of ours: the best score so far (it restores the last epoch's, so that a worse model can replace
-model_best.pth), the metrics of the last test, the seed, and the position in the epoch at hand. `keep.py`
+model_best.pth), the metrics of the last test, the seed and the order of the samples, and the position in the
+epoch at hand. `keep.py`
 decides when one is written.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from pose.command.output import BEFORE, CHECKPOINT, DAMAGED
+from pose.command.output import BEFORE, CHECKPOINT, DAMAGED, EARLIER
 from pose.errors import FAILED, PoseError
-from pose.networks import checkpoint
+from pose.networks import checkpoint, optimiser
+from pose.networks.checkpoint import Damaged
 from pose.report import note
-from pose.stages.position import Order, Position, position_in
+from pose.stages.position import Order, Position, finite, natural, order_in, position_in
 from pose.telling.history import score_of
 from pose.writing import link
 
 NO_SCORE = -1.0
-# How an optimiser computes is this machine's and this torch's affair, not the checkpoint's.
-MACHINE_FLAGS = ("fused", "foreach", "capturable", "differentiable", "decoupled_weight_decay")
-ANEW = "AUTO_RESUME False starts anew; --output DIR names another folder"
+OTHER_FOLDER = "--output DIR names another folder"
+ANEW = f"AUTO_RESUME False starts anew; {OTHER_FOLDER}"
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Progress:
     best: float = NO_SCORE
     metrics: dict[str, float] | None = None  # of the last evaluated epoch
     position: Position | None = None  # in the epoch at hand; None at its beginning
+    order: Order | None = None  # by which the last finished or begun epoch was learnt, where that is known
 
     @property
     def score(self) -> float:
@@ -57,17 +61,19 @@ class Progress:
         return is_best
 
     def start_over(self, order: Order, path: Path) -> None:
-        """Gives up a position that means nothing in this order, and says so: the rest is not known."""
+        """Gives up a position that means nothing in this order; says so, and what is another from here on."""
         position = self.position
-        if position is None or position.is_complete:
-            return  # what is learnt is learnt, in whatever order
-        differences = order.differences(position.order)
-        if differences:
+        if position is None or position.is_complete:  # what is learnt is learnt, in whatever order
+            differences = order.differences(self.order) if self.order else ""
+            if differences:
+                note(f"what {path} holds was learnt in another way: from here on {differences}")
+        elif differences := order.differences(position.order):
             note(
                 f"{path} was written after {position.batches} of {position.order.batches} batches of epoch "
                 f"{self.epoch + 1}; with {differences} the rest is not known: that epoch starts over"
             )
             self.position = None
+        self.order = order
 
 
 @dataclass(frozen=True)
@@ -89,32 +95,46 @@ def last_checkpoint(folder: Path) -> Last | None:
     """The folder's checkpoint, or the one before where that cannot be read; None where there is neither.
 
     Raises:
-        PoseError: when there are some, and none can be read.
+        PoseError: when there are some, and none is whole; when one cannot be read, which damages nothing.
     """
     path, before = folder / CHECKPOINT, folder / BEFORE
-    if not path.exists() and not before.exists():
-        return None
-    try:
-        return Last(path, checkpoint.read_checkpoint(path))
-    except PoseError as error:
+    if not path.exists():
         if not before.exists():
-            raise PoseError(error.message, f"{ANEW}; there is no {BEFORE} beside it") from None
-        damaged = error.message
+            return None
+        damaged = f"there is no weights file {path}"
+    else:
+        try:
+            return Last(path, checkpoint.read_checkpoint(path))
+        except Damaged as error:
+            if not before.exists():
+                raise PoseError(error.message, f"{ANEW}; there is no {BEFORE} beside it") from None
+            damaged = error.message
     try:
         return Last(before, checkpoint.read_checkpoint(before), damaged)
-    except PoseError as error:
+    except Damaged as error:
         raise PoseError(f"{damaged}, and {error.message}", ANEW) from None
 
 
-def mend(last: Last) -> list[str]:
+def take_over(folder: Path, last: Last | None) -> list[str]:
+    """Makes the folder's checkpoint the one that is gone on from, or none where the run starts anew.
+
+    Returns what of it `result.json` keeps: a sentence where one was damaged.
+    """
+    if last:
+        return _mend(last)
+    _put_away(folder)
+    return []
+
+
+def _mend(last: Last) -> list[str]:
     """Makes the checkpoint that is gone on from the last one again, the damaged one put aside; says so.
 
     Returns the sentence that says it, if there was a damaged one.
     """
     if not last.damaged:
         return []
-    damaged, aside = last.path.with_name(CHECKPOINT), last.path.with_name(DAMAGED)
-    kept = f"; it is kept as {DAMAGED}" if damaged.exists() else ""
+    damaged, aside = last.path.with_name(CHECKPOINT), _free(last.path.with_name(DAMAGED))
+    kept = f"; it is kept as {aside.name}" if damaged.exists() else ""
     try:
         if damaged.exists():
             damaged.replace(aside)
@@ -126,18 +146,41 @@ def mend(last: Last) -> list[str]:
     return [sentence]
 
 
+def _put_away(folder: Path) -> None:
+    """Keeps another run's checkpoint from being taken for one of the run that starts anew; says so.
+
+    The name has room for one: final_state.pth and the others of that run are replaced as well.
+    """
+    path, before, aside = folder / CHECKPOINT, folder / BEFORE, folder / EARLIER
+    found = path if path.exists() else before
+    if not found.exists():
+        return
+    try:
+        if found is path:  # first, or it would be gone on from where this is killed in between
+            before.unlink(missing_ok=True)
+        found.replace(aside)
+    except OSError as error:
+        raise PoseError(f"{found} cannot be put aside: {error.strerror}", OTHER_FOLDER, FAILED) from None
+    note(f"this run starts anew: {found} is another one's, and is kept as {EARLIER}")
+
+
+def _free(path: Path) -> Path:
+    """The path, or the first of name-2, name-3 ... that is not there."""
+    names: Iterator[Path] = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return path if not path.exists() else next(name for name in names if not name.exists())
+
+
 def restore(last: Last, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
     """Puts weights and optimiser back to where they were; returns how far that is."""
     path, content = last.path, last.content
     checkpoint.load_strictly(model, checkpoint.state_of(content, path), path)
-    flags = [{key: group[key] for key in MACHINE_FLAGS if key in group} for group in optimizer.param_groups]
     try:
-        optimizer.load_state_dict(content["optimizer"])
         progress = _progress(content)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        optimiser.load_strictly(optimizer, content["optimizer"])
+    except ValueError as error:
+        raise PoseError(f"{path} cannot be resumed from: {error}", ANEW) from None
+    except (AttributeError, KeyError, TypeError) as error:
         raise PoseError(f"{path} cannot be resumed from ({type(error).__name__}: {error})", ANEW) from None
-    for group, own in zip(optimizer.param_groups, flags, strict=True):
-        group.update(own)
     position = progress.position
     inside = f", and {position.batches} of {position.order.batches} batches of the next" if position else ""
     note(f"resuming {path}: {progress.epoch} epochs are done{inside}")
@@ -145,14 +188,15 @@ def restore(last: Last, model: nn.Module, optimizer: torch.optim.Optimizer) -> P
 
 
 def _progress(content: dict[str, Any]) -> Progress:
-    perf = float(content["perf"])
+    perf = finite(content["perf"])
     metrics = content.get("metrics", {"AP": perf})
-    position = content.get("position")
+    position, order = content.get("position"), content.get("order")
     return Progress(
-        int(content["epoch"]),
-        float(content.get("best_perf", perf)),
+        natural(content["epoch"]),
+        finite(content.get("best_perf", perf)),
         None if metrics is None else {str(name): float(value) for name, value in metrics.items()},
         None if position is None else position_in(position),
+        None if order is None else order_in(order),
     )
 
 
@@ -170,5 +214,6 @@ def content_of(
         "best_perf": progress.best,
         "metrics": progress.metrics,
         "position": progress.position.document() if progress.position else None,
+        "order": asdict(progress.order) if progress.order else None,
         **facts,
     }

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.command.hold import hold
 from pose.command.synth_options import DEFAULT_SIZE, SynthOptions
 from pose.data.coco_files import DRAWN_DETECTIONS
 from pose.data.joints import COCO
@@ -27,11 +28,15 @@ from pose.drawn.figure import Figure, pose_figure, sample_angles, sample_build, 
 from pose.drawn.paint import paint_person, sample_look, visible_joints
 from pose.drawn.scenery import Box, develop, paint_background, paint_obstacle
 from pose.errors import FAILED, WRITE_HINT, PoseError
-from pose.report import Result, data
+from pose.report import Result, data, note
 
 TRAIN_SET, VAL_SET = "train2017", "val2017"
 FIRST_ID = {TRAIN_SET: 1, VAL_SET: 500_001}
 MOST_COVERED = 0.4  # of a person's box by the next one, so that somebody is left to find
+PARTS = ("annotations", "images", "person_detection_results")
+# Inside of the dataset's folder: beside it nothing may be writable, or another disk. What is being drawn; the
+# same when it is whole; and the parts of the one that was there.
+DRAWING, DRAWN, FORMER = ".part", ".whole", ".former"
 LEAST_INSIDE = 0.85  # of a person's box within the picture
 
 
@@ -132,22 +137,49 @@ def write_dataset(
     out: Path, *, seed: int, train: int, val: int, size: tuple[int, int] = DEFAULT_SIZE
 ) -> None:
     """Write `train` and `val` people; a dataset that is there is replaced when the new one is whole."""
-    partial = out / ".part"  # inside: beside it nothing may be writable, or another disk
+    partial = out / DRAWING
     try:
+        recover(out)
         shutil.rmtree(partial, ignore_errors=True)
         for image_set, count in ((TRAIN_SET, train), (VAL_SET, val)):
             annotations = _write_set(partial, image_set, seed, count, size)
         boxes = detections(annotations, seed, size)
         _write_json(partial / DRAWN_DETECTIONS, boxes)
-        for part in ("annotations", "images", "person_detection_results"):
-            shutil.rmtree(out / part, ignore_errors=True)
-            out.mkdir(parents=True, exist_ok=True)
-            (partial / part).rename(out / part)
+        shutil.rmtree(out / FORMER, ignore_errors=True)
+        partial.rename(out / DRAWN)  # from here on it is whole
+        _exchange(out)
     except OSError as error:
         what = f"cannot write {error.filename or out}: {error.strerror}"
         raise PoseError(what, WRITE_HINT, FAILED) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def recover(out: Path) -> None:
+    """Finishes the exchange of a dataset for a new one in which a process was killed; says so."""
+    if (out / DRAWN).is_dir():
+        note(f"{out}: the dataset that was drawn last is whole, and is put in place")
+        _exchange(out)
+    else:
+        shutil.rmtree(out / FORMER, ignore_errors=True)
+
+
+def _exchange(out: Path) -> None:
+    """Puts the drawn dataset in place of the one that is there.
+
+    Annotations go first and come last: without them no picture counts, so that nobody takes a mixture of the
+    two for a dataset wherever this is killed.
+    """
+    drawn, former = out / DRAWN, out / FORMER
+    former.mkdir(exist_ok=True)
+    waiting = [part for part in PARTS if (drawn / part).exists()]
+    for part in waiting:
+        if (out / part).exists():
+            (out / part).rename(former / part)
+    for part in reversed(waiting):
+        (drawn / part).rename(out / part)
+    drawn.rmdir()
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def _write_set(
@@ -235,6 +267,7 @@ def _write_json(path: Path, document: Any) -> None:  # noqa: ANN401 - JSON is an
 
 def run(options: SynthOptions, result: Result) -> None:
     """Run the stage `synth`."""
-    write_dataset(options.out, seed=options.seed, train=options.train, val=options.val, size=options.size)
+    with hold(options.out, "synth", result.run_dir):
+        write_dataset(options.out, seed=options.seed, train=options.train, val=options.val, size=options.size)
     result.seed = options.seed
     data(str(options.out))

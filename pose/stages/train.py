@@ -36,7 +36,14 @@ from pose.data.pictures import check_pictures
 from pose.data.record import People
 from pose.data.selection import selected
 from pose.errors import Interrupted, PoseError
-from pose.judging.datasets import annotated, fingerprint, kind, people_to_test, results_file
+from pose.judging.datasets import (
+    annotated,
+    described,
+    fingerprints,
+    kind,
+    people_to_test,
+    results_file,
+)
 from pose.judging.inference import Found
 from pose.machines import devices
 from pose.machines.computing import computing, peak_memory
@@ -47,7 +54,7 @@ from pose.networks.summary import summary
 from pose.report import Result, note
 from pose.stages import resume
 from pose.stages.keep import Keeper, room
-from pose.stages.learn import LOST, Learner, batch_size, learn
+from pose.stages.learn import LOST, Learner, batch_size, learn, order_of
 from pose.stages.position import Position
 from pose.stages.resume import Last, Progress
 from pose.stages.test import evaluate, unread
@@ -104,27 +111,29 @@ def _train(arguments: Arguments, result: Result, team: Team, folder: Path) -> No
     dataset = _people_to_learn(config, seed)
     check_pictures((*dataset.records, *people.records))
     sets = (config.DATASET.TRAIN_SET, config.DATASET.TEST_SET)
-    result.dataset = fingerprint(config, *sets, contents=arguments.reads_contents and team.leads)
+    prints = fingerprints(config, *sets)
+    result.dataset = described(config, prints, contents=arguments.reads_contents and team.leads)
     devices.settle(config, seed, deterministic=arguments.deterministic)
     model = models.build(config.MODEL)
     if last is None:
         _initialise(model, config)
     if team.leads:
-        prepare(folder, needed_bytes=room(model, folder))
+        prepare(folder, needed_bytes=room(model, folder, anew=last is None))
     result.output_dir = str(folder.absolute())
     used = devices.choose(config, learning=True, team=team)
     result.computing = computing(used)
     placed = team.share(used.place(model), used.main)
     optimizer = _optimizer(model, config)
     progress = resume.restore(last, model, optimizer) if last else Progress(config.TRAIN.BEGIN_EPOCH)
-    result.epochs_done = progress.epoch
     result.resumed_from = progress.epoch if last else None
     story = Story(history.read(folder / HISTORY, progress.epoch) if last else [])
-    if last and team.leads:
-        result.damaged += resume.mend(last)
+    if team.leads:
+        result.damaged += resume.take_over(folder, last)
     note(f"{len(dataset)} people to learn from; {people.boxes}; {folder}")
     if team.size > 1:
         note(f"{team.size} processes learn together, batches of {batch_size(config, used)}")
+    order = order_of(config, used, dataset, prints[config.DATASET.TRAIN_SET])
+    progress.start_over(order, folder / CHECKPOINT)
     keeper = Keeper(
         folder,
         model,
@@ -135,10 +144,10 @@ def _train(arguments: Arguments, result: Result, team: Team, folder: Path) -> No
         resumed=last is not None,
         leads=team.leads,
     )
+    result.epochs_done = keeper.kept_epochs
     try:
         with stop_on_signals(echo=ECHO if team.size > 1 else 0.0) as stop:
-            learner = Learner(config, seed, dataset, used, model, placed, optimizer, stop)
-            progress.start_over(learner.order, folder / CHECKPOINT)
+            learner = Learner(config, order, dataset, used, model, placed, optimizer, stop)
             plan = Plan(learner, people, folder, keeper)
             if team.leads:
                 with (
@@ -152,15 +161,20 @@ def _train(arguments: Arguments, result: Result, team: Team, folder: Path) -> No
             else:
                 _follow(plan, progress)
     except Interrupted:
-        done = f"{keeper.kept_epochs} of {config.TRAIN.END_EPOCH} epochs are finished and kept in {folder}"
-        has_some = keeper.kept_epochs or keeper.kept
         result.epochs_done = keeper.kept_epochs
-        raise Interrupted(
-            f"stopped: {done}{keeper.kept}",
-            "the same command with AUTO_RESUME True goes on from there" if has_some else "",
-        ) from None
+        raise _stopped(keeper, config.TRAIN.END_EPOCH, folder) from None
     if story.found and story.found.unreadable:
         note(f"not in these numbers: {unread(story.found)}")
+
+
+def _stopped(keeper: Keeper, end: int, folder: Path) -> Interrupted:
+    """How far it came, for whoever stopped it."""
+    done = f"{keeper.kept_epochs} of {end} epochs are finished and kept in {folder}"
+    has_some = keeper.kept_epochs or keeper.kept
+    return Interrupted(
+        f"stopped: {done}{keeper.kept}",
+        "the same command with AUTO_RESUME True goes on from there" if has_some else "",
+    )
 
 
 def _last_checkpoint(folder: Path, team: Team) -> Last | None:

@@ -188,6 +188,38 @@ def test_a_damaged_one_without_one_before_is_refused(hurt, pose):
     assert "no checkpoint_before.pth beside it" in err
 
 
+def test_one_that_cannot_be_read_is_not_called_damaged_and_stays_where_it_is(hurt, pose):
+    (hurt / "checkpoint.pth").unlink()
+    (hurt / "checkpoint.pth").mkdir()
+    code, _, err = pose(*TRAIN, "TRAIN.END_EPOCH", "3")
+    assert code == 2
+    assert "checkpoint.pth cannot be read: Is a directory" in err
+    assert (hurt / "checkpoint.pth").is_dir()
+    assert not (hurt / "checkpoint_damaged.pth").exists()
+
+
+def test_where_memory_is_not_enough_to_read_it_nothing_is_called_damaged(hurt, pose, monkeypatch):
+    def none(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(torch, "frombuffer", none)
+    code, _, err = pose(*TRAIN, "TRAIN.END_EPOCH", "3")
+    assert code == 1
+    assert "checkpoint.pth cannot be read: this machine's memory is not enough" in err
+    assert not (hurt / "checkpoint_damaged.pth").exists()
+
+
+def test_a_second_damaged_one_replaces_no_first(hurt, pose):
+    (hurt / "checkpoint_damaged.pth").write_text("first")
+    flip(hurt / "checkpoint.pth")
+    damaged = (hurt / "checkpoint.pth").read_bytes()
+    code, _, err = pose(*TRAIN, "TRAIN.END_EPOCH", "3")
+    assert code == 0, err
+    assert "it is kept as checkpoint_damaged-2.pth" in err
+    assert (hurt / "checkpoint_damaged.pth").read_text() == "first"
+    assert (hurt / "checkpoint_damaged-2.pth").read_bytes() == damaged
+
+
 def test_a_run_that_starts_anew_never_has_another_runs_checkpoint_before_its_own(hurt, pose):
     code, _, err = pose(*TRAIN, "TRAIN.END_EPOCH", "1", "AUTO_RESUME", "False")
     assert code == 0, err
@@ -201,6 +233,7 @@ def test_the_room_asked_for_is_for_three_checkpoints_less_what_lies_there(tmp_pa
     assert keep.room(model, tmp_path / "nowhere") == weights * 11
     (tmp_path / "checkpoint.pth").write_bytes(bytes(3 * weights))
     assert keep.room(model, tmp_path) == weights * 8
+    assert keep.room(model, tmp_path, anew=True) == weights * 11  # that one is put away
     os.link(tmp_path / "checkpoint.pth", tmp_path / "checkpoint_before.pth")  # two names, one file
     assert keep.room(model, tmp_path) == weights * 8
 
@@ -215,6 +248,17 @@ def test_the_file_before_keeps_its_bytes_under_the_other_name(tmp_path):
             partial.write_text(text)
     assert (path.read_text(), before.read_text()) == ("three", "two")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.pth", "b.pth"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o007, 0o660)])
+def test_a_file_is_open_to_whom_the_umask_lets(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        checkpoint.write(tmp_path / "a.pth", {"a": torch.ones(1)})
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.pth").stat().st_mode & 0o777 == mode
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK])

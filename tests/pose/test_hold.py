@@ -135,11 +135,80 @@ def test_a_file_system_without_locks_is_said_once_and_goes_on(monkeypatch, capsy
     assert names() == ["made"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"run": 1}', "\x1b[2J" * 3000])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"run": 1}', "\x1b[2J" * 3000, "[" * 4090])
 def test_whatever_the_lock_file_says_the_second_is_refused_in_a_sentence(holder, text):
     holder()
     Path("output", LOCK).write_text(text)
     assert refusal().message == "the output folder output is in use by another run"
+
+
+def linked(lock):
+    lock.symlink_to("../victim")
+
+
+def linked_hard(lock):
+    os.link("victim", lock)
+
+
+@pytest.mark.parametrize("lay", [linked, linked_hard, os.mkfifo, Path.mkdir])
+def test_what_is_no_plain_file_is_no_lock_and_is_not_written_to(lay):
+    Path("victim").write_text("precious")
+    Path("output").mkdir()
+    lay(Path("output", LOCK))
+    error = refusal()
+    assert error.message == f"output/{LOCK} is no plain file, and so not the lock of a run"
+    assert error.exit_code == 1
+    assert Path("victim").read_text() == "precious"
+    assert names() == [LOCK]
+
+
+@pytest.fixture
+def another_user(tmp_path):
+    """Lets the block be somebody else who may write into the folder, as far as one may be: root."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user: not verified")
+    tmp_path.chmod(0o755)
+
+    @contextlib.contextmanager
+    def become():
+        Path("output").chmod(0o777)
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return become
+
+
+def test_another_users_run_is_named_as_ones_own_is(holder, another_user):
+    holder()
+    with another_user():
+        error = refusal()
+    assert "the output folder output is in use by run 20261130T050000Z-train-ab12 (train," in error.message
+
+
+def test_of_another_users_killed_run_the_file_to_remove_is_named(holder, another_user):
+    first = holder()
+    first.kill()
+    first.wait()
+    with another_user():
+        error = refusal()
+        assert "output/.run.json was left behind by another user's run 20261130T05" in error.message
+        assert "remove output/.run.json" in error.hint
+        Path("output", LOCK).unlink()
+        with hold(Path("output"), "train", None):
+            pass
+
+
+def test_a_folder_that_takes_no_files_is_named_as_before(another_user):
+    Path("output").mkdir()
+    with another_user():
+        os.seteuid(0)
+        Path("output").chmod(0o755)
+        os.seteuid(65534)
+        error = refusal()
+    assert error.message == "the output folder output cannot be written to: Permission denied"
 
 
 def test_a_place_that_cannot_be_written_to_is_named():
@@ -170,6 +239,15 @@ def test_a_stage_is_refused_before_it_touches_a_folder_that_is_in_use(holder, pe
     assert (code, out) == (1, "")
     assert "in use by run 20261130T050000Z-train-ab12" in err
     assert names() == [LOCK, "coco"]
+
+
+def test_people_are_not_drawn_into_a_folder_that_is_in_use(holder, pose):
+    pytest.importorskip("torch", reason="needs the pose extra")
+    holder()
+    code, out, err = pose("synth", "--out", "output", "--train", "1", "--val", "1")
+    assert (code, out) == (1, "")
+    assert "in use by run 20261130T050000Z-train-ab12" in err
+    assert names() == [LOCK]
 
 
 def test_the_demo_is_refused_before_it_draws_anybody(holder, pose):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import struct
 from dataclasses import replace
@@ -89,6 +90,31 @@ def test_a_folder_gives_a_drawn_picture_each_and_two_documents(pose):
     assert [row["file"] for row in rows] == ["a_000007.png", "a_000008.png", "a_000030.png"]
     assert [float(rows[2][f"right_ankle_{part}"]) for part in ("x", "y", "value")] == [70, 70, 0.75]
     assert len(rows[0]) == 8 + 3 * 17
+
+
+def test_the_record_says_which_pictures_of_a_folder_were_read(folder, pose):
+    def dataset(*words):
+        assert pose("--run-dir", "run", *PRED, *words, "in")[0] == 0
+        return json.loads(Path("run/result.json").read_text(encoding="utf-8"))["dataset"]
+
+    first = dataset()
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.png"))}
+    told = "".join(f"{name}\0{size}\n" for name, size in sizes.items())
+    assert first == {"root": str(folder), "fingerprint": hashlib.sha256(told.encode()).hexdigest()}
+    (folder / "notes.txt").write_text("another text, and no picture")
+    (folder / "a_000007-pose.jpg").write_bytes(b"what pred drew")
+    assert dataset() == first
+    assert dataset(*boxes(box(8, 0, 0, 9, 9)))["fingerprint"] != first["fingerprint"]
+
+    path = folder / "a_000030.png"
+    path.write_bytes(path.read_bytes() + b"a")  # behind the picture's end
+    whole = dataset("--fingerprint", "contents")
+    path.write_bytes(path.read_bytes()[:-1] + b"b")
+    other = dataset("--fingerprint", "contents")
+    assert whole["fingerprint"] == other["fingerprint"] != first["fingerprint"]
+    assert whole["contents"] != other["contents"]
+    path.unlink()
+    assert dataset()["fingerprint"] != first["fingerprint"]
 
 
 def test_one_person_in_one_picture_is_told_so(folder, pose):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import math
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from pose.data import dataset  # noqa: E402
 from pose.errors import INTERRUPTED  # noqa: E402
 from pose.networks import checkpoint  # noqa: E402
 from pose.stages import learn, test  # noqa: E402
+from pose.stages.synth import write_dataset  # noqa: E402
 from tests.engines import until  # noqa: E402
 
 OUT = Path("coco") / "pose_resnet" / "small"
@@ -181,6 +183,7 @@ def test_checkpoints_by_the_clock_are_written_inside_epochs_and_change_nothing(
         (("TRAIN.BATCH_SIZE_PER_GPU", "5"), "batch 5 instead of 4"),
         (("--seed", "7"), "seed 7 instead of 0"),
         (("TRAIN.SHUFFLE", "False"), "shuffled False instead of True"),
+        (("DATASET.FLIP", "False"), "DATASET.FLIP False instead of True"),
     ],
 )
 def test_in_another_order_the_position_means_nothing_and_the_epoch_starts_over_aloud(
@@ -244,7 +247,10 @@ def test_a_position_is_plain_data_that_torch_reads_as_well(workplace, pose, stop
     pose(*TRAIN)
     content = torch.load(workplace / "output" / OUT / "checkpoint.pth")  # with the default of this torch
     assert content["epoch"] == 1  # which the public implementation begins with, as if it were at its start
-    assert content["position"]["order"] == {"seed": 0, "people": 10, "batch": 4, "shuffled": True}
+    order = content["position"]["order"]
+    plain = {name: order[name] for name in ("seed", "people", "batch", "shuffled")}
+    assert plain == {"seed": 0, "people": 10, "batch": 4, "shuffled": True}
+    assert order == content["order"]
     (states,) = content["position"]["random"]
     assert states.keys() == {"python", "numpy", "torch", "cuda"}
 
@@ -258,6 +264,8 @@ def test_a_position_is_plain_data_that_torch_reads_as_well(workplace, pose, stop
         {"loss_sums": None},
         {"random": 3},
         {"random": [{"python": []}]},
+        {"batches": float("inf")},
+        {"seconds": float("nan")},
     ],
 )
 def test_a_position_that_is_none_is_refused_in_a_sentence(workplace, pose, stop_at, change):
@@ -269,6 +277,142 @@ def test_a_position_that_is_none_is_refused_in_a_sentence(workplace, pose, stop_
     code, _, err = pose(*TRAIN)
     assert code == 2, err
     assert "checkpoint.pth cannot be resumed from" in err
+
+
+@pytest.mark.parametrize("keys", [[2**40], [-1], ["x"], []])
+def test_random_states_that_are_none_are_refused_in_a_sentence(workplace, pose, stop_at, keys):
+    stop_at(5)
+    pose(*TRAIN)
+    path = workplace / "output" / OUT / "checkpoint.pth"
+    content = checkpoint.read_checkpoint(path)
+    content["position"]["random"][0]["numpy"][1] = keys
+    checkpoint.write(path, content)
+    code, _, err = pose(*TRAIN)
+    assert code == 2, err
+    assert "cannot be resumed from: no random states" in err
+
+
+@pytest.mark.parametrize("place", [-1, 10**6])
+def test_a_random_state_that_points_past_its_end_is_refused(workplace, pose, stop_at, place):
+    stop_at(5)
+    pose(*TRAIN)
+    path = workplace / "output" / OUT / "checkpoint.pth"
+    content = checkpoint.read_checkpoint(path)
+    content["position"]["random"][0]["numpy"][2] = place
+    checkpoint.write(path, content)
+    code, _, err = pose(*TRAIN)
+    assert code == 2, err
+    assert f"no place {place}" in err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"epoch": math.inf}, {"epoch": -3}, {"epoch": "x"}, {"perf": math.nan}, {"order": {"seed": -1}}],
+)
+def test_a_checkpoint_that_counts_nothing_is_refused_in_a_sentence(workplace, pose, change):
+    pose(*TRAIN, "TRAIN.END_EPOCH", "1")
+    path = workplace / "output" / OUT / "checkpoint.pth"
+    checkpoint.write(path, {**checkpoint.read_checkpoint(path), **change})
+    code, _, err = pose(*TRAIN)
+    assert code == 2, err
+    assert "checkpoint.pth cannot be resumed from" in err
+
+
+@pytest.fixture
+def other_people(workplace):
+    """Puts as many others into the place of those that small.yaml names."""
+
+    def put():
+        drawn = workplace / "others"
+        write_dataset(drawn, seed=4, train=10, val=4, size=(96, 128))
+        config = workplace / "small.yaml"
+        lines = config.read_text(encoding="utf-8").splitlines(keepends=True)
+        config.write_text(
+            "".join(f"  ROOT: {drawn}\n" if "ROOT:" in line else line for line in lines), encoding="utf-8"
+        )
+
+    return put
+
+
+def test_of_another_data_set_of_the_same_length_the_epoch_at_hand_starts_over_aloud(
+    workplace, pose, stop_at, other_people
+):
+    stop_at(5)
+    pose(*TRAIN)
+    other_people()
+    made = stop_at(None)
+    code, _, err = pose(*TRAIN)
+    assert code == 0, err
+    assert "after 2 of 3 batches of epoch 2; with another data set the rest is not known" in err
+    assert len(made) == 3
+    assert position(workplace / "output") is None
+
+
+@pytest.mark.usefixtures("workplace")
+def test_at_an_epochs_boundary_another_data_set_or_seed_is_said_as_well(pose, other_people):
+    pose(*TRAIN, "TRAIN.END_EPOCH", "1")
+    code, _, err = pose(*TRAIN, "TRAIN.END_EPOCH", "1")
+    assert code == 0
+    assert "in another way" not in err
+    other_people()
+    code, _, err = pose(*TRAIN, "--seed", "7")
+    assert code == 0
+    assert "was learnt in another way: from here on seed 7 instead of 0, another data set" in err
+
+
+def test_a_run_that_starts_anew_and_is_killed_leaves_no_other_runs_checkpoint_to_be_resumed(
+    workplace, pose, root
+):
+    pose(*TRAIN, "TRAIN.END_EPOCH", "2")
+    folder = workplace / "output" / OUT
+    written = (folder / "checkpoint.pth").read_bytes()
+    argv = [sys.executable, "-c", WAITS_TO_BE_ASKED.replace("sleep(1)", "sleep(600)"), *TRAIN]
+    argv += ["AUTO_RESUME", "False", "--seed", "7"]
+    env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while process.stdout.readline() != "second step\n":
+            assert process.poll() is None
+        process.kill()
+        _, err = process.communicate(timeout=60)
+    assert "checkpoint.pth is another one's, and is kept as checkpoint_earlier.pth" in err
+    assert (folder / "checkpoint_earlier.pth").read_bytes() == written
+    assert not (folder / "checkpoint_before.pth").exists()
+    code, _, err = pose("--run-dir", "run", *TRAIN, "TRAIN.END_EPOCH", "1")
+    assert code == 0
+    assert "resuming" not in err
+    result = json.loads((workplace / "run" / "result.json").read_text(encoding="utf-8"))
+    assert (result["resumed_from"], result["seed"]) == (None, 0)
+
+
+def test_what_begins_later_and_keeps_nothing_is_not_called_kept(workplace, pose, stop_at, monkeypatch):
+    def full(_content, _partial):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    stop_at(1)
+    code, _, err = pose("--run-dir", "run", *TRAIN, "TRAIN.BEGIN_EPOCH", "1")
+    assert code == INTERRUPTED
+    assert "stopped: 0 of 2 epochs are finished and kept" in err
+    assert "goes on from there" not in err
+    result = json.loads((workplace / "run" / "result.json").read_text(encoding="utf-8"))
+    assert result["epochs_done"] == 0
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_position_that_was_given_up_is_not_called_kept(pose, stop_at, monkeypatch):
+    stop_at(2)
+    pose(*TRAIN)
+
+    def full(_content, _partial):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    stop_at(1)
+    code, _, err = pose(*TRAIN, "--seed", "7")
+    assert code == INTERRUPTED
+    assert "stopped: 0 of 2 epochs are finished and kept in output/coco/pose_resnet/small\n" in err
 
 
 def test_a_disk_that_is_full_inside_an_epoch_is_said_and_training_goes_on(

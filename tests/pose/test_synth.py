@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -278,6 +281,70 @@ def test_the_stage_prints_where_the_dataset_is_and_replaces_an_older_one_whole(t
         "images",
         "person_detection_results",
     ]
+
+
+KILLED_AT_EACH_STEP = """
+import os, shutil, sys
+from pathlib import Path
+from pose.stages import synth
+
+def write(out, seed):
+    synth.write_dataset(out, seed=seed, train=2, val=1, size=(64, 64))
+
+def killed(out, step):
+    "Draws another dataset in a process that ends at its step-th renaming or removal of a folder."
+    made = []
+    def counted(call):
+        def act(*arguments, **options):
+            made.append(0)
+            if len(made) == step:
+                os._exit(9)
+            return call(*arguments, **options)
+        return act
+    if not (child := os.fork()):
+        Path.rename, shutil.rmtree, Path.rmdir = map(counted, (Path.rename, shutil.rmtree, Path.rmdir))
+        write(out, 2)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def files(out):
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+def seen(out):
+    return {name: content for name, content in files(out).items() if not name.startswith(".")}
+
+one, two = Path("one"), Path("two")
+write(one, 1), write(two, 2)
+step, left = 0, 9
+while left == 9:
+    step += 1
+    out = Path(f"out{step}")
+    shutil.copytree(one, out)
+    left = killed(out, step)
+    found = seen(out)
+    if any(name.startswith("annotations/") for name in found):
+        assert found in (files(one), files(two)), (step, sorted(found))
+    synth.recover(out)
+    assert seen(out) in (files(one), files(two)), (step, sorted(seen(out)))
+    write(out, 1)
+    assert files(out) == files(one), (step, sorted(files(out)))
+assert left == 0, left
+print(step)
+"""
+
+
+def test_wherever_drawing_is_killed_one_whole_dataset_is_there_and_never_a_mixture(tmp_path, root):
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_EACH_STEP],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 8  # each of six folders moves, and some are removed
+    assert "the dataset that was drawn last is whole, and is put in place" in done.stderr
 
 
 def test_the_working_directory_itself_may_become_the_dataset(tmp_path, monkeypatch):
