@@ -229,7 +229,11 @@ def _inputs(record: Record) -> tuple[list[Content], tuple[str, ...]]:
             found[one.sha256] = Content(Member(path, one.bytes, one.sha256), Path(one.path))
     root = (record.dataset or {}).get("root")
     if root and named_config(record) is not None:  # else the stage makes its own data
-        left_out.append(f"the data set in {root}: --data DIR says where it lies")
+        left_out.append(
+            f"the pictures in {root}: they are looked for there"
+            if record.stage == "pred"
+            else f"the data set in {root}: --data DIR says where it lies"
+        )
     return list(found.values()), tuple(left_out)
 
 
