@@ -95,6 +95,8 @@ def test_a_runs_bundle_has_its_record_its_config_and_the_single_files_that_it_re
     assert hashlib.sha256(original.read_bytes()).hexdigest() == cfg.sha256
     assert done.inputs_bytes == weights.bytes + boxes.bytes
     assert done.left_out == ("the data set in /data: --data DIR says where it lies",)
+    done, _ = packed_run(replace(run, stage="pred"), listener, "pred.tar")
+    assert done.left_out == ("the pictures in /data: they are looked for there",)
 
 
 def test_what_the_run_read_and_is_another_now_is_left_out_and_said(run, listener):
