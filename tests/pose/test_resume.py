@@ -318,6 +318,18 @@ def test_a_checkpoint_that_counts_nothing_is_refused_in_a_sentence(workplace, po
     assert "checkpoint.pth cannot be resumed from" in err
 
 
+def test_averages_that_do_not_fit_their_weights_are_refused_before_a_step_reads_past_them(workplace, pose):
+    pose(*TRAIN, "TRAIN.END_EPOCH", "1")
+    path = workplace / "output" / OUT / "checkpoint.pth"
+    content = checkpoint.read_checkpoint(path)
+    for average in content["optimizer"]["state"].values():
+        average["exp_avg"] = average["exp_avg_sq"] = torch.zeros(1)
+    checkpoint.write(path, content)
+    code, _, err = pose(*TRAIN)
+    assert code == 2, err
+    assert "checkpoint.pth cannot be resumed from: its optimiser's exp_avg does not fit a weight of" in err
+
+
 @pytest.fixture
 def other_people(workplace):
     """Puts as many others into the place of those that small.yaml names."""
