@@ -500,7 +500,11 @@ def test_a_signal_before_anything_is_learnt_ends_it_as_ctrl_c_does(workplace, ro
         until((workplace / "run" / "proof.json").exists, 60)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
-    assert process.returncode == INTERRUPTED, err
+    # Where the interrupt comes into code that a C extension evaluates, Python ends by SIGINT itself, whatever
+    # was caught since: to a shell, and to envcheck, that is 130 as well.
+    assert process.returncode in {INTERRUPTED, -signal.SIGINT}, err
+    assert "stopped" in err
+    assert "Traceback" not in err
 
 
 def test_two_fresh_processes_learn_the_same_bits(workplace, root):
