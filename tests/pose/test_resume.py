@@ -318,6 +318,18 @@ def test_a_checkpoint_that_counts_nothing_is_refused_in_a_sentence(workplace, po
     assert "checkpoint.pth cannot be resumed from" in err
 
 
+def test_averages_that_do_not_fit_their_weights_are_refused_before_a_step_reads_past_them(workplace, pose):
+    pose(*TRAIN, "TRAIN.END_EPOCH", "1")
+    path = workplace / "output" / OUT / "checkpoint.pth"
+    content = checkpoint.read_checkpoint(path)
+    for average in content["optimizer"]["state"].values():
+        average["exp_avg"] = average["exp_avg_sq"] = torch.zeros(1)
+    checkpoint.write(path, content)
+    code, _, err = pose(*TRAIN)
+    assert code == 2, err
+    assert "checkpoint.pth cannot be resumed from: its optimiser's exp_avg does not fit a weight of" in err
+
+
 @pytest.fixture
 def other_people(workplace):
     """Puts as many others into the place of those that small.yaml names."""
@@ -488,7 +500,11 @@ def test_a_signal_before_anything_is_learnt_ends_it_as_ctrl_c_does(workplace, ro
         until((workplace / "run" / "proof.json").exists, 60)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
-    assert process.returncode == INTERRUPTED, err
+    # Where the interrupt comes into code that a C extension evaluates, Python ends by SIGINT itself, whatever
+    # was caught since: to a shell, and to envcheck, that is 130 as well.
+    assert process.returncode in {INTERRUPTED, -signal.SIGINT}, err
+    assert "stopped" in err
+    assert "Traceback" not in err
 
 
 def test_two_fresh_processes_learn_the_same_bits(workplace, root):
