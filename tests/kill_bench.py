@@ -15,7 +15,6 @@ import csv
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -33,7 +32,8 @@ import torch
 from pose.__main__ import main as pose
 from pose.errors import FAILED, INTERRUPTED, PoseError
 from pose.networks import models
-from pose.networks.checkpoint import read_checkpoint, read_state
+from pose.networks.checkpoint import read_checkpoint
+from tests.progress import began_elsewhere, best_is_missing, reached
 
 # A network of 0.4 million weights; ten people in batches of two; tolerances so wide that something is found,
 # and the best epoch is the fourth of five.
@@ -75,10 +75,6 @@ OUT = Path("coco") / "pose_hrnet" / "tiny"
 BATCHES = 5  # in an epoch
 SAME = ("final_state.pth", "model_best.pth", "results/keypoints_val2017_results_0.json")
 CLOCK = {"samples_per_second", "seconds"}
-# What a training says that goes on.
-RESUMES = re.compile(
-    r"^resuming .*: (\d+) epochs are done(?:, and (\d+) of \d+ batches of the next)?$", re.MULTILINE
-)
 # What is trained: as it is, with processes that load, and with epochs that are not tested.
 VARIANTS = {"plain": (), "workers": ("WORKERS", "2"), "untested": ("TRAIN.EVAL_EVERY", "2")}
 DISK = "24m"  # of room for what a run leaves, and little more
@@ -86,10 +82,6 @@ FILLER = "filler"
 HANGS_S, LOOKS_EVERY_S = 120, 0.0005
 MOST_DRAWS = 10  # of a moment, where a training has ended before it
 NO_DISK = "disk full: not verified, as this process may not mount a small disk"
-
-# How far a checkpoint is: finished epochs, and batches of the next.
-Place = tuple[int, int]
-NOWHERE: Place = (0, 0)  # there is no checkpoint
 
 
 @dataclass
@@ -187,28 +179,19 @@ class Process:
         On a full disk a checkpoint inside an epoch may be missing, which is said.
         """
         try:
-            now, result = reached(self.folder), json.loads((self._own / "result.json").read_bytes())
+            now = reached(self.folder)
         except PoseError as error:
             return f"what is kept is not whole: {error.message}"
-        except FileNotFoundError:  # it had not begun to learn
+        if not (self._own / "result.json").exists():  # it had not begun to learn
             return "" if now == self._from else "it has moved the checkpoint before it began"
+        result = json.loads((self._own / "result.json").read_bytes())
         told = len(_rows(self.folder))
         least = max(self._from, (result["epochs_done"], 0))
         if told and not disk_full:  # a checkpoint after every batch
             least = max(least, (told - 1, BATCHES))
         if now < least:
             return f"the checkpoint is at {now}, and was at {least}, or that was told"
-        return self._began_elsewhere(result) or best_is_missing(self.folder)
-
-    def _began_elsewhere(self, result: dict[str, object]) -> str:
-        """Where it went on from by its own words, if that is not what was kept."""
-        kept = [] if self._from == NOWHERE else [self._from]
-        said = [(int(epochs), int(batches or 0)) for epochs, batches in RESUMES.findall(self.said)]
-        if said != kept or "starts over" in self.said:
-            return f"it went on from {said}, and {kept} was kept"
-        if result["resumed_from"] != (kept[0][0] if kept else None):
-            return f"its result says that it went on from {result['resumed_from']}, and {kept} was kept"
-        return ""
+        return began_elsewhere(self._from, self.said, result["resumed_from"]) or best_is_missing(self.folder)
 
     def fell(self) -> str:
         """Where it was, as what it left tells."""
@@ -258,31 +241,6 @@ def _noisy(model: torch.nn.Module) -> torch.nn.Module:
 
     model.register_forward_hook(noise)
     return model
-
-
-def reached(folder: Path) -> Place:
-    """How far a folder's checkpoint is; a PoseError where it is not whole."""
-    if not (folder / "checkpoint.pth").exists():
-        return NOWHERE
-    content = read_checkpoint(folder / "checkpoint.pth")
-    position = content["position"]
-    return content["epoch"], position["batches"] if position else 0
-
-
-def best_is_missing(folder: Path) -> str:
-    """What model_best.pth is not, of which its checkpoint says that it is there."""
-    if reached(folder) == NOWHERE:
-        return ""
-    content = read_checkpoint(folder / "checkpoint.pth")
-    if content["metrics"] is None:  # nothing was tested yet
-        return ""
-    if not (folder / "model_best.pth").exists():
-        return "an epoch that was tested is kept, and no model_best.pth"
-    if content["position"] is None and content["perf"] == content["best_perf"]:
-        kept, best = content["best_state_dict"], read_state(folder / "model_best.pth")
-        if kept.keys() != best.keys() or not all(torch.equal(kept[name], best[name]) for name in kept):
-            return "the best epoch is kept, and model_best.pth is of another one"
-    return ""
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:

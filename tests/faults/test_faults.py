@@ -1,8 +1,6 @@
-"""Each fault of the table once; `python -m tests.faults` makes them more often, and says what was seen."""
+"""Each fault of the table once, at the same moment every time; `python -m tests.faults` draws others."""
 
 from __future__ import annotations
-
-import secrets
 
 import pytest
 
@@ -23,8 +21,4 @@ def params():
 
 @pytest.mark.parametrize("fault", list(params()))
 def test_envcheck_survives(fault, model):
-    seed = f"{fault.name} {secrets.token_hex(4)}"
-    try:
-        made(fault, model, seed)
-    except AssertionError as error:
-        pytest.fail(f"seed {seed!r}: {error}")
+    made(fault, model, fault.name)
