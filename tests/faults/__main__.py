@@ -18,6 +18,8 @@ import pytest
 from tests.faults.fault import Fault, Missed, Model, Tally
 from tests.faults.table import FAULTS, MOST_DRAWS, built_model, made
 
+COSTS = ("quick", "slow", "docker", "long")
+
 
 def main() -> int:
     """Make the faults that were asked for."""
@@ -25,7 +27,7 @@ def main() -> int:
     asked.add_argument(
         "--only", nargs="+", default=[], metavar="WORD", help="those with all of these in the name"
     )
-    asked.add_argument("--cost", nargs="+", default=["quick", "slow", "docker"], help="quick, slow, docker")
+    asked.add_argument("--cost", nargs="+", default=COSTS, help=", ".join(COSTS))
     asked.add_argument("--repeat", type=int, metavar="N", help="how often; else as each says")
     asked.add_argument("--seed", default=secrets.token_hex(4), help="of the random moments")
     asked.add_argument("--json", type=Path, metavar="FILE", help="the table as JSON, too")
@@ -61,7 +63,7 @@ def tried(fault: Fault, model: Model, seed: str, times: int) -> Tally:
     tally = Tally(fault.name)
     hidden = (
         {}
-        if fault.cost == "docker"
+        if fault.cost in {"docker", "long"}
         else {"DOCKER_HOST": "unix:///nonexistent/engine.sock", "ENVCHECK_BASE_IMAGE": ""}
     )
     with pytest.MonkeyPatch.context() as patch:

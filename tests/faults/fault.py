@@ -78,7 +78,7 @@ class Fault:
 
     name: str
     make: Callable[[Ground], str]
-    cost: Literal["quick", "slow", "docker"] = "quick"
+    cost: Literal["quick", "slow", "docker", "long"] = "quick"
     moments: int = 1  # how often it is made where nobody says: more where its moment is chosen at random
 
     @property

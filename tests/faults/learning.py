@@ -51,6 +51,21 @@ EPOCHS = 2
 OFTEN = ("TRAIN.CHECKPOINT_MINUTES", "0.0001")
 
 
+# What building the environment of a first run may take.
+BUILDING_S = 900.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where stages run: what envcheck is told, and the variables that it gets."""
+
+    words: tuple[str, ...] = ("--in=current",)
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+HERE = Way()
+
+
 @dataclass(frozen=True)
 class Reference:
     """What a training and a test come to that nobody disturbs."""
@@ -69,33 +84,39 @@ def envcheck(folder: Path, *words: str, **variables: str) -> subprocess.Popen[by
     return subprocess.Popen(argv, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def learn(folder: Path, people: Path, epochs: int = EPOCHS, **variables: str) -> subprocess.Popen[bytes]:
+def learn(
+    folder: Path, people: Path, epochs: int = EPOCHS, way: Way = HERE, **variables: str
+) -> subprocess.Popen[bytes]:
     """Start a training that goes on from where the last one has come."""
     where = ("--data", str(people), "--cfg", CONFIG, "OUTPUT_DIR", "out")
     values = ("TRAIN.END_EPOCH", str(epochs), "WORKERS", "0", "AUTO_RESUME", "True", *OFTEN)
-    return envcheck(folder, "run", "train", "--in=current", *where, *values, **variables)
+    own = {**dict(way.variables), **variables}
+    return envcheck(folder, "run", "train", *way.words, *where, *values, **own)
 
 
-def judge(folder: Path, people: Path) -> subprocess.Popen[bytes]:
+def judge(folder: Path, people: Path, way: Way = HERE) -> subprocess.Popen[bytes]:
     """Start a test of what was learnt."""
     where = ("--data", str(people), "--cfg", CONFIG, "OUTPUT_DIR", "out")
-    return envcheck(folder, "run", "test", "--in=current", *where)
+    return envcheck(folder, "run", "test", *way.words, *where, **dict(way.variables))
 
 
-def done(process: subprocess.Popen[bytes]) -> None:
-    code, _, err = said_by(process)
+def done(process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    _, err = process.communicate(timeout=seconds)
+    code = process.returncode
     assert code == 0, f"exit code {code}: {err.decode()[-800:]}"
 
 
-@lru_cache(maxsize=1)
-def reference(folder: Path) -> Reference:
-    """Learn and test once; what it needs and makes lies in `folder`."""
+@lru_cache(maxsize=2)
+def reference(folder: Path, way: Way) -> Reference:
+    """Learn and test once; what it needs and makes lies in `folder`. The first run may have to build."""
+    folder.mkdir(exist_ok=True)
     people = folder / "people"
-    done(envcheck(folder, "run", "synth", "--in=current", "--out=people", "--train=12", "--val=6"))
+    drawn = ("run", "synth", *way.words, "--out=people", "--train=12", "--val=6")
+    done(envcheck(folder, *drawn, **dict(way.variables)), BUILDING_S)
     begin = time.monotonic()
-    done(learn(folder, people))
+    done(learn(folder, people, way=way))
     learnt = time.monotonic()
-    done(judge(folder, people))
+    done(judge(folder, people, way))
     tested = time.monotonic()
     output = folder / "out"
     return Reference(people, output, digest(output), learnt - begin, tested - learnt)
@@ -106,8 +127,8 @@ def digest(output: Path) -> str:
     return sha256_of(output / KEPT / "final_state.pth").hexdigest()
 
 
-def before(ground: Ground) -> Reference:
-    return reference(ground.model.world.folder)
+def before(ground: Ground, way: Way = HERE) -> Reference:
+    return reference(ground.model.world.folder / ("learnt" if way == HERE else "trained"), way)
 
 
 def kept(ground: Ground) -> Place:
@@ -126,13 +147,13 @@ def kept(ground: Ground) -> Place:
     return place
 
 
-def goes_on(ground: Ground, known: Reference) -> str:
+def goes_on(ground: Ground, known: Reference, way: Way = HERE) -> str:
     """Hold that nobody is left, and that the same command goes on from what is kept and comes to the same."""
     from tests.progress import began_elsewhere
 
     nobody_is_left(ground.folder)
     place, runs = kept(ground), set(ground.folder.glob("runs/*"))
-    done(learn(ground.folder, known.people))
+    done(learn(ground.folder, known.people, way=way))
     (run,) = {*ground.folder.glob("runs/*")} - runs
     resumed_from = json.loads((run / "result.json").read_bytes())["resumed_from"]
     wrong = began_elsewhere(place, (run / "log.txt").read_text(encoding="utf-8"), resumed_from)
@@ -198,14 +219,13 @@ def killed_while_a_checkpoint_is_written(ground: Ground) -> str:
     return goes_on(ground, known)
 
 
-def testing(ground: Ground) -> tuple[Reference, subprocess.Popen[bytes]]:
+def start_testing(ground: Ground, known: Reference, way: Way) -> subprocess.Popen[bytes]:
     """Start a test of what was learnt elsewhere."""
-    known = before(ground)
     shutil.copytree(known.output, ground.folder / "out", ignore=shutil.ignore_patterns("results"))
-    return known, judge(ground.folder, known.people)
+    return judge(ground.folder, known.people, way)
 
 
-def tests_again(ground: Ground, known: Reference) -> str:
+def same_results(ground: Ground, known: Reference, way: Way) -> str:
     """Hold that no result is half written, and that the next test has the same."""
     nobody_is_left(ground.folder)
     results = Path("out", KEPT, "results")
@@ -214,27 +234,29 @@ def tests_again(ground: Ground, known: Reference) -> str:
     found = [file.name for file in (ground.folder / results).glob("[!.]*")]
     for name in found:
         assert (ground.folder / results / name).read_bytes() == wanted[name], f"half written: {name}"
-    done(judge(ground.folder, known.people))
+    done(judge(ground.folder, known.people, way))
     for name, content in wanted.items():
         assert (ground.folder / results / name).read_bytes() == content, name
     return f"{'finished' if found else 'no'} results were there, then the same"
 
 
 def envcheck_killed_testing(ground: Ground) -> str:
-    known, tester = testing(ground)
+    known = before(ground)
+    tester = start_testing(ground, known, HERE)
     ground.wait_up_to(known.testing_s)
     killed(tester)
-    return tests_again(ground, known)
+    return same_results(ground, known, HERE)
 
 
 def stage_killed_testing(ground: Ground) -> str:
-    known, tester = testing(ground)
+    known = before(ground)
+    tester = start_testing(ground, known, HERE)
     comes(tester, lambda: stage_of(ground, "test"))
     ground.wait_up_to(known.testing_s)
     os.kill(halted(stage_of(ground, "test")), signal.SIGKILL)
     code, _, err = said_by(tester)
     assert code == 137, err.decode()
-    return tests_again(ground, known)
+    return same_results(ground, known, HERE)
 
 
 def full_in_a_checkpoint(ground: Ground) -> str:
@@ -261,7 +283,7 @@ def full_in_a_tests_results(ground: Ground) -> str:
         shutil.copytree(known.output, out, ignore=ours, dirs_exist_ok=True)
         with filled(out, leaving_mib=0):
             said = refused(judge(ground.folder, known.people), 1, "No space left on device")
-        tests_again(ground, known)
+        same_results(ground, known, HERE)
     return said.replace(str(ground.folder), "...")
 
 

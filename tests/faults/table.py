@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.environments.conftest import envcheck, said_by
-from tests.faults import bundles, clocks, damage, disks, engines, kills, learning
+from tests.faults import bundles, clocks, containers, damage, disks, engines, kills, learning
 from tests.faults.fault import Fault, Ground, Missed, Model, processes_of
 from tests.small import make_world
 
@@ -20,6 +20,7 @@ FAULTS: tuple[Fault, ...] = (
     *kills.FAULTS,
     *learning.FAULTS,
     *engines.FAULTS,
+    *containers.FAULTS,
     *disks.FAULTS,
     *clocks.FAULTS,
     *damage.FAULTS,

@@ -15,6 +15,8 @@ def model():
 
 def params():
     for fault in FAULTS:
+        if fault.cost == "long":  # minutes: `make faults` alone
+            continue
         marks = {"quick": (), "slow": (pytest.mark.slow,), "docker": (pytest.mark.docker,)}[fault.cost]
         yield pytest.param(fault, id=fault.id, marks=marks)
 
