@@ -48,8 +48,9 @@ bench-engines: $(VENV)/.tests  ## what containers keep, cost and save (10 minute
 
 bench-kill: $(VENV)/.tests  ## trainings killed at random moments, and resumed (POINTS=50: ten minutes)
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/kill_bench.py $(POINTS) $(if $(JSON),--json $(JSON))
+
 faults: $(VENV)/.tests  ## what envcheck survives: each fault made for real, and counted (half an hour; ONLY="words")
-	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY))
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

@@ -35,7 +35,15 @@ def copy_of_pose(source: Path, cache: Path) -> Path:
     if hold(home) and is_whole(home):
         return home
     home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.new-") as name:
+    import filelock  # noqa: PLC0415 - a run whose copy is there does not wait for it
+
+    prefix = f".{home.name}.new-"
+    with (
+        filelock.FileLock(home.parent / f".{home.name}.lock"),
+        tempfile.TemporaryDirectory(dir=home.parent, prefix=prefix) as name,
+    ):
+        for stale in set(home.parent.glob(f"{prefix}*")) - {Path(name)}:  # of one that was killed
+            shutil.rmtree(stale, ignore_errors=True)
         new = Path(name) / home.name
         for path in _files(source):
             target = new / "pose" / path.relative_to(source)

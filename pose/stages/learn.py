@@ -104,7 +104,6 @@ def learn(learner: Learner, epoch: int, journal: Journal, keeper: Keeper) -> Lea
     config, device, team = learner.config, learner.devices.main, learner.team
     begun = keeper.progress.position or Position(learner.order)
     people, size, total = begun.order.people, begun.order.batch, begun.order.batches
-    _seed(learner, epoch, begun)
     loss_sum = torch.tensor(begun.loss_sum(team), device=device)  # read now and then: reading it stalls a GPU
     accuracy, text = begun.accuracy_so_far(), ""
     counts: list[Tensor] = []  # (2, K) of each batch that `accuracy` has yet to hear of
@@ -126,6 +125,7 @@ def learn(learner: Learner, epoch: int, journal: Journal, keeper: Keeper) -> Lea
 
     learner.placed.train()
     with bar(f"epoch {epoch + 1}/{config.TRAIN.END_EPOCH}", total, begun.batches) as progress:
+        _seed(learner, epoch, begun)  # not before: what the bar imports draws numbers, too
         for number, batch in enumerate(_rest(learner, epoch, begun), start=begun.batches):
             lines.loaded()
             whole = min(size, people - number * size)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fault import Fault, Model, Tally
-from tests.faults.table import FAULTS, built_model, made
+from tests.faults.fault import Fault, Missed, Model, Tally
+from tests.faults.table import FAULTS, MOST_DRAWS, built_model, made
+
+COSTS = ("quick", "slow", "docker", "long")
 
 
 def main() -> int:
@@ -25,7 +27,7 @@ def main() -> int:
     asked.add_argument(
         "--only", nargs="+", default=[], metavar="WORD", help="those with all of these in the name"
     )
-    asked.add_argument("--cost", nargs="+", default=["quick", "slow", "docker"], help="quick, slow, docker")
+    asked.add_argument("--cost", nargs="+", default=COSTS, help=", ".join(COSTS))
     asked.add_argument("--repeat", type=int, metavar="N", help="how often; else as each says")
     asked.add_argument("--seed", default=secrets.token_hex(4), help="of the random moments")
     asked.add_argument("--json", type=Path, metavar="FILE", help="the table as JSON, too")
@@ -45,12 +47,13 @@ def main() -> int:
     if said.json is not None:
         document = {"seed": said.seed, "faults": [asdict(one) for one in tallies]}
         said.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    injected, survived, lost = (
-        sum(getattr(one, what) for one in tallies) for what in ("injected", "survived", "lost")
+    injected, survived, lost, missed = (
+        sum(getattr(one, what) for one in tallies) for what in ("injected", "survived", "lost", "missed")
     )
     skipped = sum(bool(one.not_verified) for one in tallies)
     print(
-        f"{len(tallies)} kinds: {injected} injected, {survived} survived, {lost} lost; {skipped} not verified"
+        f"{len(tallies)} kinds: {injected} injected, {survived} survived, {lost} lost; "
+        f"{skipped} not verified; {missed} moments came too late and were drawn again"
     )
     return 1 if lost else 0
 
@@ -60,7 +63,7 @@ def tried(fault: Fault, model: Model, seed: str, times: int) -> Tally:
     tally = Tally(fault.name)
     hidden = (
         {}
-        if fault.cost == "docker"
+        if fault.cost in {"docker", "long"}
         else {"DOCKER_HOST": "unix:///nonexistent/engine.sock", "ENVCHECK_BASE_IMAGE": ""}
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -68,15 +71,19 @@ def tried(fault: Fault, model: Model, seed: str, times: int) -> Tally:
             patch.setenv(name, value)
         for number in range(times):
             try:
-                seen = made(fault, model, f"{fault.name} {seed} {number}")
+                seen, missed = made(fault, model, f"{fault.name} {seed} {number}")
             except pytest.skip.Exception as reason:
                 tally.not_verified = str(reason)
+                break
+            except Missed as reason:
+                tally.not_verified, tally.missed = str(reason), tally.missed + MOST_DRAWS
                 break
             except (Exception, pytest.fail.Exception) as reason:  # noqa: BLE001 - of whatever kind, it is told
                 tally.lost += 1
                 seen = f"LOST: {type(reason).__name__}: {reason}"
             else:
                 tally.survived += 1
+                tally.missed += missed
             tally.injected += 1
             if seen not in tally.seen:
                 tally.seen.append(seen)
@@ -85,7 +92,8 @@ def tried(fault: Fault, model: Model, seed: str, times: int) -> Tally:
 
 def line(tally: Tally) -> str:
     """Return the table's line."""
-    counts = f"{tally.injected:3} injected {tally.survived:3} survived {tally.lost:3} lost"
+    names = ("injected", "survived", "lost", "missed")
+    counts = " ".join(f"{getattr(tally, name):3} {name}" for name in names)
     return f"{tally.fault:58} {counts}  {tally.not_verified or '; '.join(tally.seen[:3])}"
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 from pathlib import Path
 
 from envcheck.cache.kept import contents
-from tests.engines import until
 from tests.environments.conftest import filled, said_by
 from tests.faults.damage import flip_a_bit
 from tests.faults.disks import MIB, WHEEL_MIB
@@ -15,8 +13,10 @@ from tests.faults.fault import (
     TEMPORARY,
     Fault,
     Ground,
+    comes,
     envcheck_alone,
     is_whole,
+    killed,
     nobody_is_left,
     refused,
     small_disk,
@@ -70,10 +70,9 @@ def killed_while_it_writes(ground: Ground) -> str:
     world, file = ground.new_world("here", content=HEAVY), ground.folder / "b.tar"
     file.write_text("before", encoding="utf-8")
     writer = write(world, file)
-    until(lambda: list(ground.folder.glob(".b.tar.*")) or writer.poll() is not None, 60)
+    comes(writer, lambda: list(ground.folder.glob(".b.tar.*")))
     ground.wait_up_to(0.05)
-    writer.kill()
-    said_by(writer)
+    killed(writer)
     is_done = file.read_bytes() != b"before"
     if not is_done:
         assert said_by(write(world, file))[0] == 0
@@ -86,10 +85,9 @@ def killed_while_it_writes(ground: Ground) -> str:
 def killed_while_it_unpacks(ground: Ground) -> str:
     file, world = bundled(ground), elsewhere(ground)
     user = use(world, file)
-    until(lambda: list(world.cache.glob("bundles/.*.new-*")) or user.poll() is not None, 60)
+    comes(user, lambda: list(world.cache.glob("bundles/.*.new-*")))
     ground.wait_up_to(0.05)
-    user.send_signal(signal.SIGKILL)
-    said_by(user)
+    killed(user)
     half = bool(list(world.cache.glob("bundles/.*.new-*")))
     is_of_use(world, file)
     return "half unpacked" if half else "unpacked"

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+from envcheck.repeat.find import find_run
 from tests.environments.conftest import envcheck, said_by
 from tests.faults.fault import (
     Fault,
@@ -175,10 +176,13 @@ def record_of_a_later_version(ground: Ground) -> str:
     folder = run_of(world)
     record = folder / "record.json"
     before = record.read_text(encoding="utf-8")
-    record.write_text(before.replace("envcheck.run/1", "envcheck.run/2"), encoding="utf-8")
+    later = before.replace("envcheck.run/1", "envcheck.run/2")
+    record.write_text(later, encoding="utf-8")
     for verb in (("diff", str(folder), str(folder)), ("replay", str(folder))):
         said = refused(envcheck_alone(world, *verb), 2, "later envcheck", "Update envcheck")
-    assert (folder / "record.json").read_text(encoding="utf-8") != before
+    assert record.read_text(encoding="utf-8") == later, "who cannot read it has written it"
+    record.write_text(before, encoding="utf-8")
+    assert said_by(envcheck_alone(world, "diff", str(folder), str(folder)))[0] == 0
     return said.replace(str(folder), "...")
 
 
@@ -187,7 +191,7 @@ def record_cut_off(ground: Ground) -> str:
     folder = run_of(world)
     record = folder / "record.json"
     content = record.read_bytes()
-    record.write_bytes(content[: ground.random.randrange(len(content))])
+    record.write_bytes(content[: ground.random.randrange(len(content) - 2)])  # without `}` and newline
     for verb in (("diff", str(folder), str(folder)), ("replay", str(folder))):
         said = refused(envcheck_alone(world, *verb), 2, "record.json")
     return said.replace(str(folder), "...")
@@ -199,10 +203,15 @@ def run_folder_copied_elsewhere(ground: Ground) -> str:
     folder = run_of(world)
     elsewhere = ground.folder / "elsewhere" / folder.name
     shutil.copytree(folder, elsewhere)
-    shutil.rmtree(folder)
-    said = said_by(envcheck_alone(world, "diff", str(elsewhere), str(elsewhere), "--format=json"))
+    known = find_run(str(folder))[1]
+    said = said_by(envcheck_alone(world, "diff", str(folder), str(elsewhere), "--format=json"))
     assert said[0] == 0, said[2].decode()[-600:]
     assert json.loads(said[1])["differences"] == []
+    shutil.rmtree(folder)
+    assert find_run(str(elsewhere)) == (elsewhere, known)
+    other = run_of(world)
+    said = said_by(envcheck_alone(world, "diff", str(elsewhere), str(other), "--format=json"))
+    assert said[0] == 0, said[2].decode()[-600:]
     return "diff reads it where it is"
 
 

@@ -1,7 +1,8 @@
 """What a fault of the table is: made for real somewhere, then held against what is left.
 
-A fault's function raises `AssertionError` where something was lost and skips, as tests do, where the fault
-cannot be made here; what it returns is said beside it in the table.
+A fault's function raises `AssertionError` where something was lost and `Missed` where its victim had ended
+before its moment, and skips, as tests do, where the fault cannot be made here; what it returns is said beside
+it in the table.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Ground:
     folder: Path
     random: random.Random
     model: Model
+    share: float = 1.0  # of every wait: less where a moment came too late before
 
     def new_world(self, name: str = "world", **options) -> World:
         """Make a world in which nothing is built; see `make_world`."""
@@ -61,9 +63,13 @@ class Ground:
 
     def wait_up_to(self, seconds: float) -> float:
         """Sleep for a random part of `seconds`, and say how long."""
-        chosen = self.random.uniform(0, seconds)
+        chosen = self.random.uniform(0, seconds * self.share)
         time.sleep(chosen)
         return chosen
+
+
+class Missed(Exception):  # noqa: N818 - no error: another moment is drawn
+    """The victim had ended before its moment came: nothing was made."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Fault:
 
     name: str
     make: Callable[[Ground], str]
-    cost: Literal["quick", "slow", "docker"] = "quick"
+    cost: Literal["quick", "slow", "docker", "long"] = "quick"
     moments: int = 1  # how often it is made where nobody says: more where its moment is chosen at random
 
     @property
@@ -87,6 +93,7 @@ class Tally:
 
     fault: str
     injected: int = 0
+    missed: int = 0  # moments that came too late, and were drawn again
     survived: int = 0
     lost: int = 0
     seen: list[str] = field(default_factory=list)
@@ -134,6 +141,39 @@ def refused(process: subprocess.Popen[bytes], code: int, *parts: str) -> str:
     return next((line.strip() for line in said.splitlines() if line.startswith("error")), "").removeprefix(
         "error: "
     )
+
+
+def killed(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a command of ours, and see that nothing else has ended it."""
+    process.kill()
+    code, _, err = said_by(process)
+    if code == 0:
+        raise Missed
+    assert code == -signal.SIGKILL, f"exit code {code}: {err.decode()[-600:]}"
+
+
+def halted(pid: int | None) -> int:
+    """Return a process, which is stopped where it is: it cannot end before it is killed or goes on."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        if pid is not None:
+            os.kill(pid, signal.SIGSTOP)
+            until(lambda: _state_of(pid) in "TZX")
+            if _state_of(pid) == "T":
+                return pid
+    raise Missed
+
+
+def _state_of(pid: int) -> str:
+    """Return a process's state as the kernel has it: "T" stopped, "Z" ended."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+
+
+def comes(process: subprocess.Popen[bytes], happened: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something has happened while a command of ours runs."""
+    until(lambda: happened() or process.poll() is not None, seconds)
+    if process.poll() is not None:
+        assert process.returncode == 0, process.communicate()[1].decode()[-600:]
+        raise Missed
 
 
 def processes_of(folder: Path) -> list[int]:
@@ -191,6 +231,37 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         )
     try:
         yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def failing_disk(folder: Path, mib: int) -> Iterator[Callable[[], None]]:
+    """Give what turns a file system of its own, mounted at `folder`, read only as an error of its disk does.
+
+    A call more mends it: what was not on the disk by then is lost.
+    """
+    image = folder.parent / "disk.img"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(mib << 20)
+    mount = ["mount", "-o", "loop", str(image), str(folder)]
+    try:
+        subprocess.run(["mkfs.ext4", "-q", str(image)], check=True, capture_output=True)
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"not verified: no disk of one's own here: {error}")
+    steps = iter((["mount", "-o", "remount,abort", str(folder)], ["umount", str(folder)]))
+
+    def turn() -> None:
+        argv = next(steps)
+        subprocess.run(argv, check=True)
+        if argv[0] == "umount":
+            subprocess.run(["e2fsck", "-fy", str(image)], check=False, capture_output=True)
+            subprocess.run(mount, check=True)
+
+    try:
+        yield turn
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 

@@ -10,7 +10,16 @@ from pathlib import Path
 from envcheck.repeat.find import find_run
 from envcheck.runs.record import Record
 from tests.environments.conftest import envcheck, first_line, said_by
-from tests.faults.fault import Fault, Ground, child_of, nobody_is_left, processes_of, survives
+from tests.faults.fault import (
+    Fault,
+    Ground,
+    child_of,
+    halted,
+    killed,
+    nobody_is_left,
+    processes_of,
+    survives,
+)
 from tests.small import World
 
 WAITS = "import time; print('ready', flush=True); time.sleep(600)"
@@ -25,8 +34,7 @@ def killed_while_it_builds(ground: Ground) -> str:
     world = ground.new_world()
     builder = build(world)
     seconds = ground.wait_up_to(ground.model.seconds)
-    builder.kill()
-    said_by(builder)
+    killed(builder)
     survives(world)
     return f"after {seconds:.1f} s"
 
@@ -36,11 +44,9 @@ def installer_killed(ground: Ground) -> str:
     world = ground.new_world()
     builder = build(world)
     ground.wait_up_to(ground.model.seconds)
-    child = child_of(builder.pid)
-    if child is not None:
-        os.kill(child, signal.SIGKILL)
+    os.kill(halted(child_of(builder.pid)), signal.SIGKILL)
     code, _, err = said_by(builder)
-    assert code in {0, 1}, err.decode()[-600:]
+    assert code in {0, 1}, err.decode()[-600:]  # 0: it goes on without the answer
     assert b"Traceback" not in err, err.decode()
     survives(world)
     said = next((line for line in err.decode().splitlines() if line.startswith("error")), "it was not needed")
@@ -53,8 +59,7 @@ def killed_twice_while_it_builds(ground: Ground) -> str:
     for _ in range(2):
         builder = build(world)
         ground.wait_up_to(ground.model.seconds)
-        builder.kill()
-        said_by(builder)
+        killed(builder)
     survives(world)
     return ""
 
@@ -64,10 +69,10 @@ def one_of_two_builders_killed(ground: Ground) -> str:
     builders = [build(world), build(world)]
     ground.wait_up_to(ground.model.seconds)
     victim = ground.random.choice(builders)
-    victim.kill()
-    said = [said_by(one) for one in builders]
-    (other,) = (done for one, done in zip(builders, said, strict=True) if one is not victim)
-    assert other[0] == 0, other[2].decode()[-600:]
+    (other,) = (one for one in builders if one is not victim)
+    killed(victim)
+    code, _, err = said_by(other)
+    assert code == 0, err.decode()[-600:]
     survives(world)
     return "the other one went on"
 
@@ -83,8 +88,7 @@ def killed_in_a_run(ground: Ground) -> str:
     runner = envcheck(world, "exec", "--in=venv", "--", "python", "-c", WAITS)
     assert first_line(runner) == b"ready\n"
     ground.wait_up_to(0.5)
-    runner.kill()
-    said_by(runner)
+    killed(runner)
     nobody_is_left(world.folder)
     record = record_in(world)
     assert (record.ended, record.exit_code) == (None, None), record
@@ -111,8 +115,7 @@ def killed_before_its_command(ground: Ground) -> str:
     world = ground.built_world()
     runner = envcheck(world, "exec", "--in=venv", "--", "python", "-c", "import time; time.sleep(600)")
     ground.wait_up_to(2)
-    runner.kill()
-    said_by(runner)
+    killed(runner)
     for folder in (world.folder / "runs").glob("*"):
         if (folder / "record.json").exists():
             find_run(str(folder))

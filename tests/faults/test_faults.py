@@ -1,8 +1,6 @@
-"""Each fault of the table once; `python -m tests.faults` makes them more often, and says what was seen."""
+"""Each fault of the table once, at the same moment every time; `python -m tests.faults` draws others."""
 
 from __future__ import annotations
-
-import secrets
 
 import pytest
 
@@ -17,14 +15,12 @@ def model():
 
 def params():
     for fault in FAULTS:
+        if fault.cost == "long":  # minutes: `make faults` alone
+            continue
         marks = {"quick": (), "slow": (pytest.mark.slow,), "docker": (pytest.mark.docker,)}[fault.cost]
         yield pytest.param(fault, id=fault.id, marks=marks)
 
 
 @pytest.mark.parametrize("fault", list(params()))
 def test_envcheck_survives(fault, model):
-    seed = f"{fault.name} {secrets.token_hex(4)}"
-    try:
-        made(fault, model, seed)
-    except AssertionError as error:
-        pytest.fail(f"seed {seed!r}: {error}")
+    made(fault, model, fault.name)

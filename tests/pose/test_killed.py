@@ -15,5 +15,7 @@ def test_trainings_that_are_killed_and_resumed_end_as_one_that_was_not(tmp_path,
     outcomes = list(kill_bench.trial(6, tmp_path))
     assert [(outcome.how, outcome.wrong) for outcome in outcomes if outcome.wrong] == []
     assert all(outcome.fell for outcome in outcomes)
-    expected = {"random", "writing", "SIGTERM"} | ({"disk full"} if kill_bench.can_mount(tmp_path) else set())
+    expected = {"random", "writing", "best", "SIGTERM"} | (
+        {"disk full"} if kill_bench.can_mount(tmp_path) else set()
+    )
     assert {outcome.how for outcome in outcomes} == expected

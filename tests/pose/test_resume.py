@@ -1,4 +1,7 @@
-"""Checkpoints inside an epoch: nothing that was learnt is lost, and going on ends with the same bits."""
+"""Checkpoints inside an epoch: nothing that was learnt is lost, and going on ends with the same bits.
+
+Long because every way to stop, and to go on as another run, is tried on one small training.
+"""
 
 from __future__ import annotations
 
