@@ -1,4 +1,7 @@
-"""Prediction on folders, videos and detection files: what is written, matched, said and refused."""
+"""Prediction on folders, videos and detection files: what is written, matched, said and refused.
+
+Long because a folder, a video and a file of detections are read by the same few pictures.
+"""
 
 from __future__ import annotations
 
