@@ -5,16 +5,27 @@ The CPU recipe's image is built once, with the engine that the environment names
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import docker
 
-from tests.engines import address_of, base_image, until
-from tests.environments.conftest import said_by
+from envcheck.errors import RETRY
+from tests.engines import Dockerd, address_of, base_image, own_dockerd, until
+from tests.environments.conftest import own_folder, said_by
 from tests.faults.fault import Fault, Ground, Missed, comes, killed
 from tests.faults.learning import (
+    BUILDING_S,
+    KEPT,
     Reference,
     Way,
     before,
+    digest,
+    done,
+    envcheck,
     goes_on,
+    judge,
     learn,
 )
 
@@ -39,12 +50,20 @@ def containers_of(ground: Ground, address: str) -> list[str]:
     return [one["Id"] for one in found if any(str(ground.folder) in str(m.values()) for m in one["Mounts"])]
 
 
+def at_work(ground: Ground, process: subprocess.Popen[bytes], address: str) -> None:
+    """Wait for the container of a stage; every other time for the first checkpoint that is kept."""
+    if ground.random.random() < 0.5:
+        comes(process, lambda: containers_of(ground, address))
+    else:
+        comes(process, (ground.folder / "out" / KEPT / "checkpoint.pth").exists)
+
+
 def container_killed_learning(ground: Ground) -> str:
     address = address_of("docker")
     way = in_docker(ground, address)
     known = before(ground, way)
     learner = learn(ground.folder, known.people, way=way)
-    comes(learner, lambda: containers_of(ground, address))
+    at_work(ground, learner, address)
     ground.wait_up_to(known.learning_s)
     try:
         docker.APIClient(base_url=address).kill(containers_of(ground, address)[0], "KILL")
@@ -60,7 +79,7 @@ def envcheck_killed_learning(ground: Ground) -> str:
     way = in_docker(ground, address)
     known = before(ground, way)
     learner = learn(ground.folder, known.people, way=way)
-    comes(learner, lambda: containers_of(ground, address))
+    at_work(ground, learner, address)
     ground.wait_up_to(known.learning_s)
     killed(learner)
     return goes_on_in_docker(ground, known, way, address)
@@ -74,7 +93,52 @@ def goes_on_in_docker(ground: Ground, known: Reference, way: Way, address: str) 
     return said
 
 
+@contextmanager
+def own_engine(ground: Ground) -> Iterator[tuple[Dockerd, Way]]:
+    """Give a dockerd that nobody else uses, which has built the image, and how one learns with it."""
+    with own_folder() as folder, own_dockerd(folder / "own", room="8g") as daemon:
+        daemon.load(address_of("docker"), base_image())
+        way = in_docker(ground, daemon.address)
+        done(envcheck(ground.folder, "exec", *way.words, "--", "true", **dict(way.variables)), BUILDING_S)
+        yield daemon, way
+
+
+def engine_killed(ground: Ground, *, testing: bool) -> str:
+    known = before(ground, in_docker(ground, address_of("docker")))
+    with own_engine(ground) as (daemon, way):
+        if testing:
+            done(learn(ground.folder, known.people, way=way))
+        start, seconds = (judge, known.testing_s) if testing else (learn, known.learning_s)
+        runner = start(ground.folder, known.people, way=way)
+        at_work(ground, runner, daemon.address)
+        ground.wait_up_to(seconds)
+        daemon.kill()
+        code, _, err = said_by(runner)
+        if code == 0:
+            raise Missed
+        assert code == RETRY, err.decode()[-600:]
+        daemon.start()
+        if testing:
+            done(judge(ground.folder, known.people, way))
+            said = "exit code 75; the test runs again"
+            assert digest(ground.folder / "out") == known.digest
+        else:
+            said = f"exit code 75; {goes_on(ground, known, way)}"
+        until(lambda: not containers_of(ground, daemon.address), CLEARED_S)
+    return said
+
+
+def engine_killed_learning(ground: Ground) -> str:
+    return engine_killed(ground, testing=False)
+
+
+def engine_killed_testing(ground: Ground) -> str:
+    return engine_killed(ground, testing=True)
+
+
 FAULTS = (
+    Fault("engine killed while a container learns", engine_killed_learning, "long", 2),
+    Fault("engine killed while a container tests", engine_killed_testing, "long"),
     Fault("container killed while it learns", container_killed_learning, "long", 3),
     Fault("envcheck killed while a container learns", envcheck_killed_learning, "long", 3),
 )
