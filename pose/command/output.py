@@ -9,6 +9,7 @@ LOG_DIR/<dataset[_HYBRID]>/<MODEL.NAME>/<yaml name>_<date>/ has TensorBoard's ev
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from datetime import datetime
@@ -17,7 +18,7 @@ from types import TracebackType
 
 from pose.command.arguments import Arguments
 from pose.command.config import Config
-from pose.errors import FAILED, PoseError
+from pose.errors import FAILED, WRITE_HINT, PoseError
 from pose.report import data
 
 CHECKPOINT, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
@@ -91,7 +92,8 @@ class Log:
     """Lines for stdout that also stay in the run's log file."""
 
     def __init__(self, folder: Path, config_file: Path, kind: str) -> None:
-        self._file = (folder / f"{stem(config_file)}_{_moment()}_{kind}.log").open("a", encoding="utf-8")
+        self._path = folder / f"{stem(config_file)}_{_moment()}_{kind}.log"
+        self._file = self._path.open("a", encoding="utf-8")
 
     def say(self, text: str) -> None:
         """One or more lines on stdout and in the file."""
@@ -99,9 +101,12 @@ class Log:
         data(text)
 
     def keep(self, text: str) -> None:
-        """One or more lines in the file only."""
-        self._file.write(f"{text}\n")
-        self._file.flush()
+        """One or more lines in the file only. Raises PoseError, exit code 1, where it takes none."""
+        try:
+            self._file.write(f"{text}\n")
+            self._file.flush()
+        except OSError as error:
+            raise PoseError(f"{self._path} cannot be written: {error.strerror}", WRITE_HINT, FAILED) from None
 
     def __enter__(self) -> Log:  # noqa: PYI034 - typing.Self is younger than Python 3.10
         return self
@@ -109,4 +114,5 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # of a line that was not written: it has been said
+            self._file.close()

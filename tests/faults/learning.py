@@ -282,7 +282,9 @@ def full_in_a_tests_results(ground: Ground) -> str:
         ours = shutil.ignore_patterns("results", "*.log", "*_before.pth")
         shutil.copytree(known.output, out, ignore=ours, dirs_exist_ok=True)
         with filled(out, leaving_mib=0):
-            said = refused(judge(ground.folder, known.people), 1, "No space left on device")
+            said = refused(
+                judge(ground.folder, known.people), 1, "cannot be written: No space left on device"
+            )
         same_results(ground, known, HERE)
     return said.replace(str(ground.folder), "...")
 

@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("torch", reason="needs the pose extra")
 
 from pose.average import Average
+from pose.command.output import Log
+from pose.errors import PoseError
 from pose.telling.log_lines import LinesOfAnEpoch, LinesOfATest
 
 TEST = ("test", "--cfg", "small.yaml", "--untrained", "TEST.BATCH_SIZE_PER_GPU", "1")
@@ -125,3 +127,11 @@ def test_times_are_of_the_batches_since_the_line_before_and_in_brackets_of_the_e
     # Then 4 and 6 seconds for two batches, 2 of them waited; 13 and 3 for the three of the epoch.
     assert second[:8] == ("4", "2", "7", "5.000", "4.333", "1.6", "1.000", "1.000")
     assert second[8:] == ("-", "-", "-", "-")
+
+
+def test_a_log_on_a_full_disk_is_named_and_its_closing_hides_nothing(tmp_path):
+    with pytest.raises(PoseError, match=r"small_.*_valid\.log cannot be written: No space left on device"):  # noqa: SIM117
+        with Log(tmp_path, Path("small.yaml"), "valid") as log:
+            log._file.close()
+            log._file = Path("/dev/full").open("w", encoding="utf-8")
+            log.keep("a line")
