@@ -219,9 +219,11 @@ def _become(here: Path, said: Path, words: list[str]) -> None:
     try:
         os.setpgid(0, 0)
         os.chdir(here)
-        log = os.open(said, os.O_WRONLY | os.O_CREAT)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+        log = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for number in (1, 2):
+            os.dup2(log, number)
+        # Of its own, too: pytest has put something else there.
+        sys.stdout = sys.stderr = os.fdopen(log, "w", buffering=1, encoding="utf-8")
         build = models.build
         models.build = lambda config: _noisy(build(config))
         code = pose(words)
