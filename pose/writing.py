@@ -18,6 +18,8 @@ from pose.errors import FAILED, WRITE_HINT, PoseError
 
 # What `replacing` writes to, and leaves where its process is killed.
 PARTIAL = re.compile(r"\.(?P<name>.+\.[a-z0-9]+)-[a-z0-9_]{8}")
+# Of a disk that has failed, or has no room for the folder; whatever else fsync says it says of a file system.
+FAILING = frozenset({errno.EIO, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
 # Of a file system that has no hard links, or of a file that may have no more.
 LINKLESS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 
@@ -93,13 +95,16 @@ def _umask() -> int:
 
 
 def _sync(folder: Path) -> None:
-    """Makes the new name last; not every file system can say so of a folder."""
-    with contextlib.suppress(OSError):
+    """Makes the new name last. Raises OSError where the disk has failed; some can sync no folder."""
+    try:
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        if error.errno in FAILING:
+            raise
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

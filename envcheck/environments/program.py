@@ -38,12 +38,13 @@ def copy_of_pose(source: Path, cache: Path) -> Path:
     import filelock  # noqa: PLC0415 - a run whose copy is there does not wait for it
 
     prefix = f".{home.name}.new-"
-    with (
-        filelock.FileLock(home.parent / f".{home.name}.lock"),
-        tempfile.TemporaryDirectory(dir=home.parent, prefix=prefix) as name,
-    ):
-        for stale in set(home.parent.glob(f"{prefix}*")) - {Path(name)}:  # of one that was killed
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(filelock.FileLock(home.parent / f".{home.name}.lock"))
+        if hold(home) and is_whole(home):  # somebody else was faster
+            return home
+        for stale in home.parent.glob(f"{prefix}*"):  # of one that was killed
             shutil.rmtree(stale, ignore_errors=True)
+        name = stack.enter_context(tempfile.TemporaryDirectory(dir=home.parent, prefix=prefix))
         new = Path(name) / home.name
         for path in _files(source):
             target = new / "pose" / path.relative_to(source)
