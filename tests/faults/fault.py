@@ -257,8 +257,11 @@ def failing_disk(folder: Path, mib: int) -> Iterator[Callable[[], None]]:
         argv = next(steps)
         subprocess.run(argv, check=True)
         if argv[0] == "umount":
+            users = ["losetup", "--associated", str(image)]  # the device lets go of the file in its own time
+            until(lambda: not subprocess.run(users, check=True, capture_output=True).stdout, 30)
             subprocess.run(["e2fsck", "-fy", str(image)], check=False, capture_output=True)
             subprocess.run(mount, check=True)
+            assert not os.statvfs(folder).f_flag & os.ST_RDONLY, "the disk was not mended"
 
     try:
         yield turn
