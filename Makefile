@@ -46,7 +46,7 @@ bench-explain: $(VENV)/.tests  ## how fast a log of 1 GB is explained (two minut
 bench-engines: $(VENV)/.tests  ## what containers keep, cost and save (10 minutes; PARTS="start size": some)
 	$(BIN)/python tests/engine_bench.py $(PARTS)
 
-bench-kill: $(VENV)/.tests  ## trainings killed at random moments, and resumed (POINTS=50: ten minutes)
+bench-kill: $(VENV)/.tests  ## trainings killed at random moments, and resumed (POINTS=50: six to twelve minutes)
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/kill_bench.py $(POINTS) $(if $(JSON),--json $(JSON))
 
 faults: $(VENV)/.tests  ## what envcheck survives: each fault made for real, and counted (half an hour; ONLY="words")
