@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from envcheck.environments.program import copy_of_pose, kept_copy
+from envcheck.environments.program import copy_of_pose, digest_of_pose, kept_copy
 from envcheck.processes import capture
 
 LAUNCHER = Path(__file__).resolve().parents[2] / "pose" / "launch.py"
@@ -60,3 +60,12 @@ def test_a_copy_that_was_changed_is_not_started_but_made_anew_and_that_is_said(t
     copy_of_pose(source, tmp_path / "cache")
     assert capsys.readouterr().err == ""
     assert [path.name for path in program.parent.iterdir() if path.suffix != ".lock"] == [program.name]
+
+
+def test_what_a_killed_copy_has_left_goes_with_the_next(tmp_path):
+    source, home = pose(tmp_path, "ours"), tmp_path / "cache" / "pose"
+    left = home / f".{digest_of_pose(source)}.new-a1b2c3d4"
+    left.mkdir(parents=True)
+    (left / "half").write_text("a module", encoding="utf-8")
+    assert copy_of_pose(source, tmp_path / "cache").parent == home
+    assert not left.exists()

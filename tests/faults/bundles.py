@@ -5,19 +5,17 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from envcheck.cache.kept import contents
 from tests.environments.conftest import filled, said_by
 from tests.faults.damage import flip_a_bit
 from tests.faults.disks import MIB, WHEEL_MIB
 from tests.faults.fault import (
-    TEMPORARY,
     Fault,
     Ground,
     comes,
     envcheck_alone,
-    is_whole,
     killed,
     nobody_is_left,
+    nothing_is_half_done,
     refused,
     small_disk,
 )
@@ -58,11 +56,7 @@ def is_of_use(world: World, file: Path) -> None:
     nobody_is_left(world.folder)
     code, _, err = said_by(use(world, file))
     assert code == 0, f"the next command: {code} {err.decode()[-400:]}"
-    left = [str(path.relative_to(world.cache)) for name in TEMPORARY for path in world.cache.rglob(name)]
-    assert not left, f"left behind: {left}"
-    found = contents(world.cache)
-    assert not [one for one in found.kept if one.kind == "leftover"], found
-    is_whole(world)
+    nothing_is_half_done(world)
 
 
 def killed_while_it_writes(ground: Ground) -> str:

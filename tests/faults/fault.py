@@ -105,6 +105,11 @@ def survives(world: World, kind: str = "venv") -> None:
     nobody_is_left(world.folder)
     code, out, err = said_by(envcheck(world, "exec", f"--in={kind}", "--", "echo", "works"))
     assert (code, out) == (0, b"works\n"), f"the next command: {code} {err.decode()[-400:]}"
+    nothing_is_half_done(world)
+
+
+def nothing_is_half_done(world: World) -> None:
+    """Hold that a world's cache has no leftovers, and that what is kept is what its digest says."""
     left = [str(path.relative_to(world.cache)) for name in TEMPORARY for path in world.cache.rglob(name)]
     assert not left, f"left behind: {left}"
     found = contents(world.cache)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -295,6 +296,20 @@ def test_a_file_and_its_folder_are_synced_in_that_order(tmp_path, monkeypatch):
     with writing.replacing(tmp_path / "a.json") as partial:
         partial.write_text("{}")
     assert synced == [partial, "renamed", tmp_path]
+
+
+@pytest.mark.parametrize(("number", "fails"), [(errno.EROFS, True), (errno.EIO, True), (errno.EINVAL, False)])
+def test_a_folder_that_a_failed_disk_cannot_sync_is_an_error_and_one_that_none_can_is_not(
+    tmp_path, monkeypatch, number, fails
+):
+    def synced(handle):
+        if Path(f"/proc/self/fd/{handle}").readlink() == tmp_path:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", synced)
+    expected = pytest.raises(PoseError, match=r"a\.json cannot be written") if fails else nullcontext()
+    with expected, writing.replacing(tmp_path / "a.json") as partial:
+        partial.write_text("{}")
 
 
 def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
